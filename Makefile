@@ -1,0 +1,35 @@
+# make demo   set everything up, then code and decode a clip of speech
+# make test   set everything up, then run the tests
+# make clean  remove what either of them made
+
+PYTHON ?= python3
+# CPU builds of torch, so that a machine without a GPU is spared gigabytes of CUDA. For a GPU:
+# make demo TORCH_INDEX=https://pypi.org/simple
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet install -c constraints.txt
+
+.PHONY: demo test clean
+
+demo: $(VENV)/installed
+	$(VENV)/bin/melcodec demo --force
+
+# One thread a worker: the tests are many small computations.
+test: $(VENV)/installed-for-tests
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -n 2
+
+# The stamps make the second run start at once, and a changed dependency install again.
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --no-deps --retries 1 --extra-index-url $(TORCH_INDEX) torch
+	$(PIP) -e .
+	touch $@
+
+$(VENV)/installed-for-tests: $(VENV)/installed
+	$(PIP) -e .[test]
+	$(PIP) -e .[train,eval] || echo "no compiler for pesq and webrtcvad? the tests that need them will be skipped" >&2
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist demo
