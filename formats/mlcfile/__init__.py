@@ -1,0 +1,29 @@
+"""Reads and writes .mlc files: the bytes of a neural speech codec, without the codec; by SPEC.md."""
+
+from .blocks import Block, Chunk, End
+from .errors import CorruptError, MlcError, NotMlcError, TruncatedError, UnsupportedError
+from .header import Header
+from .layout import Globals, Layout
+from .reader import Reader, read_streams
+from .remux import remux
+from .tags import Tags
+from .writer import Writer
+
+__all__ = [
+    "Block",
+    "Chunk",
+    "CorruptError",
+    "End",
+    "Globals",
+    "Header",
+    "Layout",
+    "MlcError",
+    "NotMlcError",
+    "Reader",
+    "Tags",
+    "TruncatedError",
+    "UnsupportedError",
+    "Writer",
+    "read_streams",
+    "remux",
+]

@@ -1,0 +1,104 @@
+"""Indices to bits and back: fixed widths, most significant bit first, a stop bit, zeros up to the byte."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import CorruptError
+from .header import Header
+
+Indices = NDArray[np.uint16]
+
+
+def pack_codes(header: Header, indices: Indices, globals_: Indices | None) -> bytes:
+    """indices (coded channel, frame, row), globals_ (coded channel, count) if chunks carry them."""
+    bits = [_bits_of(indices.transpose(1, 0, 2), header.layout.index_bits)]  # frame by frame
+    if globals_ is not None and header.globals_ is not None:
+        bits.insert(0, _bits_of(globals_, header.globals_.bits))
+    return _pack(bits)
+
+
+def unpack_codes(header: Header, body: bytes) -> tuple[Indices, Indices | None]:
+    """The inverse of `pack_codes`, which refuses what it cannot have written."""
+    frames = frames_in(header, len(body), body[-1:])
+    bits = _unpack(body)
+    head, body_bits = np.split(bits, [header.chunk_globals_bits])
+    globals_ = _globals_of(header, head) if head.size else None
+    shape = (frames, header.coded_channels, header.layout.rows)
+    return _indices_of(body_bits, header.layout.index_bits).reshape(shape).transpose(1, 0, 2), globals_
+
+
+def frames_in(header: Header, size: int, last_byte: bytes) -> int:
+    """How many frames a chunk of `size` bytes has: its last byte tells, so that none is unpacked in vain."""
+    bits = _bits_in(size, last_byte)
+    frames, rest = divmod(bits - header.chunk_globals_bits, header.frame_bits)
+    if rest or not 1 <= frames <= header.layout.chunk_frames:
+        raise CorruptError(f"{bits} bits are no chunk of 1 to {header.layout.chunk_frames} frames")
+    return frames
+
+
+def pack_globals(header: Header, globals_: Indices) -> bytes:
+    assert header.globals_ is not None
+    return _pack([_bits_of(globals_, header.globals_.bits)])
+
+
+def unpack_globals(header: Header, body: bytes) -> Indices:
+    """(coded channel, count)"""
+    check_globals(header, len(body), body[-1:])
+    return _globals_of(header, _unpack(body))
+
+
+def check_globals(header: Header, size: int, last_byte: bytes) -> None:
+    """Raises unless a GLOBAL block of `size` bytes holds just one set."""
+    bits = _bits_in(size, last_byte)
+    if bits != header.globals_bits:
+        raise CorruptError(f"{bits} bits of global indices instead of {header.globals_bits}")
+
+
+def check_indices(name: str, values: ArrayLike, shape: tuple[int, ...], bits: int) -> Indices:
+    """`values` as uint16 if they have this shape (-1: any size) and fit the width."""
+    array = np.asarray(values)
+    if array.ndim != len(shape) or any(w not in (-1, h) for h, w in zip(array.shape, shape, strict=True)):
+        raise ValueError(f"{name} of shape {array.shape} instead of {shape}")
+    if array.size and not np.issubdtype(array.dtype, np.integer):
+        raise ValueError(f"{name} of type {array.dtype} instead of integers")
+    lowest, highest = (int(array.min()), int(array.max())) if array.size else (0, 0)
+    if lowest < 0 or highest >= 1 << bits:
+        raise ValueError(f"{name} {lowest}..{highest} do not fit {bits} bits")
+    return array.astype(np.uint16)
+
+
+def _bits_of(values: Indices, width: int) -> NDArray[np.uint8]:
+    shifts = np.arange(width - 1, -1, -1, dtype=np.uint16)
+    return (values.reshape(-1, 1) >> shifts & 1).astype(np.uint8).reshape(-1)
+
+
+def _indices_of(bits: NDArray[np.uint8], width: int) -> Indices:
+    values = np.zeros(bits.size // width, np.uint16)
+    for column in bits.reshape(-1, width).T:  # in place: no copy of the bits that is sixteen times as large
+        values *= 2
+        values += column
+    return values
+
+
+def _globals_of(header: Header, bits: NDArray[np.uint8]) -> Indices:
+    assert header.globals_ is not None
+    return _indices_of(bits, header.globals_.bits).reshape(header.coded_channels, header.globals_.count)
+
+
+def _pack(bits: list[NDArray[np.uint8]]) -> bytes:
+    return np.packbits(np.concatenate([*bits, np.ones(1, np.uint8)])).tobytes()
+
+
+def _bits_in(size: int, last_byte: bytes) -> int:
+    """Bits before the stop bit, which is the last 1 and lies in the last byte."""
+    last = last_byte[0] if last_byte else 0
+    if not last:
+        raise CorruptError("the last byte holds no stop bit")
+    return 8 * size - (last & -last).bit_length()  # the stop bit and the zeros after it
+
+
+def _unpack(body: bytes) -> NDArray[np.uint8]:
+    """All bits before the stop bit."""
+    return np.unpackbits(np.frombuffer(body, np.uint8))[: _bits_in(len(body), body[-1:])]

@@ -1,0 +1,122 @@
+"""How far a stream has been read, and the rules by which a block may follow the ones before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from zlib import crc32
+
+from .blocks import ANCILLARY, CODES, GLOBAL, TAGS, Chunk, Content, End, RawBlock, unpack_end
+from .errors import CorruptError, UnsupportedError
+from .header import MAX_CHUNKS, Header
+from .payload import Indices, check_globals, frames_in, unpack_codes, unpack_globals
+from .tags import Tags, unpack_tags
+
+
+@dataclass
+class Progress:
+    """Taking a block changes this, or raises and changes nothing."""
+
+    header: Header
+    digest: int | None  # over all payloads so far; at first the seed; None once it cannot be told any more
+    chunk: int = 0  # number of the next one
+    frames: int = 0  # in the chunks before it
+    globals_: Indices | None = None  # of the last GLOBAL block
+    globals_chunk: int | None = None  # the chunk which that block precedes
+    tags: Tags = field(default_factory=list)
+    lost: list[range] = field(default_factory=list)  # numbers of chunks that were passed over
+    end: End | None = None
+
+    def at_chunk(self, number: int) -> Progress:
+        """As if chunk `number` came next, with all but chunks read."""
+        frames = number * self.header.layout.chunk_frames
+        return replace(
+            self, chunk=number, frames=frames, digest=None, tags=list(self.tags), lost=[], end=None
+        )
+
+    def pass_over(self, number: int) -> None:
+        """Counts the chunks up to `number` as lost, if there are any."""
+        if number > self.chunk:
+            self.lost.append(range(self.chunk, number))
+            self.chunk, self.frames, self.digest = number, number * self.header.layout.chunk_frames, None
+
+    def take(self, raw: RawBlock, number: int, damaged: bool = False) -> Content:
+        """What a block other than END holds, whose checksum is right for this chunk number.
+
+        In a `damaged` stream a chunk may lack its GLOBAL block.
+        """
+        if raw.type & ANCILLARY:
+            tags = unpack_tags(raw.body) if raw.type == TAGS else None
+            self.tags += tags or []
+            return tags
+        content: Chunk | Indices
+        if raw.type == CODES:
+            content = self._chunk_of(raw.body, number)
+            if self.header.globals_ is not None and content.globals_ is None and not damaged:
+                raise CorruptError("no GLOBAL block before the first chunk")
+            self.pass_over(number)
+            self.chunk, self.frames = number + 1, content.first_frame + content.indices.shape[1]
+        elif raw.type == GLOBAL:
+            content = self._globals_of(raw.body, number)
+            self.pass_over(number)
+            self.globals_, self.globals_chunk = content, number
+        else:
+            raise UnsupportedError(f"the critical block type {raw.name} is not known to this version")
+        self.digest = None if self.digest is None else crc32(raw.body, self.digest)
+        return content
+
+    def take_end(self, raw: RawBlock, damaged: bool = False) -> End:
+        """An END block; in a `damaged` stream chunks may lack before it and the digest be another."""
+        verified = self.digest is not None and raw.matches(self.chunk, self.digest)
+        if self.digest is not None and not verified and not damaged:
+            raise CorruptError("the digest of the END block does not match")
+        frames, own_samples = unpack_end(raw.body)
+        samples = own_samples if self.header.samples is None else self.header.samples
+        if samples is None:
+            raise CorruptError("neither the header nor the END block says the length")
+        if own_samples not in (None, samples):
+            raise CorruptError(
+                f"a length of {own_samples} samples at the end, and of {samples} in the header"
+            )
+        if (expected := self.header.frames_of(samples)) != frames:
+            raise CorruptError(f"{samples} samples make {expected} frames, not {frames}")
+        if frames != self.frames and not (damaged and frames > self.frames):
+            raise CorruptError(f"{self.frames} frames before an END block that counts {frames}")
+        self.pass_over(self.header.chunks_of(samples))
+        self.end = End(frames, samples, raw.checksum, verified)
+        return self.end
+
+    def check_next(self, type_: int, number: int, size: int, last_byte: bytes) -> None:
+        """Raises where a CODES or GLOBAL block may not be the next one, by what its body's size tells."""
+        if type_ == CODES:
+            self._check_codes(number, size, last_byte)
+        else:
+            self._check_global(number, size, last_byte)
+
+    def _chunk_of(self, body: bytes, number: int) -> Chunk:
+        self._check_codes(number, len(body), body[-1:])
+        indices, own_globals = unpack_codes(self.header, body)
+        globals_ = self.globals_ if own_globals is None else own_globals
+        return Chunk(number, number * self.header.layout.chunk_frames, indices, globals_)
+
+    def _check_codes(self, number: int, size: int, last_byte: bytes) -> None:
+        header, first_frame = self.header, number * self.header.layout.chunk_frames
+        if number >= MAX_CHUNKS:
+            raise CorruptError(f"more than {MAX_CHUNKS} chunks")
+        if self.frames % header.layout.chunk_frames:
+            raise CorruptError("a chunk follows one that is not full")
+        frames = frames_in(header, size, last_byte)
+        if header.frames is not None:
+            expected = max(0, min(header.frames - first_frame, header.layout.chunk_frames))
+            if frames != expected:
+                raise CorruptError(f"a chunk of {frames} frames where the header's length has {expected}")
+
+    def _globals_of(self, body: bytes, number: int) -> Indices:
+        self._check_global(number, len(body), body[-1:])
+        return unpack_globals(self.header, body)
+
+    def _check_global(self, number: int, size: int, last_byte: bytes) -> None:
+        if self.header.globals_ is None or self.header.globals_.scope != "stream":
+            raise CorruptError("a GLOBAL block though the header announces none")
+        if self.globals_chunk == number:
+            raise CorruptError("two GLOBAL blocks for one chunk")
+        check_globals(self.header, size, last_byte)

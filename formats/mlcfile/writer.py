@@ -1,0 +1,154 @@
+"""Writes one stream to any file object, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import BinaryIO
+from zlib import crc32
+
+from numpy.typing import ArrayLike
+
+from .blocks import ANCILLARY, CODES, END, GLOBAL, NOT_A_TYPE, PADDING, TAGS, pack_block, pack_end
+from .header import MAX_CHUNKS, Header
+from .header_bytes import pack_header, patch_length
+from .layout import MAX_BODY_BYTES
+from .payload import Indices, check_indices, pack_codes, pack_globals
+from .sink import write_all
+from .tags import pack_tags
+
+try:
+    import fcntl
+    import os
+except ImportError:  # not a POSIX system
+    fcntl = None  # type: ignore[assignment]
+
+
+class Writer:
+    """The header is written at once and every block as soon as it is given; `finish` writes the END block.
+
+    Where the header does not know the length and the file can be seeked, `finish` fills it in. As a context
+    manager it finishes when the block was left without an exception, and otherwise leaves a truncated stream.
+    """
+
+    def __init__(self, file: BinaryIO, header: Header) -> None:
+        self.header = header
+        self.finished = False
+        self._file = file
+        self._patchable = header.samples is None and _can_overwrite(file)
+        self._start = file.tell() if self._patchable else 0
+        self._header_bytes = pack_header(header, self._patchable)
+        self._digest = self._header_bytes.seed
+        self._chunks = 0
+        self._frames = 0
+        self._global_at: int | None = None  # chunk that the last GLOBAL block precedes
+        self._emit(self._header_bytes.data)
+
+    def write_tags(self, tags: Mapping[str, str] | Iterable[tuple[str, str]]) -> None:
+        self.write_ancillary(TAGS, pack_tags(tags))
+
+    def write_padding(self, size: int) -> None:
+        """`size` zero bytes, to be replaced later by something that takes their place."""
+        self.write_ancillary(PADDING, bytes(size))
+
+    def write_ancillary(self, type_: int, body: bytes) -> None:
+        """A block that readers may skip, of a type from 0x80 to 0xff."""
+        if not ANCILLARY <= type_ <= 0xFF or type_ == NOT_A_TYPE:
+            raise ValueError(f"{type_:#04x} is no type of an ancillary block")
+        if len(body) > MAX_BODY_BYTES:
+            raise ValueError(f"a body of {len(body)} bytes is over the limit of {MAX_BODY_BYTES}")
+        self._write_block(type_, body)
+
+    def write_globals(self, globals_: ArrayLike) -> None:
+        """globals_ (coded channel, count), for all chunks from the next one on; only with stream scope."""
+        if self.header.globals_ is None or self.header.globals_.scope != "stream":
+            raise ValueError("the header announces no global indices of stream scope")
+        if self._global_at == self._chunks:
+            raise ValueError("two GLOBAL blocks for one chunk")
+        self._write_block(GLOBAL, pack_globals(self.header, self._checked_globals(globals_)))
+        self._global_at = self._chunks
+
+    def write_chunk(self, indices: ArrayLike, globals_: ArrayLike | None = None) -> None:
+        """indices (coded channel, frame, row); globals_ (coded channel, count) with chunk scope only."""
+        header = self.header
+        checked = check_indices(
+            "indices", indices, (header.coded_channels, -1, header.layout.rows), header.layout.index_bits
+        )
+        frames = checked.shape[1]
+        if not 1 <= frames <= header.layout.chunk_frames:
+            raise ValueError(f"a chunk of {frames} frames is outside 1..{header.layout.chunk_frames}")
+        if self._frames % header.layout.chunk_frames:
+            raise ValueError("a chunk that is not full must be the last")
+        if header.frames is not None and self._frames + frames > header.frames:
+            raise ValueError(f"more frames than the {header.frames} of the header's length")
+        if self._chunks == MAX_CHUNKS:
+            raise ValueError(f"more than {MAX_CHUNKS} chunks")
+        if header.globals_ is not None and header.globals_.scope == "stream" and self._global_at is None:
+            raise ValueError("no GLOBAL block before the first chunk")
+        if bool(header.chunk_globals_bits) != (globals_ is not None):
+            raise ValueError("global indices belong to a chunk exactly where the header announces them")
+        own = None if globals_ is None else self._checked_globals(globals_)
+        self._write_block(CODES, pack_codes(header, checked, own))
+        self._chunks += 1
+        self._frames += frames
+
+    def finish(self, samples: int | None = None) -> None:
+        """The END block. `samples` of the original must be given where the header does not know them."""
+        if self.finished:
+            raise ValueError("the stream is finished already")
+        known = self.header.samples
+        if samples is None:
+            samples = known
+        if samples is None or known not in (None, samples):
+            raise ValueError(f"the length is {samples} samples now, and {known} in the header")
+        if (expected := self.header.frames_of(samples)) != self._frames:
+            raise ValueError(f"{samples} samples make {expected} frames, not {self._frames}")
+        body = pack_end(self._frames, None if known is not None else samples)
+        self._emit(pack_block(END, body, self._chunks, self._digest))
+        self.finished = True
+        if self._patchable:  # only now: at no time does the header promise what the file does not hold
+            self._overwrite(self._start, patch_length(self._header_bytes, samples).data)
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None and not self.finished:
+            self.finish()
+
+    def _checked_globals(self, globals_: ArrayLike) -> Indices:
+        assert self.header.globals_ is not None
+        shape = (self.header.coded_channels, self.header.globals_.count)
+        return check_indices("global indices", globals_, shape, self.header.globals_.bits)
+
+    def _write_block(self, type_: int, body: bytes) -> None:
+        if self.finished:
+            raise ValueError("the stream is finished already")
+        self._emit(pack_block(type_, body, self._chunks, self._header_bytes.seed))
+        if not type_ & ANCILLARY:
+            self._digest = crc32(body, self._digest)
+
+    def _emit(self, data: bytes) -> None:
+        """Nothing stays in a buffer, for a listener may be waiting."""
+        write_all(self._file, data)
+        self._file.flush()
+
+    def _overwrite(self, position: int, data: bytes) -> None:
+        end = self._file.tell()
+        self._file.seek(position)
+        self._emit(data)
+        self._file.seek(end)
+
+
+def _can_overwrite(file: BinaryIO) -> bool:
+    """Whether bytes can be replaced. A file opened for appending can be seeked, but writes at its end."""
+    if not getattr(file, "seekable", lambda: False)():
+        return False
+    if fcntl is None:
+        return True
+    try:
+        return not fcntl.fcntl(file.fileno(), fcntl.F_GETFL) & os.O_APPEND
+    except (AttributeError, OSError):  # a file in memory has no number
+        return True
