@@ -1,0 +1,108 @@
+"""Mel coder: log-mel frames to indices and back.
+
+Most of the network runs at the token rate (25 Hz), where operations are few and the field is wide.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from melcodec_cli.chain.blocks import BlockStack, FrameConv, Upsample
+from melcodec_cli.chain.profile import CoderConfig, MelConfig, TimbreConfig
+from melcodec_cli.chain.quantiser import Quantiser
+from melcodec_cli.chain.timbre import TimbreEncoder
+
+
+class MelEncoder(nn.Module):
+    def __init__(self, bands: int, config: CoderConfig, condition: int) -> None:
+        super().__init__()
+        self.halve = FrameConv(bands, config.half_width, 8, stride=2)
+        self.half_stack = BlockStack(config.half_width, (1,) * config.encoder_half_blocks, condition)
+        self.quarter = FrameConv(config.half_width, config.token_width, 4, stride=2)
+        self.token_stack = BlockStack(config.token_width, (1,) * config.encoder_token_blocks, condition)
+        self.norm = nn.LayerNorm(config.token_width)
+        half_context = self.half_stack.context + 2
+        self.context_tokens = self.token_stack.context + -(-(half_context * 2 + 4) // 4)
+
+    def forward(self, mel: Tensor, timbre: Tensor | None) -> Tensor:
+        """Standardised mel (batch, 4 * token, band) -> (batch, token, width)."""
+        x = self.half_stack(self.halve(mel), timbre)
+        return self.norm(self.token_stack(self.quarter(x), timbre))
+
+
+class MelDecoder(nn.Module):
+    def __init__(self, bands: int, config: CoderConfig, condition: int) -> None:
+        super().__init__()
+        self.widen = FrameConv(config.lookup_width, config.token_width, 3)
+        self.token_stack = BlockStack(config.token_width, (1,) * config.decoder_token_blocks, condition)
+        self.to_half = Upsample(config.token_width, config.half_width)
+        self.half_stack = BlockStack(config.half_width, (1,) * config.decoder_half_blocks, condition)
+        self.to_frames = Upsample(config.half_width, config.frame_width)
+        self.frame_stack = BlockStack(config.frame_width, (1,) * config.decoder_frame_blocks, condition)
+        self.norm = nn.LayerNorm(config.frame_width)
+        self.head = nn.Linear(config.frame_width, bands)
+        frame_context = self.frame_stack.context + 2 * self.half_stack.context
+        self.context_tokens = 1 + self.token_stack.context + -(-frame_context // 4)
+
+    def forward(self, points: Tensor, timbre: Tensor | None) -> Tensor:
+        """Codewords (batch, token, lookup), timbre (batch, token or 1, values) -> standardised mel."""
+        x = self.token_stack(self.widen(points), timbre)
+        x = self.half_stack(self.to_half(x), _stretch(timbre, 2))
+        x = self.frame_stack(self.to_frames(x), _stretch(timbre, 4))
+        return self.head(self.norm(x))
+
+
+def _stretch(timbre: Tensor | None, factor: int) -> Tensor | None:
+    """Repeat per-token values for the frames of the token; one value for all stays one."""
+    if timbre is None or timbre.shape[1] == 1:
+        return timbre
+    return timbre.repeat_interleave(factor, dim=1)
+
+
+class Coder(nn.Module):
+    """Encoder, quantiser and decoder, with the standardisation of the mel they work on."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, mel: MelConfig, config: CoderConfig, timbre: TimbreConfig | None) -> None:
+        super().__init__()
+        condition = timbre.values if timbre else 0
+        self.register_buffer("mean", torch.zeros(mel.bands))
+        self.register_buffer("deviation", torch.ones(mel.bands))
+        self.timbre = TimbreEncoder(mel.bands, timbre) if timbre else None
+        self.encoder = MelEncoder(mel.bands, config, condition)
+        self.quantiser = Quantiser(config.token_width, config.codewords, config.lookup_width)
+        self.decoder = MelDecoder(mel.bands, config, condition)
+
+    def standardise(self, mel: Tensor) -> Tensor:
+        return (mel - self.mean) / self.deviation
+
+    def restore(self, standard: Tensor) -> Tensor:
+        return standard * self.deviation + self.mean
+
+    def encode(self, mel: Tensor, context_tokens: int, valid_tokens: Tensor) -> tuple[Tensor, Tensor | None]:
+        """mel (batch, 4 * (context + token + context), band), valid_tokens (batch,) of the kept tokens that exist.
+
+        -> indices (batch, token), timbre indices (batch, values) or None
+        """
+        standard = self.standardise(mel)
+        tokens = mel.shape[1] // 4 - 2 * context_tokens
+        globals_, timbre = None, None
+        if self.timbre is not None:
+            place = torch.arange(mel.shape[1] // 4, device=mel.device) - context_tokens
+            valid = (place >= 0) & (place < valid_tokens.unsqueeze(1))
+            globals_ = self.timbre.quantise(self.timbre(standard, valid))
+            timbre = self.timbre.lookup(globals_).unsqueeze(1)
+        latent = self.encoder(standard, timbre)[:, context_tokens : context_tokens + tokens]
+        return self.quantiser.encode(latent), globals_
+
+    def decode(self, indices: Tensor, globals_: Tensor | None) -> Tensor:
+        """indices (batch, token), -1 absent; timbre indices of each token (batch, token, values) -> coarse log-mel."""
+        timbre = None
+        if self.timbre is not None:
+            assert globals_ is not None
+            # Beside the stream there is no timbre either.
+            timbre = self.timbre.lookup(globals_) * (indices >= 0).unsqueeze(-1)
+        return self.restore(self.decoder(self.quantiser.lookup(indices), timbre))

@@ -1,0 +1,77 @@
+"""HiFi-GAN generator (V1): log-mel to audio in the time domain.  Larger and slower than the harmonic vocoder, needs
+no pitch, and shines with an adversary on a GPU."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
+from torch.nn.utils.parametrizations import weight_norm
+
+from melcodec_cli.chain.profile import MelConfig, VocoderConfig
+
+KERNELS = (3, 7, 11)
+DILATIONS = (1, 3, 5)
+
+
+class ResidualBranch(nn.Module):
+    def __init__(self, width: int, kernel: int) -> None:
+        super().__init__()
+        self.dilated = nn.ModuleList(
+            weight_norm(nn.Conv1d(width, width, kernel, dilation=d, padding=d * (kernel - 1) // 2))
+            for d in DILATIONS
+        )
+        self.plain = nn.ModuleList(
+            weight_norm(nn.Conv1d(width, width, kernel, padding=kernel // 2)) for _ in DILATIONS
+        )
+        self.context_samples = sum((d + 1) * (kernel - 1) // 2 for d in DILATIONS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for dilated, plain in zip(self.dilated, self.plain, strict=True):
+            x = x + plain(leaky_relu(dilated(leaky_relu(x, 0.1)), 0.1))
+        return x
+
+
+class HifiganVocoder(nn.Module):
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, mel: MelConfig, config: VocoderConfig) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(mel.bands))
+        self.register_buffer("deviation", torch.ones(mel.bands))
+        self.first = weight_norm(nn.Conv1d(mel.bands, config.upsample_width, 7, padding=3))
+        self.upsamplers, self.branches = nn.ModuleList(), nn.ModuleList()
+        width, product, field = config.upsample_width, 1, 3.0
+        for stride, kernel in zip(config.upsample_strides, config.upsample_kernels, strict=True):
+            # An odd difference of kernel and stride needs one sample of output padding to keep the length exact.
+            odd = (kernel - stride) % 2
+            self.upsamplers.append(
+                weight_norm(
+                    nn.ConvTranspose1d(
+                        width,
+                        width // 2,
+                        kernel,
+                        stride,
+                        padding=(kernel - stride + odd) // 2,
+                        output_padding=odd,
+                    )
+                )
+            )
+            width, product = width // 2, product * stride
+            branches = [ResidualBranch(width, branch_kernel) for branch_kernel in KERNELS]
+            self.branches.extend(branches)
+            field += (kernel + max(branch.context_samples for branch in branches)) / product
+        if product != mel.hop_samples:
+            raise ValueError("the product of vocoder.upsample_strides must be mel.hop_samples")
+        self.last = weight_norm(nn.Conv1d(width, 1, 7, padding=3))
+        self.context_frames = int(field) + 2
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """(batch, frame, band) -> (batch, frame * hop)."""
+        x = self.first(((mel - self.mean) / self.deviation).transpose(1, 2))
+        for number, upsampler in enumerate(self.upsamplers):
+            x = upsampler(leaky_relu(x, 0.1))
+            branches = self.branches[number * len(KERNELS) : (number + 1) * len(KERNELS)]
+            x = torch.stack([branch(x) for branch in branches]).mean(0)
+        return torch.tanh(self.last(leaky_relu(x, 0.01))).squeeze(1)

@@ -1,0 +1,55 @@
+"""Pitch: fundamental frequency and voicing of each frame, read off the log-mel."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from melcodec_cli.chain.blocks import BlockStack, FrameConv
+from melcodec_cli.chain.profile import PitchConfig
+
+NEIGHBOURS = 3  # bins either side of the best one that the estimate averages over
+GRID = 32  # steps of a bin (0.9 cents) that the estimate is rounded to
+
+
+class Pitch(nn.Module):
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, bands: int, config: PitchConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.register_buffer("mean", torch.zeros(bands))
+        self.register_buffer("deviation", torch.ones(bands))
+        self.widen = FrameConv(bands, config.width, 5)
+        self.stack = BlockStack(config.width, (1,) * config.blocks)
+        self.norm = nn.LayerNorm(config.width)
+        self.head = nn.Linear(config.width, config.bins + 1)
+        self.context_frames = 2 + self.stack.context
+
+    @property
+    def octaves_per_bin(self) -> float:
+        return math.log2(self.config.high_hz / self.config.low_hz) / (self.config.bins - 1)
+
+    def bin_of(self, hz: Tensor) -> Tensor:
+        """Position of a frequency on the scale of bins, as a real number."""
+        return (hz.clamp(min=1.0) / self.config.low_hz).log2() / self.octaves_per_bin
+
+    def scores(self, mel: Tensor) -> tuple[Tensor, Tensor]:
+        """mel (batch, frame, band) -> logits of the bins (batch, frame, bin) and of voicing (batch, frame)."""
+        x = self.stack(self.widen((mel - self.mean) / self.deviation))
+        y = self.head(self.norm(x)).float()
+        return y[..., :-1], y[..., -1]
+
+    def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
+        """-> frequency in Hz (batch, frame), probability of voicing (batch, frame)."""
+        logits, voicing = self.scores(mel)
+        best = logits.argmax(-1, keepdim=True).clamp(NEIGHBOURS, self.config.bins - 1 - NEIGHBOURS)
+        around = best + torch.arange(-NEIGHBOURS, NEIGHBOURS + 1, device=mel.device)
+        weight = logits.gather(-1, around).softmax(-1)
+        # The phase is a running sum over a whole chunk, in which the rounding errors of another batch size or machine
+        # would grow to something audible in a difference signal.
+        position = ((weight * around).sum(-1) * GRID).round() / GRID
+        return self.config.low_hz * torch.exp2(position * self.octaves_per_bin), torch.sigmoid(voicing)

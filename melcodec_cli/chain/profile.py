@@ -1,0 +1,253 @@
+"""Profiles: what a chain is made of, as frozen data.
+
+A profile fixes the meaning of a stream's indices (front end, coder, timbre) and names the stages that render them
+(refiner, vocoder).  It travels as JSON in the metadata of a bundle.
+
+Bundles come from strangers too, so every size has a limit, far above what is of use: nothing is built or allocated on
+the word of a profile that breaks one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class ProfileError(ValueError):
+    """A setting of a profile that makes no sense; the message names it."""
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ProfileError(message)
+
+
+MAX_WIDTH, MAX_BLOCKS, MAX_SAMPLES = 4096, 64, 1 << 16
+MAX_DILATION_SUM = 128  # a refiner's field in blocks of dilation 1, for each of its steps
+MAX_STEPS = 64
+MAX_CHUNK_S = 60
+
+
+def _require_range(stage: str, config: Any, low: float, high: float, *settings: str) -> None:
+    """NaN lies in no range."""
+    for setting in settings:
+        value = getattr(config, setting)
+        _require(low <= value <= high, f"{stage}{setting} {value!r} must lie in {low}..{high}")
+
+
+@dataclass(frozen=True)
+class MelConfig:
+    rate_hz: int = 16000
+    fft_samples: int = 1024
+    window_samples: int = 640
+    hop_samples: int = 160
+    bands: int = 80
+    low_hz: float = 0.0
+    high_hz: float = 8000.0
+    floor: float = 1e-5  # mel magnitudes below it are raised to it before the logarithm
+
+    def __post_init__(self) -> None:
+        _require_range("mel.", self, 4_000, 384_000, "rate_hz")
+        _require_range("mel.", self, 2, MAX_SAMPLES, "fft_samples", "window_samples", "hop_samples")
+        _require_range("mel.", self, 1, 1024, "bands")
+        _require_range("mel.", self, 1e-12, 1, "floor")
+        _require(
+            self.hop_samples <= self.window_samples, "mel.hop_samples must not exceed mel.window_samples"
+        )
+        _require(
+            self.window_samples <= self.fft_samples, "mel.window_samples must not exceed mel.fft_samples"
+        )
+        _require(
+            0 <= self.low_hz < self.high_hz <= self.rate_hz / 2, "mel.high_hz must lie in (low_hz, rate/2]"
+        )
+        _require(self.high_hz - self.low_hz >= self.bands, "mel.bands must be a hertz wide at least")
+        _require(self.hop_samples % 2 == 0, "mel.hop_samples must be even: frames are centred on their hop")
+
+
+@dataclass(frozen=True)
+class CoderConfig:
+    codewords: int = 1024
+    lookup_width: int = 8  # codewords are compared by cosine in this many dimensions
+    token_frames: int = 4  # mel frames per index
+    half_width: int = 256  # channels at half the frame rate (50 Hz)
+    token_width: int = 384  # channels at the token rate (25 Hz)
+    frame_width: int = 192  # channels at the frame rate (100 Hz)
+    encoder_half_blocks: int = 2
+    encoder_token_blocks: int = 6
+    decoder_token_blocks: int = 6
+    decoder_half_blocks: int = 3
+    decoder_frame_blocks: int = 2
+
+    def __post_init__(self) -> None:
+        _require(self.token_frames == 4, "coder.token_frames must be 4: two halvings of the frame rate")
+        _require_range("coder.", self, 2, 65536, "codewords")
+        widths = ("lookup_width", "half_width", "token_width", "frame_width")
+        _require_range("coder.", self, 1, MAX_WIDTH, *widths)
+        _require_range("coder.", self, 0, MAX_BLOCKS, "encoder_half_blocks", "encoder_token_blocks")
+        decoder_blocks = ("decoder_token_blocks", "decoder_half_blocks", "decoder_frame_blocks")
+        _require_range("coder.", self, 0, MAX_BLOCKS, *decoder_blocks)
+
+    @property
+    def index_bits(self) -> int:
+        return (self.codewords - 1).bit_length()
+
+
+@dataclass(frozen=True)
+class TimbreConfig:
+    """Indices sent once per chunk: the voice and the recording, each value rounded to 2**bits levels."""
+
+    values: int = 32
+    bits: int = 3
+    width: int = 192
+    blocks: int = 3
+
+    def __post_init__(self) -> None:
+        _require_range("timbre.", self, 1, 64, "values")
+        _require_range("timbre.", self, 1, 16, "bits")
+        _require_range("timbre.", self, 1, MAX_WIDTH, "width")
+        _require_range("timbre.", self, 0, MAX_BLOCKS, "blocks")
+
+
+@dataclass(frozen=True)
+class RefinerConfig:
+    """Flow from `anchor` times the coarse mel plus `noise` times normal noise; 0 and 1 are the published scheme."""
+
+    name: str = "flow"
+    width: int = 192
+    dilations: tuple[int, ...] = (1, 1, 2, 2, 1, 1)
+    anchor: float = 1.0
+    noise: float = 0.5
+    predicts: str = "end"  # the network's output: `end` of the flow, or its `velocity` as published
+    steps: int = 2  # Euler steps when the user does not say
+
+    def __post_init__(self) -> None:
+        _require_range("refiner.", self, 1, MAX_WIDTH, "width")
+        _require_range("refiner.", self, 0, MAX_STEPS, "steps")
+        _require_range("refiner.", self, -100, 100, "anchor", "noise")
+        _require(len(self.dilations) <= MAX_BLOCKS, f"refiner.dilations must be at most {MAX_BLOCKS}")
+        _require(
+            all(dilation >= 1 for dilation in self.dilations) and sum(self.dilations) <= MAX_DILATION_SUM,
+            f"refiner.dilations must be at least 1 and at most {MAX_DILATION_SUM} in sum",
+        )
+
+
+@dataclass(frozen=True)
+class PitchConfig:
+    bins: int = 128
+    low_hz: float = 60.0
+    high_hz: float = 500.0
+    width: int = 128
+    blocks: int = 5
+
+    def __post_init__(self) -> None:
+        _require_range("pitch.", self, 8, 4096, "bins")
+        _require_range("pitch.", self, 1, MAX_WIDTH, "width")
+        _require_range("pitch.", self, 0, MAX_BLOCKS, "blocks")
+        _require(1 <= self.low_hz < self.high_hz <= 100_000, "pitch.high_hz must lie in (low_hz, 100000]")
+
+
+@dataclass(frozen=True)
+class VocoderConfig:
+    """`harmonic` uses fft_samples, width and blocks; `hifigan` the upsampling lists."""
+
+    name: str = "harmonic"
+    fft_samples: int = 640
+    width: int = 256
+    blocks: int = 8
+    upsample_strides: tuple[int, ...] = (5, 4, 4, 2)
+    upsample_kernels: tuple[int, ...] = (11, 8, 8, 4)
+    upsample_width: int = 512
+
+    def __post_init__(self) -> None:
+        _require_range("vocoder.", self, 2, MAX_SAMPLES, "fft_samples")
+        _require_range("vocoder.", self, 1, MAX_WIDTH, "width")
+        _require_range("vocoder.", self, 0, MAX_BLOCKS, "blocks")
+        strides, kernels = self.upsample_strides, self.upsample_kernels
+        _require(
+            1 <= len(strides) <= 8 and len(kernels) == len(strides),
+            "vocoder.upsample_strides and vocoder.upsample_kernels must be as many, 1 to 8",
+        )
+        _require(
+            all(1 <= stride <= kernel <= 1024 for stride, kernel in zip(strides, kernels, strict=True)),
+            "vocoder.upsample_kernels must lie between their upsample_strides and 1024",
+        )
+        _require_range("vocoder.", self, 1 << len(strides), MAX_WIDTH, "upsample_width")
+
+
+@dataclass(frozen=True)
+class Profile:
+    name: str = "speech-16k"
+    mel: MelConfig = field(default_factory=MelConfig)
+    coder: CoderConfig = field(default_factory=CoderConfig)
+    timbre: TimbreConfig | None = field(default_factory=TimbreConfig)
+    refiner: RefinerConfig | None = field(default_factory=RefinerConfig)
+    pitch: PitchConfig | None = field(default_factory=PitchConfig)
+    vocoder: VocoderConfig = field(default_factory=VocoderConfig)
+    chunk_tokens: int = 500  # 20 s at 25 tokens a second
+
+    def __post_init__(self) -> None:
+        longest = MAX_CHUNK_S * self.mel.rate_hz // self.token_samples
+        _require_range("", self, 1, longest, "chunk_tokens")
+        _require(
+            self.vocoder.name in ("harmonic", "hifigan"), f"vocoder.name {self.vocoder.name!r} is unknown"
+        )
+        if self.vocoder.name == "harmonic":
+            _require(self.pitch is not None, "the harmonic vocoder needs a pitch stage")
+            _require(
+                self.vocoder.fft_samples % (2 * self.mel.hop_samples) == 0,
+                "vocoder.fft_samples must be an even multiple of mel.hop_samples",
+            )
+        else:
+            _require(
+                math.prod(self.vocoder.upsample_strides) == self.mel.hop_samples,
+                "the product of vocoder.upsample_strides must be mel.hop_samples",
+            )
+        if self.refiner is not None:
+            _require(self.refiner.name == "flow", f"refiner.name {self.refiner.name!r} is unknown")
+            _require(self.refiner.predicts in ("end", "velocity"), "refiner.predicts must be end or velocity")
+
+    @property
+    def token_samples(self) -> int:
+        return self.mel.hop_samples * self.coder.token_frames
+
+    @property
+    def tokens_per_second(self) -> float:
+        return self.mel.rate_hz / self.token_samples
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Profile:
+        return build(cls, values, "profile")
+
+
+def build(cls: Any, values: Any, where: str) -> Any:
+    """Dataclass from plain JSON values; an unknown or mistyped setting is named."""
+    _require(isinstance(values, dict), f"{where} must be a table of settings")
+    kinds = typing.get_type_hints(cls)
+    unknown = set(values) - set(kinds)
+    _require(not unknown, f"{where} has no setting {', '.join(sorted(map(str, unknown)))[:100]}")
+    return cls(**{key: _coerce(kinds[key], value, f"{where}.{key}") for key, value in values.items()})
+
+
+def _coerce(kind: Any, value: Any, where: str) -> Any:
+    options = typing.get_args(kind)
+    if type(None) in options:  # X | None; TOML, which has no null, says false
+        return None if value is None or value is False else _coerce(options[0], value, where)
+    if dataclasses.is_dataclass(kind):
+        return build(kind, value, where)
+    if typing.get_origin(kind) is tuple:
+        _require(isinstance(value, (list, tuple)), f"{where} must be a list")
+        return tuple(_coerce(options[0], item, where) for item in value)
+    if typing.get_origin(kind) is dict:
+        _require(isinstance(value, dict), f"{where} must be a table")
+        return {str(key): _coerce(options[1], item, f"{where}.{key}") for key, item in value.items()}
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        _require(abs(value) < 1 << 64, f"{where} is beyond any range")
+        return float(value)
+    _require(type(value) is kind, f"{where} must be of type {kind.__name__}")
+    return value

@@ -1,0 +1,51 @@
+"""Vector quantiser: one codebook, searched by cosine in a few dimensions, kept alive by online clustering."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+
+class Quantiser(nn.Module):
+    usage: Tensor
+
+    def __init__(self, width: int, codewords: int, lookup_width: int) -> None:
+        super().__init__()
+        self.project_in = nn.Linear(width, lookup_width)
+        self.codebook = nn.Parameter(normalize(torch.randn(codewords, lookup_width), dim=-1))
+        # Starts at 0, not at 1/K: with 1/K the codebook collapses before the first revival.
+        self.register_buffer("usage", torch.zeros(codewords))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """(batch, token, width) -> indices (batch, token).  In float32: an index must not hang on bf16 rounding."""
+        with torch.autocast(x.device.type, enabled=False):
+            points = normalize(self.project_in(x.float()), dim=-1)
+            return (points @ normalize(self.codebook, dim=-1).T).argmax(-1)
+
+    def lookup(self, indices: Tensor) -> Tensor:
+        """(batch, token) with -1 for absent tokens, which become zeros -> (batch, token, lookup_width)."""
+        points = normalize(self.codebook, dim=-1)[indices.clamp(min=0)]
+        return points * (indices >= 0).unsqueeze(-1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """(batch, token, width) -> straight-through points, indices, loss (codebook + commitment), encoder points."""
+        with torch.autocast(x.device.type, enabled=False):
+            points = normalize(self.project_in(x.float()), dim=-1)  # (batch, token, lookup)
+            codebook = normalize(self.codebook, dim=-1)
+            indices = (points.detach() @ codebook.detach().T).argmax(-1)
+            chosen = codebook[indices]
+            codebook_loss = (chosen - points.detach()).square().sum(-1).mean()
+            commitment_loss = (chosen.detach() - points).square().sum(-1).mean()
+            straight = points + (chosen - points).detach()
+        return straight, indices, codebook_loss + 0.25 * commitment_loss, points
+
+    @torch.no_grad()
+    def revive(self, share: Tensor, anchors: Tensor, decay: float) -> None:
+        """Online clustering: codewords that are rarely used move towards encoder outputs of the batch.
+
+        share (codewords,): fraction of the batch's tokens that chose each; anchors (codewords, lookup).
+        """
+        self.usage.mul_(decay).add_(share, alpha=1 - decay)
+        pull = torch.exp(-10 * self.usage * len(self.usage) / (1 - decay) - 1e-3).unsqueeze(-1)
+        self.codebook.lerp_(normalize(anchors, dim=-1), pull)

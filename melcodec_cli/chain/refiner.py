@@ -1,0 +1,66 @@
+"""Refiner: a short flow from the coarse mel to one with the texture of speech."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from melcodec_cli.chain.blocks import BlockStack, FrameConv
+from melcodec_cli.chain.profile import RefinerConfig
+
+TIME_WIDTH = 64
+
+
+class FlowRefiner(nn.Module):
+    """The point at time t is x_t = (1 - t) x_0 + t x_1: noise around the coarse mel at 0, the mel of speech at 1."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, bands: int, config: RefinerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.register_buffer("mean", torch.zeros(bands))
+        self.register_buffer("deviation", torch.ones(bands))
+        self.time = nn.Sequential(nn.Linear(TIME_WIDTH, TIME_WIDTH), nn.SiLU())
+        self.widen = FrameConv(2 * bands, config.width, 3)
+        self.stack = BlockStack(config.width, config.dilations, condition=TIME_WIDTH)
+        self.norm = nn.LayerNorm(config.width)
+        self.head = nn.Linear(config.width, bands)
+        self.context_frames_per_step = 1 + self.stack.context
+
+    def standardise(self, mel: Tensor) -> Tensor:
+        return (mel - self.mean) / self.deviation
+
+    def start(self, coarse: Tensor, noise: Tensor) -> Tensor:
+        """x_0 of a standardised coarse mel."""
+        return self.config.anchor * coarse + self.config.noise * noise
+
+    def end(self, point: Tensor, coarse: Tensor, time: Tensor) -> Tensor:
+        """Where the flow through `point` at `time` (batch,) would end in one jump; all mels standardised."""
+        x = self.widen(torch.cat([point, coarse], dim=-1))
+        x = self.stack(x, self.time(_embedding(time)).unsqueeze(1))
+        answer = self.head(self.norm(x))
+        if self.config.predicts == "velocity":
+            return point + (1 - time.view(-1, 1, 1)) * answer
+        return coarse + answer
+
+    def forward(self, coarse_mel: Tensor, noise: Tensor, steps: int) -> Tensor:
+        """Log-mel and noise (batch, frame, band) -> refined log-mel, by `steps` of Euler's rule."""
+        coarse = self.standardise(coarse_mel)
+        point = self.start(coarse, noise)
+        for step in range(steps):
+            time = torch.full((len(coarse),), step / steps, device=coarse.device)
+            end = self.end(point, coarse, time).float()
+            point = point + (end - point) / (steps - step)  # dt / (1 - t)
+        return point * self.deviation + self.mean
+
+
+def _embedding(time: Tensor) -> Tensor:
+    """(batch,) within 0..1 -> (batch, TIME_WIDTH)."""
+    half = TIME_WIDTH // 2
+    speeds = torch.exp(torch.arange(half, device=time.device) * (math.log(1000.0) / half))
+    angles = time.unsqueeze(1) * speeds
+    return torch.cat([angles.sin(), angles.cos()], dim=1)

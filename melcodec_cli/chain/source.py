@@ -1,0 +1,58 @@
+"""Excitation of the harmonic vocoder: a band-limited pulse train whose phase needs no memory of the past."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+# Samples near a chunk's borders where its phase follows the pitch alone, so that the neighbour, which sees only this
+# much of the chunk, computes the same excitation.
+MARGIN_HOPS = 6
+
+
+def per_sample(values: Tensor, hop_samples: int) -> Tensor:
+    """Linear between the centres of frames: (batch, frame) -> (batch, frame * hop), in double precision."""
+    held = torch.nn.functional.interpolate(
+        values.double().unsqueeze(1), scale_factor=hop_samples, mode="linear", align_corners=False
+    )
+    return held.squeeze(1)
+
+
+def voiced_share(voicing: Tensor, hop_samples: int) -> Tensor:
+    """How much of the pulse train each sample gets, from the probability of voicing: (batch, frame) -> samples.
+
+    Nothing at all in frames that are surely unvoiced: a pulse train however faint is heard, and measured, as a voice.
+    """
+    gate = ((voicing - 0.25) * 2).clamp(0, 1)
+    return per_sample(gate, hop_samples).float()
+
+
+def chunk_phase(sample_hz: Tensor, rate_hz: int, hop_samples: int, start: int, lengths: Tensor) -> Tensor:
+    """Phase in cycles, zero at the first sample of the chunk and a whole number at its end.
+
+    sample_hz (batch, samples); the chunk is [start, start + lengths).  Each chunk beginning at phase zero is what lets
+    chunks be decoded alone, in any order or side by side, without a click between them: the half cycle at most that
+    this takes is spread over the inside of the chunk, a change of pitch nobody can hear.
+    """
+    cycles = torch.cumsum(sample_hz / rate_hz, dim=1)
+    cycles = cycles - cycles[:, start : start + 1]
+    end = (start + lengths).clamp(max=cycles.shape[1] - 1).unsqueeze(1)
+    total = cycles.gather(1, end)
+    missing = total.round() - total
+    margin = MARGIN_HOPS * hop_samples
+    inside = (lengths - 2 * margin).unsqueeze(1)
+    position = torch.arange(cycles.shape[1], device=cycles.device) - (start + margin)
+    share = (position / inside.clamp(min=1)).clamp(0, 1)
+    smooth = share.square() * (3 - 2 * share)
+    return cycles + torch.where(inside > 0, missing * smooth, 0.0)
+
+
+def pulse_train(phase: Tensor, sample_hz: Tensor, rate_hz: int) -> Tensor:
+    """Sum of all cosine harmonics below half the rate, at unit power: sin((2N+1)p/2) / (2 sin(p/2)) - 1/2."""
+    harmonics = torch.floor(rate_hz / 2 / sample_hz).clamp(min=1)
+    half = torch.pi * torch.remainder(phase, 1.0)
+    sine = torch.sin(half)
+    at_pulse = sine.abs() < 1e-6
+    ratio = torch.sin((2 * harmonics + 1) * half) / torch.where(at_pulse, 1.0, sine)
+    total = torch.where(at_pulse, 2 * harmonics + 1, ratio)
+    return ((total - 1) / 2 * torch.sqrt(2 / harmonics)).float()

@@ -1,0 +1,46 @@
+"""Timbre: the voice and the recording of one chunk, as a few rounded values sent once."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from melcodec_cli.chain.blocks import BlockStack, FrameConv
+from melcodec_cli.chain.profile import TimbreConfig
+
+
+class TimbreEncoder(nn.Module):
+    """Statistics over time are allowed here alone: the values belong to the chunk they are taken from."""
+
+    def __init__(self, bands: int, config: TimbreConfig) -> None:
+        super().__init__()
+        self.levels = 2**config.bits
+        width = config.width
+        self.halve = FrameConv(bands, width, 4, stride=2)
+        self.quarter = FrameConv(width, width, 4, stride=2)
+        self.stack = BlockStack(width, (1,) * config.blocks)
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(2 * width, config.values)
+
+    def forward(self, mel: Tensor, valid: Tensor) -> Tensor:
+        """mel (batch, frame, band), valid (batch, frame / 4) of 0 and 1 -> (batch, values) within +-1."""
+        x = self.stack(self.quarter(nn.functional.gelu(self.halve(mel))))
+        x = self.norm(x).float()
+        weight = valid.float().unsqueeze(-1)
+        count = weight.sum(1).clamp(min=1)
+        mean = (x * weight).sum(1) / count
+        deviation = (((x - mean.unsqueeze(1)).square() * weight).sum(1) / count + 1e-4).sqrt()
+        with torch.autocast(mel.device.type, enabled=False):
+            return torch.tanh(self.head(torch.cat([mean, deviation], -1)))
+
+    def quantise(self, values: Tensor) -> Tensor:
+        """(batch, values) within +-1 -> indices 0..levels-1."""
+        return ((values + 1) / 2 * self.levels).floor().clamp(0, self.levels - 1).long()
+
+    def lookup(self, indices: Tensor) -> Tensor:
+        """Indices -> the middle of each level."""
+        return (indices.float() + 0.5) * (2 / self.levels) - 1
+
+    def round(self, values: Tensor) -> Tensor:
+        """Rounded, with the gradient of the identity: what training decodes from."""
+        return values + (self.lookup(self.quantise(values)) - values).detach()

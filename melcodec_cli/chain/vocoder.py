@@ -1,0 +1,66 @@
+"""Harmonic vocoder: log-mel and pitch to audio.
+
+A pulse train and white noise are cut into short-time spectra; the network says, for every bin, how loud each of the two
+is and how far the pulses' phase is turned.  The phase of speech is thus given, not learned, which is what makes a small
+network at the frame rate enough.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from melcodec_cli.chain.blocks import BlockStack, FrameConv
+from melcodec_cli.chain.profile import MelConfig, VocoderConfig
+
+
+class HarmonicVocoder(nn.Module):
+    window: Tensor
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, mel: MelConfig, config: VocoderConfig) -> None:
+        super().__init__()
+        self.hop_samples, self.fft_samples = mel.hop_samples, config.fft_samples
+        if config.fft_samples % (2 * mel.hop_samples):
+            raise ValueError("vocoder.fft_samples must be an even multiple of mel.hop_samples")
+        self.register_buffer("window", torch.hann_window(config.fft_samples), persistent=False)
+        self.register_buffer("mean", torch.zeros(mel.bands))
+        self.register_buffer("deviation", torch.ones(mel.bands))
+        self.widen = FrameConv(mel.bands + 2, config.width, 7)
+        self.stack = BlockStack(config.width, (1,) * config.blocks)
+        self.norm = nn.LayerNorm(config.width)
+        self.head = nn.Linear(config.width, 3 * (config.fft_samples // 2 + 1))
+        # Overlap-add reaches half a window, and the spectra added reach half a window further.
+        self.context_frames = 3 + self.stack.context + config.fft_samples // mel.hop_samples + 1
+
+    def forward(
+        self, mel: Tensor, pitch_hz: Tensor, voicing: Tensor, pulses: Tensor, noise: Tensor
+    ) -> Tensor:
+        """mel (batch, frame, band), pitch and voicing (batch, frame), excitations (batch, frame * hop) -> audio."""
+        height = (pitch_hz.clamp(min=1.0) / 150.0).log2()
+        features = torch.stack([height, voicing * 2 - 1], dim=-1)
+        x = self.widen(torch.cat([(mel - self.mean) / self.deviation, features], dim=-1))
+        gains = self.head(self.norm(self.stack(x))).float()
+        harmonic_gain, turn, noise_gain = gains.chunk(3, dim=-1)  # (batch, frame, bin)
+        harmonic = self._spectrum(pulses) * torch.polar(harmonic_gain.clamp(max=8).exp(), turn)
+        breath = self._spectrum(noise) * noise_gain.clamp(max=8).exp()
+        return self._overlap_add(torch.fft.irfft(harmonic + breath, n=self.fft_samples))
+
+    def _spectrum(self, signal: Tensor) -> Tensor:
+        """(batch, frame * hop) -> complex (batch, frame, bin); each frame is centred on its hop, as the mel's are."""
+        margin = (self.fft_samples - self.hop_samples) // 2
+        frames = nn.functional.pad(signal, (margin, margin)).unfold(1, self.fft_samples, self.hop_samples)
+        return torch.fft.rfft(frames * self.window)
+
+    def _overlap_add(self, frames: Tensor) -> Tensor:
+        """(batch, frame, fft) -> (batch, frame * hop)."""
+        batch, count, _ = frames.shape
+        overlap = self.fft_samples // self.hop_samples
+        parts = (frames * self.window).reshape(batch, count, overlap, self.hop_samples)
+        total = sum(nn.functional.pad(parts[:, :, i], (0, 0, i, overlap - 1 - i)) for i in range(overlap))
+        assert isinstance(total, Tensor)
+        margin = (self.fft_samples - self.hop_samples) // 2
+        # Squared Hann windows at a quarter of their length add up to 3/8 of the overlap.
+        audio = total.reshape(batch, -1) / (0.375 * overlap)
+        return audio[:, margin : margin + count * self.hop_samples]
