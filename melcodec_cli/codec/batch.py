@@ -1,0 +1,207 @@
+"""Jobs through the chain: rows of many files side by side, sorted by length, within a budget of memory.
+
+Every channel of a job is a row. A shorter row is extended on the right, by silence or by absent tokens; the chain's
+finite field keeps that from changing anything that is kept.
+
+On a CPU several batches run side by side, each on one thread. The other way, all threads on one batch, has them wait
+for one another after each of hundreds of small operations: no faster on an idle machine, and several times slower on a
+busy one, where a thread that others wait for may not be running.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melcodec_cli.codec.segments import ABSENT, DecodeJob, EncodeJob
+
+if TYPE_CHECKING:
+    from melcodec_cli.chain.chain import Chain
+
+# Tokens, context included, that go through a stage at once. More is no faster on a CPU and only takes memory.
+CPU_BATCH_TOKENS = 700
+GPU_BATCH_TOKENS = 40_000
+# The sorting by length finds neighbours of equal length only if there is a choice.
+BATCHES_PER_WINDOW = 4
+
+Row = TypeVar("Row")
+RowResult = TypeVar("RowResult")
+Result = TypeVar("Result")
+
+
+class Codes(NamedTuple):
+    """Of one chunk."""
+
+    indices: NDArray[np.int64]  # (channel, token)
+    globals_: NDArray[np.int64]  # (channel, count)
+
+
+@dataclass(frozen=True)
+class Work(Generic[Result]):
+    """Jobs under way."""
+
+    results: Callable[[], list[Result]]  # waits for them; in the order of the jobs
+    futures: Sequence[Future[Any]]
+
+    def cancel(self) -> None:
+        for future in self.futures:
+            future.cancel()
+
+
+class Engine:
+    """Has a chain that is loaded when it is first needed, which brings torch with it."""
+
+    def __init__(self, load: Callable[[], Chain], threads: int | None = None):
+        """threads: of the CPU; as many as torch would use when not told."""
+        self._load = load
+        self._threads = threads
+
+    @cached_property
+    def chain(self) -> Chain:
+        return self._load()
+
+    @cached_property
+    def workers(self) -> int:
+        """Batches that run at a time."""
+        import torch
+
+        return (self._threads or torch.get_num_threads()) if self.chain.device.type == "cpu" else 1
+
+    @cached_property
+    def _batch_tokens(self) -> int:
+        return CPU_BATCH_TOKENS if self.chain.device.type == "cpu" else GPU_BATCH_TOKENS
+
+    @property
+    def window_tokens(self) -> int:
+        """How much work to gather."""
+        return self._batch_tokens * max(BATCHES_PER_WINDOW, self.workers)
+
+    def _start(
+        self,
+        rows: Sequence[Row],
+        lengths: Sequence[int],
+        run: Callable[[Sequence[Row]], list[RowResult]],
+        regroup: Callable[[Iterator[RowResult]], list[Result]],
+    ) -> Work[Result]:
+        """The rows on their way through `run`, in batches of similar length."""
+        parts = list(batches(lengths, self._batch_tokens))
+        futures = [self._pool.submit(run, [rows[position] for position in part]) for part in parts]
+
+        def results() -> list[Result]:
+            by_position: dict[int, RowResult] = {}
+            for part, future in zip(parts, futures, strict=True):
+                by_position.update(zip(part, future.result(), strict=True))
+            return regroup(by_position[position] for position in range(len(rows)))
+
+        return Work(results, futures)
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        import torch
+
+        one_thread = partial(torch.set_num_threads, 1) if self.chain.device.type == "cpu" else None
+        return ThreadPoolExecutor(self.workers, "codec", one_thread)
+
+
+class Encoder(Engine):
+    """Runs chunks of audio through the first half of a chain."""
+
+    def start(self, jobs: Sequence[EncodeJob]) -> Work[Codes]:
+        rows = [(row, job.tokens) for job in jobs for row in job.audio]
+        lengths = [row.size // self.chain.profile.token_samples for row, _ in rows]
+
+        def regroup(coded: Iterator[Codes]) -> list[Codes]:
+            channels = (list(islice(coded, job.audio.shape[0])) for job in jobs)
+            return [
+                Codes(np.stack([row.indices for row in rows]), np.stack([row.globals_ for row in rows]))
+                for rows in channels
+            ]
+
+        return self._start(rows, lengths, self._run_rows, regroup)
+
+    def _run_rows(self, rows: Sequence[tuple[NDArray[np.float32], int]]) -> list[Codes]:
+        import torch
+
+        audio = np.zeros((len(rows), max(row.size for row, _ in rows)), np.float32)
+        for padded, (row, _) in zip(audio, rows, strict=True):
+            padded[: row.size] = row
+        tokens = [count for _, count in rows]
+        indices, timbre = self.chain.encode(torch.from_numpy(audio), tokens)
+        globals_ = np.zeros((len(rows), 0), np.int64) if timbre is None else timbre.numpy()
+        return [Codes(indices[place, :count].numpy(), globals_[place]) for place, count in enumerate(tokens)]
+
+
+class Decoder(Engine):
+    """Runs tokens through the second half of a chain, with so many steps of its refiner."""
+
+    def __init__(self, load: Callable[[], Chain], steps: int | None = None, threads: int | None = None):
+        super().__init__(load, threads)
+        self._steps = steps
+
+    @property
+    def steps(self) -> int:
+        return self.chain.default_steps if self._steps is None else self._steps
+
+    @property
+    def codewords(self) -> int:
+        return self.chain.profile.coder.codewords
+
+    @property
+    def context_tokens(self) -> int:
+        return self.chain.decode_context_tokens(self.steps)
+
+    def start(self, jobs: Sequence[DecodeJob]) -> Work[NDArray[np.float32]]:
+        """Audio (channel, tokens * token_samples) of each job; where nothing is there to decode, silence."""
+        present = [(job.indices >= 0).any(axis=1) for job in jobs]
+        rows = [
+            (job, channel)
+            for job, there in zip(jobs, present, strict=True)
+            for channel in np.flatnonzero(there).tolist()
+        ]
+
+        def regroup(decoded: Iterator[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+            token_samples = self.chain.profile.token_samples
+            audio = [np.zeros((len(job.indices), job.tokens * token_samples), np.float32) for job in jobs]
+            for channels, there in zip(audio, present, strict=True):
+                for channel in np.flatnonzero(there).tolist():
+                    channels[channel] = next(decoded)
+            return audio
+
+        return self._start(rows, [job.indices.shape[1] for job, _ in rows], self._run_rows, regroup)
+
+    def _run_rows(self, rows: Sequence[tuple[DecodeJob, int]]) -> list[NDArray[np.float32]]:
+        import torch
+
+        longest = max(job.indices.shape[1] for job, _ in rows)
+        indices = np.full((len(rows), longest), ABSENT, np.int64)
+        globals_ = np.zeros((len(rows), longest, rows[0][0].globals_.shape[2]), np.int64)
+        for place, (job, channel) in enumerate(rows):
+            indices[place, : job.indices.shape[1]] = job.indices[channel]
+            globals_[place, : job.indices.shape[1]] = job.globals_[channel]
+        profile = self.chain.profile
+        audio = self.chain.decode(
+            torch.from_numpy(indices),
+            torch.from_numpy(globals_) if profile.timbre else None,
+            [job.first_token * profile.coder.token_frames for job, _ in rows],
+            [job.tokens for job, _ in rows],
+            self.steps,
+        )
+        return [
+            audio[place, : job.tokens * profile.token_samples].numpy() for place, (job, _) in enumerate(rows)
+        ]
+
+
+def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
+    """Positions of the rows of each batch, longest first; padded to its longest row a batch keeps to the budget."""
+    order = sorted(range(len(lengths)), key=lambda position: -lengths[position])
+    while order:
+        size = max(1, budget // lengths[order[0]])
+        yield order[:size]
+        order = order[size:]

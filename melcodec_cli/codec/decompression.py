@@ -1,0 +1,203 @@
+"""The streams of an .mlc file to one recording."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+import mlcfile
+import numpy as np
+from numpy.typing import NDArray
+
+from melcodec_cli.audio import AudioSink
+from melcodec_cli.codec.batch import Decoder
+from melcodec_cli.codec.pipeline import Stream
+from melcodec_cli.codec.playback import Playback
+from melcodec_cli.codec.segments import DecodeJob, TokenSegments
+from melcodec_cli.codec.tokens import TokenReader
+from melcodec_cli.errors import MlcCorrupt, Unsupported, UsageProblem
+
+# Chunks are decoded whole, so their length bounds the memory that a stranger's file can ask for.
+MAX_CHUNK_S = 60.0
+# Of silence for what was lost, beyond as much as was read: a small file may not claim hours.
+MAX_SILENCE_S = 3600.0
+
+
+@dataclass(frozen=True)
+class DecompressSettings:
+    rate_hz: int | None = None  # None: the original's
+    model_rate: bool = False  # the model's own, without resampling
+    start_s: float = 0.0
+    end_s: float | None = None
+    conceal: bool = False  # put silence where chunks are lost
+
+    def __post_init__(self) -> None:
+        if self.end_s is not None and self.end_s <= self.start_s:
+            raise UsageProblem(f"the end at {self.end_s:g} s is not after the start at {self.start_s:g} s")
+
+    def rate_of(self, header: mlcfile.Header) -> int:
+        """Of the output, when this is the first stream's header."""
+        return header.layout.model_rate_hz if self.model_rate else self.rate_hz or header.rate_hz
+
+    def range_of(self, rate_hz: int) -> tuple[int, int | None]:
+        """First sample and the one after the last, None for the end."""
+        return round(self.start_s * rate_hz), None if self.end_s is None else round(self.end_s * rate_hz)
+
+
+class OpenSink(Protocol):
+    def __call__(self, rate_hz: int, channels: int, tags: Mapping[str, str]) -> AudioSink: ...
+
+
+class Decompression(Stream[DecodeJob, NDArray[np.float32]]):
+    """Reads `file` and writes the sink that `open_sink` gives; closing them early is left to their owners."""
+
+    engine: Decoder  # of the stream at hand
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        open_sink: OpenSink,
+        decoder_for: Callable[[mlcfile.Header], Decoder],
+        settings: DecompressSettings,
+        live: bool = False,
+    ):
+        self.live = live
+        self.header: mlcfile.Header | None = None  # the first stream's
+        self.rate_hz = 0  # of the output
+        self.truncated: mlcfile.TruncatedError | None = None
+        self.damage: list[mlcfile.CorruptError] = []
+        self.lost_s: list[list[float]] = []  # [from, to]
+        self.mlc_bytes = self.payload_bits = 0  # of what was read
+        self.sink: AudioSink | None = None
+        self._file = file
+        self._open_sink = open_sink
+        self._decoder_for = decoder_for
+        self._settings = settings
+        self._silence_s = 0.0  # for what was lost, less what was read, up to the stream at hand
+        self._playbacks: deque[Playback] = deque()  # of the streams that are not written to their ends
+
+    def jobs(self) -> Iterator[DecodeJob]:
+        settings = self._settings
+        passed = 0  # samples of the output before the stream at hand
+        for reader in self._streams():
+            self._check(reader.header)
+            first, last = settings.range_of(self.rate_hz)
+            last = None if last is None else last - passed
+            playback = Playback(reader.header, self.rate_hz, first - passed, last)
+            self._playbacks.append(playback)
+            tokens = TokenReader(reader)
+            if self.sink is None:
+                self.sink = self._sink_for(tokens)
+            if playback.is_wanted:
+                yield from self._jobs_of(tokens, playback, passed / self.rate_hz)
+            else:
+                self._count(tokens)
+            playback.ended = True
+            if self.truncated or playback.samples is None or (last is not None and last <= playback.samples):
+                return
+            passed += playback.samples
+        if settings.start_s * self.rate_hz > passed:
+            raise UsageProblem(
+                f"the start at {settings.start_s:g} s is beyond the end at {passed / self.rate_hz:.2f} s"
+            )
+
+    def take(self, job: DecodeJob, result: NDArray[np.float32]) -> None:
+        while self._playbacks[0].ended and not self._playbacks[0].pending_jobs:
+            self._write(self._playbacks.popleft().flush())
+        self._playbacks[0].pending_jobs -= 1
+        for block in self._playbacks[0].process(result):
+            self._write(block)
+
+    def finish(self) -> None:
+        for playback in self._playbacks:
+            self._write(playback.flush())
+        assert self.sink is not None
+        self.sink.finish()
+
+    def _streams(self) -> Iterator[mlcfile.Reader]:
+        try:
+            yield from mlcfile.read_streams(self._file, self._settings.conceal)
+        except mlcfile.CorruptError as error:  # in what follows a stream
+            if self.header is None:
+                raise
+            if self._settings.conceal:
+                self.damage.append(error)
+            elif isinstance(error, mlcfile.TruncatedError):
+                self.truncated = error
+            else:
+                raise
+
+    def _check(self, header: mlcfile.Header) -> None:
+        """Refuses a stream that cannot be played, before anything is loaded for it."""
+        layout = header.layout
+        chunk_s = layout.chunk_frames * layout.frame_samples / layout.model_rate_hz
+        if chunk_s > MAX_CHUNK_S:
+            raise Unsupported(
+                f"chunks of {chunk_s:.0f} s are longer than the {MAX_CHUNK_S:.0f} s that can be decoded"
+            )
+        if self.header is None:
+            self.header = header
+            self.rate_hz = self._settings.rate_of(header)
+        elif header.channels != self.header.channels:
+            raise Unsupported(f"a stream of {header.channels} channels follows one of {self.header.channels}")
+        self.engine = self._decoder_for(header)
+
+    def _sink_for(self, tokens: TokenReader) -> AudioSink:
+        if tokens.truncated and tokens.is_empty:
+            raise tokens.truncated  # nothing can be saved
+        return self._open_sink(self.rate_hz, tokens.header.channels, tokens.tags)
+
+    def _jobs_of(self, tokens: TokenReader, playback: Playback, begin_s: float) -> Iterator[DecodeJob]:
+        """The jobs of one stream, which begins at `begin_s` of the recording."""
+        segments, enough_tokens = self._segments(tokens.header, playback)
+        try:
+            for indices, globals_ in tokens.tokens_from(segments.first_needed_token, self._file.seekable()):
+                if self._silence_s + tokens.silence_s > MAX_SILENCE_S:
+                    raise MlcCorrupt(f"more than {MAX_SILENCE_S:.0f} s are lost, and not as much can be read")
+                if indices.max() >= self.engine.codewords:
+                    raise MlcCorrupt(f"an index of {indices.max()} is beyond the codebook")
+                yield from _counted(segments.push(indices, globals_), playback)
+                if tokens.next_token >= enough_tokens:
+                    return
+            if tokens.end:
+                playback.set_samples(tokens.end.samples)
+            else:
+                playback.set_frames(tokens.next_token)
+            yield from _counted(segments.finish(), playback)
+        finally:
+            self.truncated = tokens.truncated
+            self._silence_s += tokens.silence_s
+            self.damage += tokens.damage
+            self.lost_s += [[begin_s + lost_s for lost_s in span] for span in tokens.lost_s]
+            self._count(tokens)
+
+    def _count(self, tokens: TokenReader) -> None:
+        self.mlc_bytes += tokens.read_bytes
+        self.payload_bits += tokens.payload_bits
+
+    def _segments(self, header: mlcfile.Header, playback: Playback) -> tuple[TokenSegments, float]:
+        """Where the stream's tokens go, and how many it takes to have all chunks of the range."""
+        chunk_tokens = header.layout.chunk_frames
+        context_tokens = self.engine.context_tokens
+        segments = TokenSegments(
+            header.coded_channels,
+            header.globals_.count if header.globals_ else 0,
+            chunk_tokens,
+            context_tokens,
+            playback.first_chunk * chunk_tokens,
+        )
+        if playback.last_chunk is None:
+            return segments, float("inf")
+        return segments, (playback.last_chunk + 1) * chunk_tokens + context_tokens
+
+    def _write(self, block: NDArray[np.float32]) -> None:
+        if self.sink is not None and len(block):
+            self.sink.write(block)
+
+
+def _counted(jobs: Iterator[DecodeJob], playback: Playback) -> Iterator[DecodeJob]:
+    for job in jobs:
+        playback.pending_jobs += 1
+        yield job

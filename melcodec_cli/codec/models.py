@@ -1,0 +1,123 @@
+"""Bundles by what a file or a user asks for; each is loaded once, and not before it is needed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import mlcfile
+
+from melcodec_cli.codec.batch import Decoder, Encoder
+from melcodec_cli.codec.compression import globals_of, layout_of
+from melcodec_cli.errors import MlcCorrupt, ModelMismatch, ModelMissing, UsageProblem
+from melcodec_cli.installed import BundleInfo, bundle_folders, bundle_for, bundle_named, installed_bundles
+
+if TYPE_CHECKING:
+    from melcodec_cli.chain.chain import Chain
+
+DEFAULT_BUNDLE = "speech-16k"
+
+
+class Models:
+    """`notice(topic, line)` is told what the user should know, `detail(line)` what one may like to know."""
+
+    def __init__(
+        self,
+        notice: Callable[[str, str], None],
+        detail: Callable[[str], None],
+        device: str = "auto",
+        threads: int | None = None,
+        bundle: str | None = None,
+    ):
+        self.loading_s = 0.0  # spent so far
+        self._notice = notice
+        self._detail = detail
+        self._device = device
+        self._threads = threads
+        self._bundle = bundle_named(bundle) if bundle else None
+        self._chains: dict[str, Chain] = {}
+        self._encoder: Encoder | None = None
+        self._decoders: dict[tuple[str, int | None], Decoder] = {}
+        self._known: dict[
+            Hashable, Decoder
+        ] = {}  # by all that a choice hangs on: streams may be many and short
+
+    def encoder(self) -> Encoder:
+        if self._encoder is None:
+            bundle = self._bundle or bundle_named(DEFAULT_BUNDLE)
+            self._encoder = Encoder(lambda: self._chain(bundle), self._threads)
+        return self._encoder
+
+    def decoder(self, header: mlcfile.Header, steps: int | None = None) -> Decoder:
+        """The one that understands the stream's indices; another renderer than the one it was made for will do."""
+        asked = header.bitstream_id, header.renderer_id, header.layout, header.globals_, steps
+        if asked not in self._known:
+            self._known[asked] = self._choose(header, steps)
+        return self._known[asked]
+
+    def _choose(self, header: mlcfile.Header, steps: int | None) -> Decoder:
+        bundle = self._bundle or bundle_for(header.bitstream_id, header.renderer_id)
+        wanted, renderer = header.bitstream_id.hex(), header.renderer_id.hex()
+        if bundle is None:
+            installed = ", ".join(f"{each.name} ({each.bitstream_id})" for each in installed_bundles())
+            raise ModelMissing(
+                f"needs a bundle of bitstream id {wanted}; installed: {installed or 'none'}; "
+                f"put its file into {bundle_folders()[-1]} or name it with --bundle"
+            )
+        if bundle.bitstream_id != wanted:
+            raise ModelMismatch(
+                f"needs a bundle of bitstream id {wanted}, and {bundle.name} has {bundle.bitstream_id}; "
+                "name the bundle it was made with"
+            )
+        _refuse_other_layout(header, bundle)
+        if bundle.renderer_id != renderer:
+            self._notice(
+                f"renderer {renderer}",
+                f"made for renderer {renderer}, played by {bundle.renderer_id} of {bundle.name}: "
+                "it may sound a little different",
+            )
+        key = str(bundle.path), steps
+        if key not in self._decoders:
+            self._decoders[key] = Decoder(lambda: self._chain(bundle), steps, self._threads)
+        return self._decoders[key]
+
+    def _chain(self, bundle: BundleInfo) -> Chain:
+        key = str(bundle.path)
+        if key not in self._chains:
+            began_s = time.perf_counter()
+            self._chains[key] = self._load(bundle)
+            self.loading_s += time.perf_counter() - began_s
+        return self._chains[key]
+
+    def _load(self, bundle: BundleInfo) -> Chain:
+        import torch
+
+        from melcodec_cli.bundle import load_bundle
+
+        backends = {"cuda": torch.cuda, "mps": torch.backends.mps}
+        if self._device in backends and not backends[self._device].is_available():
+            raise UsageProblem(f"--device {self._device}: there is none that torch can use")
+        chain = load_bundle(bundle, self._device)
+        where = f"{chain.device}, {torch.get_num_threads()} threads"
+        self._detail(
+            f"{bundle.path}: bitstream {bundle.bitstream_id}, renderer {bundle.renderer_id}, on {where}"
+        )
+        return chain
+
+
+def _refuse_other_layout(header: mlcfile.Header, bundle: BundleInfo) -> None:
+    """A writer's mistake or malice: the id promises indices of another shape than the stream has."""
+    from melcodec_cli.chain.profile import Profile, ProfileError
+
+    try:
+        profile = Profile.from_dict(bundle.profile)
+    except ProfileError as error:
+        raise ModelMismatch(f"not a bundle this release can run: {error}", bundle.path) from None
+    chunk_frames, globals_ = header.layout.chunk_frames, globals_of(profile)
+    if header.layout != layout_of(profile, chunk_frames):
+        raise MlcCorrupt(f"its indices are laid out otherwise than those of {bundle.name}, which it names")
+    own = header.globals_ and replace(header.globals_, scope="chunk")  # where they stand makes no difference
+    if own != globals_:
+        raise MlcCorrupt(f"its global indices are not those of {bundle.name}, which it names")

@@ -1,0 +1,205 @@
+"""Many streams through one engine: jobs are gathered into windows, run together and handed back in order.
+
+While a window is under way in the engine's threads, the next one is read, and the one before it written.
+
+A window is cut by the amount of work in it alone, never by the clock, so one command always makes the same batches. A
+live stream ends the window with every job, because its next one may be long in coming.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+
+from melcodec_cli.errors import MelcodecError
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+# Streams whose outputs may lie open at once; far below any limit on open files.
+STREAMS_PER_WINDOW = 64
+
+
+class Work(Protocol):
+    def results(self) -> Sequence[Any]: ...
+
+    def cancel(self) -> None: ...
+
+
+class Engine(Protocol):
+    @property
+    def window_tokens(self) -> int: ...
+
+    def start(self, jobs: Sequence[Any]) -> Work: ...
+
+
+class Stream(ABC, Generic[Job, Result]):
+    """One input on its way to its output."""
+
+    live = False
+    engine: Engine  # for the job last yielded; need not be there before
+
+    @abstractmethod
+    def jobs(self) -> Iterator[Job]:
+        """Reads the input; a failure of the input is raised here."""
+
+    @abstractmethod
+    def take(self, job: Job, result: Result) -> None:
+        """Results arrive in the order of the jobs."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """All results were taken: completes the output."""
+
+    def discard(self, error: BaseException) -> None:  # noqa: B027 - most streams own nothing
+        """The stream failed, or the run ended early: removes what there is of the output."""
+
+
+AnyStream = TypeVar("AnyStream", bound=Stream[Any, Any])
+
+
+@dataclass
+class Ended(Generic[AnyStream]):
+    stream: AnyStream
+    error: Exception | None
+    elapsed_s: float  # reading and writing this stream, and its share of the waiting for batches it was in
+
+
+@dataclass
+class _Event:
+    """A job and who is to do it, or (when `job` is None) the end of the stream's jobs."""
+
+    stream: Stream[Any, Any]
+    engine: Engine | None = None
+    job: Any = None
+    error: Exception | None = None
+
+
+Window: TypeAlias = Sequence[_Event]
+Works: TypeAlias = Sequence[
+    tuple[Work, Sequence[int]]
+]  # and the places that their jobs have among the window's
+
+
+def convert(
+    streams: Iterable[AnyStream], on_result: Callable[[AnyStream, Any], None] | None = None
+) -> Generator[Ended[AnyStream]]:
+    """Runs the streams to their ends and tells of each when it has ended; one that fails does not stop the others.
+
+    `on_result(stream, job)` hears of every job that is done.
+    """
+    return _Run(on_result).ended(streams)
+
+
+class _Run:
+    def __init__(self, on_result: Callable[[Any, Any], None] | None):
+        self._on_result = on_result
+        self._elapsed_s: dict[Stream[Any, Any], float] = {}  # of the streams that have not ended
+        self._under_way: deque[tuple[Window, Works]] = deque()
+
+    def ended(self, streams: Iterable[Stream[Any, Any]]) -> Generator[Ended[Any]]:
+        try:
+            for window in _windows(self._events(streams)):
+                self._under_way.append((window, _started(window)))
+                # The next window is read while one is under way, unless it may be long in coming.
+                while len(self._under_way) > (0 if window[-1].stream.live else 1):
+                    yield from self._settle(*self._under_way.popleft())
+            while self._under_way:
+                yield from self._settle(*self._under_way.popleft())
+        except BaseException as error:
+            for _, works in self._under_way:
+                for work, _ in works:
+                    work.cancel()
+            for stream in self._elapsed_s:
+                stream.discard(error)
+            raise
+
+    def _events(self, streams: Iterable[Stream[Any, Any]]) -> Iterator[_Event]:
+        for stream in streams:
+            self._elapsed_s[stream] = 0.0
+            jobs = stream.jobs()
+            while stream in self._elapsed_s:  # until it fails in `take`
+                began_s = time.perf_counter()
+                try:
+                    job = next(jobs, None)
+                    event = _Event(stream, None if job is None else stream.engine, job)
+                except BrokenPipeError:
+                    raise
+                except (MelcodecError, OSError) as error:
+                    event = _Event(stream, error=error)
+                self._elapsed_s[stream] += time.perf_counter() - began_s
+                yield event
+                if event.job is None:
+                    break
+
+    def _settle(self, window: Window, works: Works) -> Iterator[Ended[Any]]:
+        """Hands the results of a window to its streams."""
+        results = iter(self._results(window, works))
+        for event in window:
+            result = None if event.job is None else next(results)
+            if event.stream not in self._elapsed_s:
+                continue
+            began_s = time.perf_counter()
+            error = event.error
+            try:
+                if event.job is not None:
+                    event.stream.take(event.job, result)
+                    if self._on_result:
+                        self._on_result(event.stream, event.job)
+                elif error is None:
+                    event.stream.finish()
+            except BrokenPipeError:
+                raise
+            except (MelcodecError, OSError) as caught:
+                error = caught
+            self._elapsed_s[event.stream] += time.perf_counter() - began_s
+            if event.job is None or error is not None:
+                elapsed_s = self._elapsed_s.pop(event.stream)
+                if error is not None:
+                    event.stream.discard(error)
+                yield Ended(event.stream, error, elapsed_s)
+
+    def _results(self, window: Window, works: Works) -> list[Any]:
+        """Of the window's jobs, in their order; the time of waiting for them is shared by the streams."""
+        began_s = time.perf_counter()
+        results: dict[int, Any] = {}
+        for work, places in works:
+            results.update(zip(places, work.results(), strict=True))
+        elapsed_s = time.perf_counter() - began_s
+        jobs = [event for event in window if event.job is not None]
+        tokens = sum(event.job.tokens for event in jobs)
+        for event in jobs:
+            if event.stream in self._elapsed_s:
+                self._elapsed_s[event.stream] += elapsed_s * event.job.tokens / tokens
+        return [results[place] for place in range(len(jobs))]
+
+
+def _started(window: Window) -> Works:
+    """The window's jobs under way, those of streams with one engine together."""
+    jobs = [event for event in window if event.engine is not None]
+    works = []
+    for engine in dict.fromkeys(event.engine for event in jobs if event.engine):
+        places = [place for place, event in enumerate(jobs) if event.engine is engine]
+        works.append((engine.start([jobs[place].job for place in places]), places))
+    return works
+
+
+def _windows(events: Iterable[_Event]) -> Iterator[Window]:
+    window: list[_Event] = []
+    tokens = ended = 0
+    for event in events:
+        window.append(event)
+        ended += event.job is None
+        full = ended >= STREAMS_PER_WINDOW or event.stream.live
+        if event.engine is not None:
+            tokens += event.job.tokens
+            full = full or tokens >= event.engine.window_tokens
+        if full:
+            yield window
+            window, tokens, ended = [], 0, 0
+    if window:
+        yield window

@@ -1,0 +1,51 @@
+"""Memory does not grow with the length of what goes through a pipe."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .sounds import noise
+
+PROGRAM = [sys.executable, "-m", "melcodec_cli"]
+SECOND = (0.1 * 32767 * noise(1)).astype("<i2").tobytes()
+GROWTH_LIMIT_KIB = 20 << 10  # nine minutes of the audio alone would be 35 MB
+
+
+def peak_kib(arguments: list[str], source: bytes, times: int, target: Path) -> int:
+    """Of a process that reads `source` so many times from a pipe."""
+    with target.open("wb") as file:
+        process = subprocess.Popen(
+            [*PROGRAM, *arguments, "--threads", "1", "-", "-"],
+            stdin=subprocess.PIPE,
+            stdout=file,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+        assert process.stdin
+        for _ in range(times):
+            process.stdin.write(source)
+        process.stdin.close()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss
+
+
+@pytest.mark.parametrize("minutes", [10])
+def test_many_minutes_through_a_pipe_take_the_memory_of_one(
+    tmp_path: Path, tiny_bundle: Path, minutes: int
+) -> None:
+    bundle = ["-q", "--bundle", str(tiny_bundle)]
+    peaks = {}
+    for length in (1, minutes):
+        coded = tmp_path / f"{length}.mlc"
+        raw = ["--raw", "--raw-rate", "16000"]
+        peaks["compress", length] = peak_kib(["compress", *bundle, *raw], SECOND, 60 * length, coded)
+        sound = Path("/dev/null")
+        peaks["decompress", length] = peak_kib(
+            ["decompress", *bundle, "--raw", "--steps", "0"], coded.read_bytes(), 1, sound
+        )
+    for command in ("compress", "decompress"):
+        assert peaks[command, minutes] - peaks[command, 1] < GROWTH_LIMIT_KIB

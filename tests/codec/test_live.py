@@ -1,0 +1,151 @@
+"""A pipe flows: what can be computed from what has arrived leaves before more is read."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+import pytest
+from mlcfile import Reader
+
+from melcodec_cli.audio import RawFormat
+from melcodec_cli.chain.profile import CoderConfig, Profile, RefinerConfig
+from melcodec_cli.codec.compression import CompressSettings
+from melcodec_cli.codec.decompression import DecompressSettings
+from melcodec_cli.codec.models import Models
+from melcodec_cli.codec.pipeline import convert
+from melcodec_cli.conversion import CompressConversion, DecompressConversion
+from melcodec_cli.latency import decode_reach_tokens, encode_reach_tokens, latency
+
+from .sounds import OneWay, Pipe, noise
+
+RATE_HZ = 16000
+CHUNK_S = 0.8
+
+
+class Watched(OneWay):
+    """Remembers, for every write, how much had been read from the other end."""
+
+    def __init__(self, other: "Clocked"):
+        super().__init__()
+        self.other = other
+        self.log: list[tuple[int, int]] = []  # (bytes read, bytes written) after each write
+
+    def write(self, data: Any) -> int:
+        written = super().write(data)
+        self.log.append((self.other.read_bytes, len(self.received)))
+        return written
+
+    def written_when(self, read_bytes: int) -> int:
+        """Bytes written before more than this was read."""
+        return max([0] + [written for read, written in self.log if read <= read_bytes])
+
+
+class Clocked(Pipe):
+    """A pipe that gives 20 ms at a time and knows how far it was read."""
+
+    def __init__(self, data: bytes, piece_bytes: int):
+        super().__init__(data, (piece_bytes,))
+        self.read_bytes = 0
+
+    def readinto(self, buffer: Any) -> int:
+        size = super().readinto(buffer)
+        self.read_bytes += size
+        return size
+
+
+@pytest.fixture
+def models(only_tiny_bundle: Path) -> Models:
+    return Models(lambda topic, line: None, lambda line: None)
+
+
+def run(conversion: Any) -> None:
+    for ended in convert([conversion]):
+        assert ended.error is None
+
+
+def quiet(topic: str, line: str) -> None:
+    pass
+
+
+def compress_live(models: Models, seconds: float) -> tuple[Clocked, Watched]:
+    source = Clocked(noise(seconds).astype("<f4").tobytes(), piece_bytes=4 * 320)
+    target = Watched(source)
+    settings = CompressSettings(chunk_s=CHUNK_S)
+    files = cast(BinaryIO, source), cast(BinaryIO, target)
+    run(CompressConversion(*files, models, quiet, False, settings, RawFormat(RATE_HZ, 1, "f32le")))
+    return source, target
+
+
+def test_a_chunk_is_written_as_soon_as_its_samples_and_look_ahead_were_read(models: Models) -> None:
+    _, target = compress_live(models, 8.0)
+    look_ahead_s = models.encoder().chain.encode_context_samples / RATE_HZ
+    ends = [
+        block.offset + len(block.data)
+        for block in Reader(io.BytesIO(target.received)).blocks()
+        if block.type == 1
+    ]
+    assert len(ends) == 10
+    for number, end in enumerate(ends):
+        needed_s = min(8.0, (number + 1) * CHUNK_S + look_ahead_s)
+        assert target.written_when(round((needed_s + 0.03) * RATE_HZ) * 4) >= end
+
+
+def test_audio_is_written_as_soon_as_its_chunk_and_look_ahead_were_read(
+    models: Models, compress: Callable[..., bytes]
+) -> None:
+    _, coded = compress_live(models, 16.0)
+    source = Clocked(coded.received, piece_bytes=1)
+    target = Watched(source)
+    files = cast(BinaryIO, source), cast(BinaryIO, target)
+    run(DecompressConversion(*files, models, quiet, False, DecompressSettings(), "raw", "f32le"))
+    reader = Reader(io.BytesIO(coded.received))
+    decoder = models.decoder(reader.header)
+    ends = [block.offset + len(block.data) for block in reader.blocks() if block.type == 1]
+    chunk_tokens = reader.header.layout.chunk_frames
+    for number in range(len(ends)):
+        last = number + -(-decoder.context_tokens // chunk_tokens)  # chunk in which the look-ahead ends
+        if last < len(ends):
+            assert target.written_when(ends[last]) >= (number + 1) * chunk_tokens * 640 * 4
+
+
+def test_the_latency_that_is_told_is_the_one_that_is_measured(models: Models) -> None:
+    """Measured on the clock of the audio, by which a paced pipe gives it."""
+    told = latency(models.encoder().chain.profile.to_dict(), round(CHUNK_S * 25))
+    assert told is not None
+    _, coded = compress_live(models, 16.0)
+    header_bytes = coded.written_when(round((told.compress_s - 0.05) * RATE_HZ) * 4)
+    assert coded.written_when(round((told.compress_s + 0.05) * RATE_HZ) * 4) > header_bytes
+    source = Clocked(coded.received, piece_bytes=1)
+    target = Watched(source)
+    files = cast(BinaryIO, source), cast(BinaryIO, target)
+    run(DecompressConversion(*files, models, quiet, False, DecompressSettings(), "raw", "f32le"))
+    ends = [
+        block.offset + len(block.data)
+        for block in Reader(io.BytesIO(coded.received)).blocks()
+        if block.type == 1
+    ]
+    chunks_needed = round(told.decompress_s / CHUNK_S)
+    assert target.written_when(ends[chunks_needed - 1] - 1) == 0
+    assert target.written_when(ends[chunks_needed - 1]) > 0
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+def test_the_reach_told_without_torch_is_that_of_the_layers(steps: int) -> None:
+    from melcodec_cli.chain.chain import Chain
+
+    refiner = RefinerConfig(width=16, dilations=(1, 2), steps=steps)
+    coder = CoderConfig(half_width=16, token_width=24, frame_width=16, encoder_half_blocks=3)
+    profile = Profile(coder=coder, refiner=refiner)
+    chain = Chain(profile)
+    assert encode_reach_tokens(profile) == chain.encode_context_tokens
+    assert decode_reach_tokens(profile) == chain.decode_context_tokens(steps)
+
+
+def test_a_live_stream_is_the_same_as_a_file(models: Models, compress: Callable[..., bytes]) -> None:
+    _, live = compress_live(models, 8.0)
+    file = compress(noise(8.0), rate_hz=RATE_HZ, chunk_s=CHUNK_S)
+    chunks = [[chunk.indices for chunk in Reader(io.BytesIO(data))] for data in (live.received, file)]
+    for one, other in zip(*chunks, strict=True):
+        np.testing.assert_array_equal(one, other)
