@@ -1,0 +1,158 @@
+"""Random crops of the corpus, made on the training device, the same for a given seed and step."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from melcodec_cli.train.corpus import Corpus
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is done to a crop.  Level and equaliser change input and target alike."""
+
+    level_low_db: float = -15.0
+    level_high_db: float = 6.0
+    equaliser: float = 0.5  # share of crops
+    equaliser_db: float = 6.0  # spread of the smooth random curve
+    noise: float = 0.0  # share of crops whose input (not target) gets noise added
+    noise_low_db: float = 15.0
+    noise_high_db: float = 35.0
+    edge: float = 0.15  # share of crops that begin or end in digital silence
+
+
+@dataclass(frozen=True)
+class Crops:
+    audio: Tensor  # (batch, samples), what is to be decoded
+    noisy: Tensor  # (batch, samples), what is encoded
+    other: Tensor  # (batch, samples), another part of the same speaker, through the same equaliser
+
+
+class Batches:
+    """Crops of one split; sources are drawn by duration times weight."""
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        split: str,
+        device: torch.device,
+        weights: dict[str, float],
+        augmentation: Augmentation,
+    ) -> None:
+        self.augmentation = augmentation
+        self.device = device
+        rows = [i for i, clip in enumerate(corpus.clips) if clip.split == split]
+        if not rows:
+            raise ValueError(f"the corpus has no clips in its {split} split")
+        self.starts = corpus.starts[rows]
+        self.lengths = corpus.lengths[rows]
+        weight = np.array([weights.get(corpus.clips[i].source, 1.0) for i in rows])
+        self.cumulative = np.cumsum(self.lengths * weight)
+        names = [corpus.clips[i].speaker for i in rows]
+        self.speaker_low, self.speaker_high = _runs(names, self.starts, self.lengths)
+        self.end = int(corpus.starts[rows[-1]] + corpus.lengths[rows[-1]])
+        # A GPU holds the corpus itself (115 MB an hour), so that batches never wait for the host.
+        on_gpu = device.type == "cuda"
+        self.audio = torch.from_numpy(np.array(corpus.audio)).to(device) if on_gpu else corpus.audio
+
+    def draw(self, batch: int, samples: int, seed: int) -> Crops:
+        rng = np.random.default_rng(seed)
+        rows = np.searchsorted(self.cumulative, rng.uniform(0, self.cumulative[-1], batch), side="right")
+        start = self._within(rng, rows, samples)
+        other = self._within(rng, rows, samples, whole_speaker=True)
+        both = self._gather(np.concatenate([start, other]), samples)
+        generator = torch.Generator(self.device).manual_seed(seed)
+        return self._augment(both[:batch], both[batch:], generator)
+
+    def _within(
+        self, rng: np.random.Generator, rows: np.ndarray, samples: int, whole_speaker: bool = False
+    ) -> np.ndarray:
+        """Start of a crop that overlaps the clip (or lies anywhere in the speaker's clips)."""
+        low = self.speaker_low[rows] if whole_speaker else self.starts[rows] - samples // 4
+        high = (self.speaker_high if whole_speaker else self.starts + self.lengths)[rows] - samples
+        start = low + rng.uniform(0, 1, len(rows)) * np.maximum(high - low, 1)
+        return np.clip(start.astype(np.int64), 0, max(0, self.end - samples))
+
+    def _gather(self, starts: np.ndarray, samples: int) -> Tensor:
+        if isinstance(self.audio, Tensor):
+            index = torch.from_numpy(starts).to(self.device).unsqueeze(1) + torch.arange(
+                samples, device=self.device
+            )
+            return self.audio[index].float() / 32768
+        crops = np.stack([self.audio[s : s + samples] for s in starts])
+        return torch.from_numpy(crops).float() / 32768
+
+    def _augment(self, audio: Tensor, other: Tensor, generator: torch.Generator) -> Crops:
+        setting = self.augmentation
+        batch, samples = audio.shape
+
+        def uniform(low: float, high: float, *shape: int) -> Tensor:
+            return low + (high - low) * torch.rand(shape, generator=generator, device=self.device)
+
+        def chosen(share: float) -> Tensor:
+            return uniform(0, 1, batch, 1) < share
+
+        curve_db = torch.where(
+            chosen(setting.equaliser), uniform(-1, 1, batch, 6) * setting.equaliser_db, 0.0
+        )
+        audio, other = _equalise(audio, curve_db), _equalise(other, curve_db)
+        level = 10 ** (uniform(setting.level_low_db, setting.level_high_db, batch, 1) / 20)
+        peak = torch.maximum(audio.abs().amax(1, keepdim=True), other.abs().amax(1, keepdim=True))
+        level = torch.minimum(level, 0.99 / peak.clamp(min=1e-4))
+        audio, other = audio * level, other * level
+
+        position = torch.arange(samples, device=self.device) / samples
+        edge, cut = chosen(setting.edge), uniform(0, 0.5, batch, 1)
+        silent = torch.where(chosen(0.5), position < cut, position > 1 - cut) & edge
+        audio = audio.masked_fill(silent, 0.0)
+        if setting.noise == 0:
+            return Crops(audio, audio, other)
+        loudness = audio.square().mean(1, keepdim=True).sqrt()
+        ratio = 10 ** (-uniform(setting.noise_low_db, setting.noise_high_db, batch, 1) / 20)
+        white = torch.randn(audio.shape, generator=generator, device=self.device)
+        hiss = _equalise(white, uniform(-1, 1, batch, 6) * 20.0)
+        hiss = hiss / hiss.square().mean(1, keepdim=True).sqrt() * loudness * ratio
+        return Crops(audio, torch.where(chosen(setting.noise), audio + hiss, audio), other)
+
+
+def _runs(names: list[str], starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and last sample of each row's speaker; rows are sorted by speaker."""
+    ends = starts + lengths
+    low, high = starts.copy(), ends.copy()
+    for i in range(1, len(names)):
+        if names[i] == names[i - 1] and starts[i] == ends[i - 1]:
+            low[i] = low[i - 1]
+    for i in range(len(names) - 2, -1, -1):
+        if names[i] == names[i + 1] and low[i + 1] == low[i]:
+            high[i] = high[i + 1]
+    return low, high
+
+
+def _equalise(audio: Tensor, curve_db: Tensor) -> Tensor:
+    """Filter with a smooth gain curve given at points from 0 to half the rate: (batch, points) in dB."""
+    spectrum = torch.fft.rfft(audio)
+    gain_db = torch.nn.functional.interpolate(
+        curve_db.unsqueeze(1), size=spectrum.shape[-1], mode="linear", align_corners=True
+    ).squeeze(1)
+    return torch.fft.irfft(spectrum * torch.exp(gain_db * (math.log(10) / 20)), n=audio.shape[-1])
+
+
+def dev_crops(corpus: Corpus, sources: set[str] | None, samples: int, limit: int) -> Tensor:
+    """The first `samples` of dev clips that are long enough, spread evenly: (clips, samples)."""
+    rows = [
+        i for i, clip in enumerate(corpus.clips)
+        if clip.split == "dev" and corpus.lengths[i] >= samples and (not sources or clip.source in sources)
+    ]  # fmt: skip
+    if not rows:
+        rows = [int(i) for i in np.argsort(-corpus.lengths)[:limit]]
+    picked = [rows[int(k)] for k in np.linspace(0, len(rows) - 1, min(limit, len(rows)))]
+    crops = np.zeros((len(picked), samples), np.float32)
+    for row, i in enumerate(picked):
+        clip = corpus.audio[corpus.starts[i] : corpus.starts[i] + min(samples, corpus.lengths[i])]
+        crops[row, : len(clip)] = clip / np.float32(32768)
+    return torch.from_numpy(crops)

@@ -1,0 +1,122 @@
+"""Training of the mel coder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from melcodec_cli.chain.coder import Coder
+from melcodec_cli.chain.profile import Profile
+from melcodec_cli.train.batches import Crops
+from melcodec_cli.train.losses import band_centres_hz, envelope_loss, third_octaves
+from melcodec_cli.train.task import Moment, Task
+
+
+@dataclass(frozen=True)
+class CoderLosses:
+    absolute: float = 1.0
+    squared: float = 0.5
+    codebook: float = 0.5
+    envelope: float = 0.3  # intelligibility: third-octave envelopes over 0.38 s
+    difference: float = 0.3  # change from frame to frame, against blurred onsets
+    usage_decay: float = 0.99  # of the running usage that online clustering goes by
+    foreign_timbre: float = (
+        0.5  # share of steps that take the timbre elsewhere, so that it cannot carry content
+    )
+
+
+class CoderTask(Task):
+    stage: Coder
+    member: Tensor
+
+    def __init__(self, profile: Profile, losses: CoderLosses) -> None:
+        super().__init__(profile)
+        self.losses = losses
+        self.stage = Coder(profile.mel, profile.coder, profile.timbre)
+        self.register_buffer(
+            "member", third_octaves(band_centres_hz(self.mel.filters, profile.mel.rate_hz)), persistent=False
+        )
+        self.latest: tuple[Tensor, Tensor] | None = None  # indices and points of the last batch
+
+    def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
+        coder, weight = self.stage, self.losses
+        with torch.no_grad():
+            mel = self.mel(crops.audio)
+            target = coder.standardise(mel)
+            source = target if crops.noisy is crops.audio else coder.standardise(self.mel(crops.noisy))
+        batch, frames, _ = target.shape
+        tokens = frames // 4
+        timbre = None
+        if coder.timbre is not None:
+            foreign = torch.rand(()).item() < weight.foreign_timbre
+            timbre_mel = coder.standardise(self.mel(crops.other)) if foreign else source
+            # Short clips must work as well: often only a part of the chunk is there to listen to.
+            length = torch.randint(tokens // 2, tokens + 1, (batch, 1), device=mel.device)
+            valid = torch.arange(tokens, device=mel.device) < length
+            timbre = coder.timbre.round(coder.timbre(timbre_mel, valid)).unsqueeze(1)
+        latent = coder.encoder(source, timbre)
+        points, indices, codebook_loss, encoded = coder.quantiser(latent)
+        self.latest = (indices.detach(), encoded.detach())
+        decoded = coder.decoder(points, timbre).float()
+
+        error = decoded - target
+        absolute, squared = error.abs().mean(), error.square().mean()
+        loss = weight.absolute * absolute + weight.squared * squared + weight.codebook * codebook_loss
+        figures = {
+            "l1": (error.abs().mean((0, 1)) * coder.deviation).mean().item(),
+            "vq": codebook_loss.item(),
+        }
+        if weight.difference:
+            loss = loss + weight.difference * (error[:, 1:] - error[:, :-1]).abs().mean()
+        if weight.envelope:
+            envelope = envelope_loss(coder.restore(decoded), mel, self.member)
+            loss = loss + weight.envelope * envelope
+            figures["envelope"] = envelope.item()
+        return loss, figures
+
+    @torch.no_grad()
+    def after_step(self, moment: Moment) -> None:
+        assert self.latest is not None
+        indices, points = self.latest
+        quantiser = self.stage.quantiser
+        share = torch.bincount(indices.flatten(), minlength=len(quantiser.usage)).float() / indices.numel()
+        flat = points.flatten(0, 1)
+        anchors = flat[torch.randint(len(flat), (len(quantiser.usage),), device=flat.device)]
+        if dist.is_initialized():  # the codebook must stay one and the same on every GPU
+            dist.all_reduce(share)
+            share /= dist.get_world_size()
+            dist.broadcast(anchors, 0)
+        quantiser.revive(share, anchors, self.losses.usage_decay)
+
+    @torch.no_grad()
+    def _code(self, audio: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        mel = self.mel(audio)
+        tokens = mel.shape[1] // 4
+        everything = torch.full((len(mel),), tokens, device=mel.device)
+        indices, globals_ = self.stage.encode(mel, 0, everything)
+        if globals_ is not None:
+            globals_ = globals_.unsqueeze(1).expand(-1, tokens, -1)
+        return mel, self.stage.decode(indices, globals_), indices
+
+    @torch.no_grad()
+    def evaluate(self, audio: Tensor) -> dict[str, float]:
+        mel, decoded, indices = self._code(audio)
+        share = (
+            torch.bincount(indices.flatten(), minlength=self.profile.coder.codewords).double()
+            / indices.numel()
+        )
+        entropy = -(share * (share + 1e-12).log()).sum()
+        return {
+            "dev_l1": (decoded - mel).abs().mean().item(),
+            "dev_envelope": envelope_loss(decoded, mel, self.member).item(),
+            "perplexity": entropy.exp().item(),
+            "codewords": float((share > 0).sum()),
+        }
+
+    @torch.no_grad()
+    def picture(self, audio: Tensor) -> list[Tensor]:
+        mel, decoded, _ = self._code(audio)
+        return [mel[0], decoded[0]]

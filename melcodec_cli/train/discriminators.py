@@ -1,0 +1,109 @@
+"""Adversaries: of the vocoder, periods (HiFi-GAN) and resolutions (magnitude spectra); of the refiner, mel patches."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu, pad
+from torch.nn.utils.parametrizations import weight_norm
+
+PERIODS = (2, 3, 5, 7, 11)
+RESOLUTIONS = ((512, 128), (1024, 256), (256, 64))  # FFT and hop, in samples
+
+
+class PeriodDiscriminator(nn.Module):
+    def __init__(self, period: int, width: int) -> None:
+        super().__init__()
+        self.period = period
+        widths = (1, width, 4 * width, 8 * width, 8 * width)
+        self.layers = nn.ModuleList(
+            weight_norm(nn.Conv2d(a, b, (5, 1), (3, 1), (2, 0)))
+            for a, b in zip(widths, widths[1:], strict=False)
+        )
+        self.last = weight_norm(nn.Conv2d(widths[-1], 1, (3, 1), padding=(1, 0)))
+
+    def forward(self, audio: Tensor) -> tuple[Tensor, list[Tensor]]:
+        x = pad(audio, (0, -audio.shape[1] % self.period)).reshape(len(audio), 1, -1, self.period)
+        return _through(self.layers, self.last, x)
+
+
+class ResolutionDiscriminator(nn.Module):
+    window: Tensor
+
+    def __init__(self, fft_samples: int, hop_samples: int, width: int) -> None:
+        super().__init__()
+        self.fft_samples, self.hop_samples = fft_samples, hop_samples
+        self.register_buffer("window", torch.hann_window(fft_samples), persistent=False)
+        self.layers = nn.ModuleList([weight_norm(nn.Conv2d(1, width, (3, 9), padding=(1, 4)))])
+        self.layers.extend(weight_norm(nn.Conv2d(width, width, (3, 9), (1, 2), (1, 4))) for _ in range(3))
+        self.layers.append(weight_norm(nn.Conv2d(width, width, 3, padding=1)))
+        self.last = weight_norm(nn.Conv2d(width, 1, 3, padding=1))
+
+    def forward(self, audio: Tensor) -> tuple[Tensor, list[Tensor]]:
+        spectrum = torch.stft(
+            audio.float(), self.fft_samples, self.hop_samples, window=self.window, return_complex=True
+        )
+        x = (spectrum.abs() + 1e-5).log().transpose(1, 2).unsqueeze(1)  # (batch, 1, frame, bin)
+        return _through(self.layers, self.last, x)
+
+
+def _through(layers: nn.ModuleList, last: nn.Module, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+    maps = []
+    for layer in layers:
+        x = leaky_relu(layer(x), 0.1)
+        maps.append(x)
+    return last(x), maps
+
+
+class PatchDiscriminator(nn.Module):
+    """Looks at patches of a log-mel beside the coarse one that it was made from."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            [
+                weight_norm(nn.Conv2d(2, width, (3, 5), (1, 2), (1, 2))),
+                weight_norm(nn.Conv2d(width, 2 * width, 3, 2, 1)),
+                weight_norm(nn.Conv2d(2 * width, 2 * width, 3, (1, 2), 1)),
+                weight_norm(nn.Conv2d(2 * width, 2 * width, 3, 1, 1)),
+            ]
+        )
+        self.last = weight_norm(nn.Conv2d(2 * width, 1, 3, padding=1))
+
+    def forward(self, mels: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """(batch, 2, frame, band): the mel and the coarse one."""
+        return _through(self.layers, self.last, mels)
+
+
+class Discriminators(nn.Module):
+    def __init__(self, judges: list[nn.Module]) -> None:
+        super().__init__()
+        self.judges = nn.ModuleList(judges)
+
+    def judgement_loss(self, real: Tensor, made: Tensor) -> Tensor:
+        """Least squares: real should score 1, made 0."""
+        total = real.new_zeros(())
+        for judge in self.judges:
+            total = total + (1 - judge(real)[0]).square().mean() + judge(made)[0].square().mean()
+        return total / len(self.judges)
+
+    def deception_losses(self, real: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
+        """For the generator: made should score 1; its feature maps should be the real one's."""
+        adversarial, features = real.new_zeros(()), real.new_zeros(())
+        for judge in self.judges:
+            score, maps = judge(made)
+            with torch.no_grad():
+                _, wanted = judge(real)
+            adversarial = adversarial + (1 - score).square().mean()
+            for ours, theirs in zip(maps, wanted, strict=True):
+                features = features + (ours - theirs).abs().mean() / theirs.abs().mean().clamp(min=1e-3)
+        return adversarial / len(self.judges), features / len(self.judges)
+
+
+def audio_discriminators(width: int) -> Discriminators:
+    judges: list[nn.Module] = [PeriodDiscriminator(period, width) for period in PERIODS]
+    return Discriminators(judges + [ResolutionDiscriminator(fft, hop, width) for fft, hop in RESOLUTIONS])
+
+
+def mel_discriminators(width: int) -> Discriminators:
+    return Discriminators([PatchDiscriminator(width)])

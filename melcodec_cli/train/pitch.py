@@ -1,0 +1,95 @@
+"""Training of the pitch stage, on labels that WORLD measures on the audio."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+
+from melcodec_cli.chain.coder import Coder
+from melcodec_cli.chain.pitch import Pitch
+from melcodec_cli.chain.profile import Profile
+from melcodec_cli.train.batches import Crops
+from melcodec_cli.train.coded import coded_mel
+from melcodec_cli.train.task import Moment, Task
+
+
+@dataclass(frozen=True)
+class PitchLosses:
+    voicing: float = 1.0
+    spread_bins: float = 1.2  # width of the soft target
+    coded: float = 0.5  # share of steps on mels that went through the coder, if there is one
+
+
+class PitchTask(Task):
+    stage: Pitch
+
+    def __init__(self, profile: Profile, losses: PitchLosses, coder: Coder | None = None) -> None:
+        super().__init__(profile)
+        assert profile.pitch is not None
+        self.losses = losses
+        self.stage = Pitch(profile.mel.bands, profile.pitch)
+        self.coder = [coder] if coder else []  # in a list: not a sub-module, so neither trained nor saved
+
+    def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
+        with torch.no_grad():
+            mel = self.mel(crops.audio)
+            if self.coder and torch.rand(()).item() < self.losses.coded:
+                mel = coded_mel(self.coder[0], mel)
+        pitch_hz = measured_pitch(crops.audio, self.profile)
+        voiced = pitch_hz > 0
+        logits, voicing = self.stage.scores(mel)
+        bins = torch.arange(logits.shape[-1], device=mel.device)
+        distance = (bins - self.stage.bin_of(pitch_hz).unsqueeze(-1)) / self.losses.spread_bins
+        target = torch.softmax(-0.5 * distance.square(), -1)
+        height = cross_entropy(logits[voiced], target[voiced]) if voiced.any() else logits.sum() * 0
+        decision = binary_cross_entropy_with_logits(voicing, voiced.float())
+        loss = height + self.losses.voicing * decision
+        return loss, {"height": height.item(), "voicing": decision.item()}
+
+    @torch.no_grad()
+    def evaluate(self, audio: Tensor) -> dict[str, float]:
+        truth_hz = measured_pitch(audio, self.profile)
+        mel = self.mel(audio)
+        figures = _errors("", truth_hz, self.stage(mel))
+        if self.coder:
+            figures |= _errors("coded_", truth_hz, self.stage(coded_mel(self.coder[0], mel)))
+        return figures
+
+
+def _errors(prefix: str, truth_hz: Tensor, estimate: tuple[Tensor, Tensor]) -> dict[str, float]:
+    pitch_hz, voicing = estimate
+    voiced = truth_hz > 0
+    wrong = (voiced != (voicing > 0.5)).float().mean().item()
+    cents = 1200 * (pitch_hz[voiced] / truth_hz[voiced]).log2().abs()
+    return {
+        f"{prefix}voicing_error": wrong,
+        f"{prefix}median_cents": cents.median().item(),
+        f"{prefix}gross_error": (cents > 316).float().mean().item(),  # off by a fifth or more
+    }
+
+
+def measured_pitch(audio: Tensor, profile: Profile) -> Tensor:
+    """WORLD's DIO and StoneMask at the centres of frames, 0 where unvoiced: (batch, samples) -> (batch, frame)."""
+    import pyworld
+
+    assert profile.pitch is not None
+    rate, hop = profile.mel.rate_hz, profile.mel.hop_samples
+    frames = audio.shape[1] // hop
+    rows = []
+    for signal in audio.cpu().double().numpy():
+        shifted = np.ascontiguousarray(np.append(signal[hop // 2 :], np.zeros(hop)))
+        rough, times = pyworld.dio(
+            shifted,
+            rate,
+            f0_floor=profile.pitch.low_hz,
+            f0_ceil=profile.pitch.high_hz,
+            frame_period=1000 * hop / rate,
+        )
+        fine = pyworld.stonemask(shifted, rough, times, rate)[:frames]
+        fine[(fine < profile.pitch.low_hz) | (fine > profile.pitch.high_hz)] = 0
+        rows.append(fine)
+    return torch.from_numpy(np.stack(rows)).float().to(audio.device)

@@ -1,0 +1,51 @@
+"""Pictures of a run: every logged figure over time, and log-mels of a dev clip as the stage renders it."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from melcodec_cli.errors import UsageProblem
+
+SKIPPED = ("step", "minutes", "rate")
+
+
+def plot_run(folder: Path, output: Path) -> list[Path]:
+    """One PNG for each stage with a log; returns their paths."""
+    logs = sorted(folder.glob("*/log.csv")) or sorted(folder.glob("log.csv"))
+    if not logs:
+        raise UsageProblem(f"{folder}: no training log")
+    output.mkdir(parents=True, exist_ok=True)
+    return [_plot_stage(log, output / f"{log.parent.name}.png") for log in logs]
+
+
+def _plot_stage(log: Path, path: Path) -> Path:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    with log.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = [name for name in rows[0] if name not in SKIPPED]
+    sample = log.parent / "sample.npy"
+    panels = np.load(sample, allow_pickle=False) if sample.exists() else np.zeros((0, 1, 1))
+    columns = 3
+    lines = -(-len(names) // columns)
+    figure = plt.figure(figsize=(4 * columns, 2.4 * (lines + len(panels))), layout="constrained")
+    grid = figure.add_gridspec(lines + len(panels), columns)
+    for number, name in enumerate(names):
+        axes = figure.add_subplot(grid[number // columns, number % columns])
+        points = [(float(row["minutes"]), float(row[name])) for row in rows if row.get(name)]
+        axes.plot(*zip(*points, strict=True), marker=".")
+        axes.set_title(name, fontsize=9)
+        axes.set_xlabel("minutes", fontsize=8)
+    for number, panel in enumerate(panels):
+        axes = figure.add_subplot(grid[lines + number, :])
+        axes.imshow(panel.T.astype(np.float32), origin="lower", aspect="auto", vmin=-11.5, vmax=2)
+        axes.set_title("original" if number == 0 else f"rendered, panel {number}", fontsize=9)
+    figure.savefig(path, dpi=90)
+    plt.close(figure)
+    return path

@@ -1,0 +1,136 @@
+"""Training of the refiner: conditional flow matching from coarse mels, with an optional self-consistency stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from melcodec_cli.chain.coder import Coder
+from melcodec_cli.chain.profile import Profile
+from melcodec_cli.chain.refiner import FlowRefiner
+from melcodec_cli.train.batches import Crops
+from melcodec_cli.train.coded import coded_mel
+from melcodec_cli.train.discriminators import mel_discriminators
+from melcodec_cli.train.losses import band_centres_hz, envelope_loss, third_octaves
+from melcodec_cli.train.task import Moment, Task
+
+DEV_STEPS = (1, 2, 4, 8)
+
+
+@dataclass(frozen=True)
+class RefinerLosses:
+    consistency: float = 10.0  # weight of the self-consistency loss ...
+    consistency_from: float = 0.85  # ... from this progress on; 1 leaves the stage out
+    jump_low: float = 0.005
+    jump_high: float = 0.02
+    adversary: float = 0.0  # weight of a judge of mel patches on the one-jump end; 0 trains without one
+    features: float = 1.0  # of feature matching, relative to it
+    adversary_from: float = 0.2  # progress at which it joins
+    adversary_width: int = 32
+
+
+class RefinerTask(Task):
+    stage: FlowRefiner
+    member: Tensor
+
+    def __init__(self, profile: Profile, losses: RefinerLosses, coder: Coder) -> None:
+        super().__init__(profile)
+        assert profile.refiner is not None
+        self.losses = losses
+        self.stage = FlowRefiner(profile.mel.bands, profile.refiner)
+        if losses.adversary:
+            self.players = ("adversary", "stage")
+            self.adversary = mel_discriminators(losses.adversary_width)
+        self.coder = [coder.eval()]  # in a list: not a sub-module, so neither trained nor saved
+        self.register_buffer(
+            "member", third_octaves(band_centres_hz(self.mel.filters, profile.mel.rate_hz)), persistent=False
+        )
+
+    @torch.no_grad()
+    def prepare(self, audio: Tensor) -> None:
+        self.stage.mean.copy_(self.coder[0].mean)
+        self.stage.deviation.copy_(self.coder[0].deviation)
+
+    def active(self, player: str, moment: Moment) -> bool:
+        return player == "stage" or moment.progress >= self.losses.adversary_from
+
+    def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
+        flow, weight = self.stage, self.losses
+        with torch.no_grad():
+            mel = self.mel(crops.audio)
+            coarse, target = flow.standardise(coded_mel(self.coder[0], mel)), flow.standardise(mel)
+            start = flow.start(coarse, torch.randn_like(coarse))
+        if player == "adversary":
+            with torch.no_grad():
+                made = self._jump(start, coarse)
+            return self.adversary.judgement_loss(_beside(target, coarse), _beside(made, coarse)), {}
+        with torch.no_grad():
+            time = torch.rand(len(mel), device=mel.device)
+            t = time.view(-1, 1, 1)
+            point = (1 - t) * start + t * target
+        end = flow.end(point, coarse, time).float()
+        # A velocity's error is the end point's divided by what is left of the way.
+        scale = 1 / (1 - t).clamp(min=0.1) if flow.config.predicts == "velocity" else torch.ones_like(t)
+        matching = ((end - target) * scale).square().mean()
+        loss, figures = matching, {"matching": matching.item()}
+        if moment.progress >= weight.consistency_from:
+            consistency = self._inconsistency(end, start, target, coarse, time)
+            loss = loss + weight.consistency * consistency
+            figures["consistency"] = consistency.item()
+        if weight.adversary and self.active("adversary", moment):
+            made = self._jump(start, coarse)
+            deceived, features = self.adversary.deception_losses(
+                _beside(target, coarse), _beside(made, coarse)
+            )
+            loss = loss + weight.adversary * (deceived + weight.features * features)
+            figures |= {"deceived": deceived.item(), "features": features.item()}
+        return loss, figures
+
+    def _jump(self, start: Tensor, coarse: Tensor) -> Tensor:
+        """The end of the flow in a single step."""
+        return self.stage.end(start, coarse, torch.zeros(len(start), device=start.device)).float()
+
+    def _inconsistency(
+        self, end: Tensor, start: Tensor, target: Tensor, coarse: Tensor, time: Tensor
+    ) -> Tensor:
+        """How much the one-jump end points of the path disagree at `time` (batch,) and a little later."""
+        weight = self.losses
+        later = time + weight.jump_low + (weight.jump_high - weight.jump_low) * torch.rand_like(time)
+        inside = (later < 0.99).float().view(-1, 1, 1)
+        later = later.clamp(max=0.99)
+        u = later.view(-1, 1, 1)
+        agreed = self.stage.end((1 - u) * start + u * target, coarse, later).float()
+        return ((end - agreed).square() * inside).mean()
+
+    @torch.no_grad()
+    def evaluate(self, audio: Tensor) -> dict[str, float]:
+        """Per number of steps: log-mel L1, and the texture (mean change along time) over that of speech."""
+        mel = self.mel(audio)
+        coarse = coded_mel(self.coder[0], mel)
+        generator = torch.Generator(mel.device).manual_seed(0)
+        noise = torch.randn(mel.shape, generator=generator, device=mel.device)
+        figures = {"dev_l1_0": (coarse - mel).abs().mean().item(), "texture_0": _texture(coarse, mel)}
+        figures["envelope_0"] = envelope_loss(coarse, mel, self.member).item()
+        for steps in DEV_STEPS:
+            refined = self.stage(coarse, noise, steps)
+            figures[f"dev_l1_{steps}"] = (refined - mel).abs().mean().item()
+            figures[f"texture_{steps}"] = _texture(refined, mel)
+            figures[f"envelope_{steps}"] = envelope_loss(refined, mel, self.member).item()
+        return figures
+
+    @torch.no_grad()
+    def picture(self, audio: Tensor) -> list[Tensor]:
+        mel = self.mel(audio)
+        coarse = coded_mel(self.coder[0], mel)
+        return [mel[0], coarse[0], self.stage(coarse, torch.randn_like(coarse), 4)[0]]
+
+
+def _beside(mel: Tensor, coarse: Tensor) -> Tensor:
+    return torch.stack([mel, coarse], dim=1)
+
+
+def _texture(mel: Tensor, truth: Tensor) -> float:
+    change, wanted = (x.diff(dim=1).abs().mean() for x in (mel, truth))
+    return (change / wanted).item()

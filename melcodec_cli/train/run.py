@@ -1,0 +1,267 @@
+"""The training loop: schedule, averages of weights, checkpoints, exact resume, log."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from melcodec_cli.train.batches import Batches
+from melcodec_cli.train.log import Log
+from melcodec_cli.train.stopping import StopSignal
+from melcodec_cli.train.task import Moment, Task
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    batch: int = 16
+    seconds: float = 2.0  # of each crop
+    rate: float = 1e-3  # peak learning rate
+    betas: tuple[float, ...] = (0.9, 0.98)
+    weight_decay: float = 0.01
+    warmup_steps: int = 300
+    clip_norm: float = 1.0
+    ema: float = 0.999
+    steps: int = 0  # length of the run in steps ...
+    minutes: float = 0.0  # ... or in minutes
+    log_steps: int = 50
+    dev_minutes: float = 3.0
+    dev_steps: int = 0  # instead of dev_minutes
+    checkpoint_minutes: float = 3.0
+    dev_clips: int = 32
+    dev_seconds: float = 3.0
+    dev_sources: tuple[str, ...] = ()
+    bfloat16: bool = True
+    seed: int = 1
+
+
+class Run:
+    """One stage trained in one folder: checkpoint.safetensors, log.csv, sample.npy (log-mel panels) and
+    stage.safetensors (averaged weights)."""
+
+    def __init__(self, task: Task, batches: Batches, dev: Tensor, config: RunConfig, folder: Path) -> None:
+        self.task, self.batches, self.config, self.folder = task, batches, config, folder
+        self.device = batches.device
+        self.task.to(self.device)
+        self.dev = dev.to(self.device)
+        self.step, self.elapsed_s = 0, 0.0
+        self.prepared = False  # whether the stage already knows the statistics of its data
+        self.rank = dist.get_rank() if dist.is_initialized() else 0
+        self.ranks = dist.get_world_size() if dist.is_initialized() else 1
+        self.optimisers = {
+            player: torch.optim.AdamW(
+                list(getattr(task, player).parameters()), config.rate, (config.betas[0], config.betas[1]),
+                weight_decay=config.weight_decay, fused=True,
+            )
+            for player in task.players
+        }  # fmt: skip
+        self.average = {k: v.detach().clone() for k, v in task.stage.state_dict().items()}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def has_checkpoint(self) -> bool:
+        return (self.folder / "checkpoint.safetensors").exists()
+
+    def start_from(self, weights: dict[str, Tensor]) -> None:
+        """Begin with the weights of another run; what a bundle leaves out keeps its fresh value."""
+        self.task.stage.load_state_dict({**self.task.stage.state_dict(), **weights})
+        self.prepared = True
+
+    # -- schedule
+
+    @property
+    def progress(self) -> float:
+        if self.config.steps:
+            return min(1.0, self.step / self.config.steps)
+        return min(1.0, self.elapsed_s / (60 * self.config.minutes))
+
+    def _rate(self) -> float:
+        warm = min(1.0, (self.step + 1) / max(1, self.config.warmup_steps))
+        return self.config.rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * self.progress)))
+
+    # -- the loop
+
+    def train(self, resume: bool = False) -> dict[str, float]:
+        config, task = self.config, self.task
+        samples = int(config.seconds * task.profile.mel.rate_hz)
+        samples -= samples % task.profile.token_samples
+        if resume and self.has_checkpoint:
+            self.load()
+        elif not self.prepared:
+            task.prepare(self.batches.draw(64, samples, seed=0).audio)
+        if self.step == 0:
+            self.average = {k: v.detach().clone() for k, v in task.stage.state_dict().items()}
+        log = Log(self.folder / "log.csv", self.step)
+        begun = time.monotonic() - self.elapsed_s
+        dev_s = saved_s = shown_s = self.elapsed_s
+        shown_step = self.step
+        figures: dict[str, float] = {}
+        dev: dict[str, float] = {}
+        stop = StopSignal()
+        while self.progress < 1:
+            # Everything random in a step hangs on the step alone, so that a resumed run is the same run.
+            seed = (config.seed * 1_000_003 + self.step) * 64 + self.rank
+            torch.manual_seed(seed)
+            crops = self.batches.draw(config.batch, samples, seed)
+            moment = Moment(self.step, self.progress)
+            for player in task.players:
+                if task.active(player, moment):
+                    figures |= self._turn(player, lambda: task.loss(player, crops, moment))  # noqa: B023
+            task.after_step(moment)
+            self._average()
+            self.step += 1
+            self.elapsed_s = self._agreed(time.monotonic() - begun)
+            done = self.progress >= 1
+            if self.rank == 0 and (self.step % config.log_steps == 0 or done):
+                speed = (self.step - shown_step) / max(1e-9, self.elapsed_s - shown_s)
+                shown_s, shown_step = self.elapsed_s, self.step
+                self._show(figures, speed)
+            due = config.dev_steps and self.step % config.dev_steps == 0
+            due = due or (not config.dev_steps and self.elapsed_s - dev_s > 60 * config.dev_minutes)
+            if self.rank == 0 and (due or done):
+                dev_s = self.elapsed_s
+                dev = self.evaluate()
+                log.write(
+                    {
+                        "step": self.step,
+                        "minutes": self.elapsed_s / 60,
+                        "rate": self._rate(),
+                        **figures,
+                        **dev,
+                    }
+                )
+                print(
+                    "  dev: " + "  ".join(f"{k} {v:.4g}" for k, v in dev.items()), file=sys.stderr, flush=True
+                )
+            if self.rank == 0 and (done or stop or self.elapsed_s - saved_s > 60 * config.checkpoint_minutes):
+                saved_s = self.elapsed_s
+                self.save()
+            if stop:
+                raise KeyboardInterrupt
+            self.elapsed_s = self._agreed(time.monotonic() - begun)
+        return dev
+
+    def _agreed(self, elapsed_s: float) -> float:
+        """Rank 0's clock, so that all of them stop at the same step."""
+        if self.ranks == 1:
+            return elapsed_s
+        clock = torch.tensor([elapsed_s], dtype=torch.float64, device=self.device)
+        dist.broadcast(clock, 0)
+        return clock.item()
+
+    def _turn(self, player: str, loss_of: Callable[[], tuple[Tensor, dict[str, float]]]) -> dict[str, float]:
+        optimiser = self.optimisers[player]
+        parameters = list(getattr(self.task, player).parameters())
+        for group in optimiser.param_groups:
+            group["lr"] = self._rate()
+        optimiser.zero_grad(set_to_none=True)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bfloat16):
+            loss, figures = loss_of()
+        loss.backward()
+        if self.ranks > 1:
+            _share_gradients(parameters, self.ranks)
+        norm = nn.utils.clip_grad_norm_(parameters, self.config.clip_norm)
+        if torch.isfinite(norm):  # one bad batch must not end a run of hours
+            optimiser.step()
+        return {("loss" if player == "stage" else player): loss.item(), **figures}
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        keep = min(self.config.ema, (1 + self.step) / (10 + self.step))
+        for name, value in self.task.stage.state_dict().items():
+            if value.is_floating_point():
+                self.average[name].lerp_(value, 1 - keep)
+            else:
+                self.average[name].copy_(value)
+
+    @torch.no_grad()
+    def evaluate(self) -> dict[str, float]:
+        """Dev figures of the averaged weights."""
+        own = {k: v.detach().clone() for k, v in self.task.stage.state_dict().items()}
+        self.task.stage.load_state_dict(self.average)
+        self.task.eval()
+        figures = self.task.evaluate(self.dev)
+        panels = torch.stack([panel.float().cpu() for panel in self.task.picture(self.dev[:1])])
+        np.save(self.folder / "sample.npy", panels.numpy().astype(np.float16))
+        self.task.train()
+        self.task.stage.load_state_dict(own)
+        return figures
+
+    def _show(self, figures: dict[str, float], speed: float) -> None:
+        if self.config.steps:
+            left_s = (self.config.steps - self.step) / max(speed, 1e-9)
+        else:
+            left_s = 60 * self.config.minutes - self.elapsed_s
+        text = "  ".join(f"{k} {v:.4g}" for k, v in figures.items())
+        print(
+            f"step {self.step}  {text}  {speed:.2f} steps/s  {left_s / 60:.1f} min left",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    # -- checkpoints
+
+    def save(self) -> None:
+        tensors = {f"task.{k}": v for k, v in self.task.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.items()}
+        for player, optimiser in self.optimisers.items():
+            for index, state in optimiser.state_dict()["state"].items():
+                tensors |= {f"optimiser.{player}.{index}.{k}": v for k, v in state.items()}
+        tensors = {k: v.contiguous().clone() for k, v in tensors.items()}
+        notes = {"progress": json.dumps({"step": self.step, "elapsed_s": self.elapsed_s})}
+        _save_atomically(tensors, self.folder / "checkpoint.safetensors", notes)
+        stage = {k: v.contiguous().clone() for k, v in self.average.items()}
+        _save_atomically(stage, self.folder / "stage.safetensors", notes)
+
+    def load(self) -> None:
+        tensors: dict[str, Tensor] = {}
+        with safe_open(self.folder / "checkpoint.safetensors", "pt", device=str(self.device)) as file:
+            notes = json.loads(file.metadata()["progress"])
+            for key in file.keys():  # noqa: SIM118 - not a dict
+                tensors[key] = file.get_tensor(key)
+        self.step, self.elapsed_s = notes["step"], notes["elapsed_s"]
+        self.task.load_state_dict(_under(tensors, "task."))
+        self.average = _under(tensors, "average.")
+        for player, optimiser in self.optimisers.items():
+            parameters = optimiser.param_groups[0]["params"]
+            state: dict[int, dict[str, Tensor]] = {}
+            for key, value in _under(tensors, f"optimiser.{player}.").items():
+                index, name = key.split(".", 1)
+                if value.shape == parameters[int(index)].shape:
+                    # The fused kernel walks memory: moments must lie in it as the weights do (channels last).
+                    value = torch.empty_like(parameters[int(index)]).copy_(value)
+                state.setdefault(int(index), {})[name] = value
+            optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def _save_atomically(tensors: dict[str, Tensor], path: Path, notes: dict[str, str]) -> None:
+    part = path.with_suffix(".part")
+    save_file(tensors, part, notes)
+    os.replace(part, path)
+
+
+def _share_gradients(parameters: list[nn.Parameter], ranks: int) -> None:
+    """Mean over the GPUs, in one message."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    flat = torch.cat([g.flatten() for g in gradients])
+    dist.all_reduce(flat)
+    offset = 0
+    for gradient in gradients:
+        gradient.copy_(flat[offset : offset + gradient.numel()].view_as(gradient) / ranks)
+        offset += gradient.numel()

@@ -1,0 +1,112 @@
+"""From a preset to trained stages: which task trains what, on what, and from which earlier stages."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from melcodec_cli.chain.coder import Coder
+from melcodec_cli.chain.pitch import Pitch
+from melcodec_cli.chain.refiner import FlowRefiner
+from melcodec_cli.errors import UsageProblem
+from melcodec_cli.train.batches import Batches, dev_crops
+from melcodec_cli.train.coder import CoderTask
+from melcodec_cli.train.corpus import Corpus
+from melcodec_cli.train.pitch import PitchTask
+from melcodec_cli.train.presets import Preset
+from melcodec_cli.train.refiner import RefinerTask
+from melcodec_cli.train.run import Run, RunConfig
+from melcodec_cli.train.task import Task
+from melcodec_cli.train.vocoder import VocoderTask
+
+StageT = TypeVar("StageT", bound=nn.Module)
+
+STAGES = ("coder", "pitch", "refiner", "vocoder")
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long to train: what the user said, which goes before the preset."""
+
+    minutes: float | None = None
+    steps: int | None = None
+
+    def applied(self, config: RunConfig) -> RunConfig:
+        if self.steps is not None:
+            return dataclasses.replace(config, steps=self.steps, minutes=0.0)
+        if self.minutes is not None:
+            return dataclasses.replace(config, steps=0, minutes=self.minutes)
+        return config
+
+
+def train_stage(
+    stage: str,
+    preset: Preset,
+    corpus: Corpus,
+    folder: Path,
+    length: Length,
+    device: torch.device,
+    resume: bool = False,
+    start_from: Path | None = None,
+) -> dict[str, float]:
+    """Train one stage in `folder`/stage; earlier stages are taken from `folder`.  Returns the last dev figures."""
+    config: RunConfig = length.applied(getattr(preset, stage).run)
+    torch.manual_seed(config.seed)  # of the initial weights
+    task = _task(stage, preset, folder)
+    if not config.steps and not config.minutes:
+        raise UsageProblem(f"how long to train the {stage}? say --minutes or --steps")
+    batches = Batches(corpus, "train", device, preset.corpus.weights, preset.augmentation)
+    samples = int(config.dev_seconds * corpus.rate_hz)
+    samples -= samples % preset.profile.token_samples
+    dev = dev_crops(corpus, set(preset.corpus.dev_sources), samples, config.dev_clips)
+    run = Run(task, batches, dev, config, folder / stage)
+    for other in (each for name in ("pitch", "coder", "refiner") for each in getattr(task, name, [])):
+        other.to(device).requires_grad_(False)
+    if start_from is not None and not (resume and run.has_checkpoint):
+        run.start_from(stage_weights(start_from, stage))
+    return run.train(resume)
+
+
+def _task(stage: str, preset: Preset, folder: Path) -> Task:
+    profile = preset.profile
+    if stage == "coder":
+        return CoderTask(profile, preset.coder.losses)
+    coder = trained(Coder(profile.mel, profile.coder, profile.timbre), folder / "coder")
+    if stage == "refiner":
+        if coder is None:
+            raise UsageProblem(f"{folder}: the refiner is trained on coded mels: train the coder first")
+        return RefinerTask(profile, preset.refiner.losses, coder)
+    if stage == "pitch":
+        return PitchTask(profile, preset.pitch.losses, coder)
+    pitch = trained(Pitch(profile.mel.bands, profile.pitch), folder / "pitch") if profile.pitch else None
+    if profile.vocoder.name == "harmonic" and pitch is None:
+        raise UsageProblem(f"{folder}: the harmonic vocoder is trained on predicted pitch: train pitch first")
+    refiner = FlowRefiner(profile.mel.bands, profile.refiner) if profile.refiner else None
+    refiner = refiner and trained(refiner, folder / "refiner")
+    return VocoderTask(profile, preset.vocoder.losses, pitch, coder, refiner)
+
+
+def trained(stage: StageT, folder: Path) -> StageT | None:
+    """The stage with the averaged weights of a run, or None where there are none."""
+    path = folder / "stage.safetensors"
+    if not path.exists():
+        return None
+    stage.load_state_dict(load_file(path))
+    return stage.eval()
+
+
+def stage_weights(path: Path, stage: str) -> dict[str, torch.Tensor]:
+    """Weights of one stage, out of a bundle, a run's folder or a stage file."""
+    if path.is_dir():
+        path = path / stage / "stage.safetensors" if (path / stage).is_dir() else path / "stage.safetensors"
+    if not path.exists():
+        raise UsageProblem(f"{path}: no weights to start from")
+    tensors = {key: value.float() for key, value in load_file(path).items()}
+    inner = {k.removeprefix(f"{stage}."): v for k, v in tensors.items() if k.startswith(f"{stage}.")}
+    return inner or tensors

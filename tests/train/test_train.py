@@ -1,0 +1,216 @@
+"""`melcodec train` on a handful of tone clips: what is trained here need not sound, only behave."""
+
+import csv
+import os
+import shutil
+import signal
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors.torch import load_file
+
+from melcodec_cli.bundle import load_bundle
+from melcodec_cli.cli import main
+from melcodec_cli.installed import read_bundle_info
+from melcodec_cli.train.batches import Batches, Crops
+from melcodec_cli.train.corpus import index_folders, open_corpus
+
+pytest.importorskip("pyworld", reason="training needs the extra train")
+
+TINY = ["--preset", "tiny"]
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six voices of two seconds: gliding buzzes through changing filters, so that pitch and spectrum move."""
+    folder = tmp_path_factory.mktemp("speech")
+    rng = np.random.default_rng(1)
+    for speaker in range(6):
+        (folder / f"s{speaker}").mkdir()
+        pitch_hz = 100 + 30 * speaker + 20 * np.sin(np.arange(32000) / 4000)
+        phase = np.cumsum(pitch_hz / 16000)
+        buzz = sum(np.cos(2 * np.pi * k * phase) / k for k in range(1, 20))
+        syllables = np.repeat(rng.uniform(0.05, 1, 20), 1600)
+        soundfile.write(folder / f"s{speaker}" / "a.wav", 0.1 * buzz * syllables, 16000)
+    (folder / "s0" / "broken.wav").write_bytes(b"RIFF nothing")
+    (folder / "manifest.csv").write_text(
+        "path,source,speaker,licence,split\n"
+        + "".join(f"s{i}/a.wav,tones,s{i},CC0-1.0,{'dev' if i == 5 else 'train'}\n" for i in range(6))
+        + "s0/broken.wav,tones,s0,CC0-1.0,train\n"
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    arguments = [
+        "train",
+        "all",
+        *TINY,
+        "--data",
+        str(speech),
+        "--run",
+        str(folder),
+        "--steps",
+        "8",
+        "--device",
+        "cpu",
+    ]
+    assert main(arguments) == 0
+    return folder
+
+
+def rows(log: Path) -> list[dict[str, str]]:
+    with log.open(newline="") as file:
+        return [{k: v for k, v in row.items() if k != "minutes"} for row in csv.DictReader(file)]
+
+
+def test_train_all_packs_a_bundle_that_says_how_it_came_to_be(run: Path) -> None:
+    info = read_bundle_info(run / "tiny.safetensors")
+    assert info.name == "tiny"
+    assert set(info.training["stages"]) == {"coder", "pitch", "refiner", "vocoder"}
+    assert info.training["stages"]["coder"]["step"] == 8
+    assert info.training["corpus"]["sources"] == {"tones": "CC0-1.0"}
+    assert load_bundle(info, "cpu").bitstream_id.hex() == info.bitstream_id
+
+
+def test_bundle_check_accepts_it_and_refuses_changed_weights(run: Path, tmp_path: Path) -> None:
+    assert main(["bundle", "check", str(run / "tiny.safetensors")]) == 0
+    content = bytearray((run / "tiny.safetensors").read_bytes())
+    content[-1] ^= 0x40
+    (tmp_path / "changed.safetensors").write_bytes(content)
+    assert main(["bundle", "check", str(tmp_path / "changed.safetensors")]) == 5
+
+
+def test_bundle_pack_says_which_stage_is_missing(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert main(["bundle", "pack", str(tmp_path / "empty"), str(tmp_path / "b.safetensors"), *TINY]) == 2
+    assert "coder has not been trained" in capsys.readouterr().err
+    assert not (tmp_path / "b.safetensors").exists()
+
+
+@pytest.mark.parametrize("stage", ["coder", "vocoder"])
+def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one(
+    stage: str, run: Path, speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preset = tmp_path / "often.toml"
+    shipped = resources.files("melcodec_cli.train") / "presets" / "tiny.toml"
+    preset.write_text(shipped.read_text().replace("minutes =", "dev_steps = 2\nminutes ="))
+    for folder in (tmp_path / "whole", tmp_path / "parts"):
+        for earlier in {"coder", "pitch"} - {stage}:
+            shutil.copytree(run / earlier, folder / earlier)
+    common = ["train", stage, "--preset", str(preset), "--data", str(speech), "--cache", str(run / "cache")]
+    common += ["--device", "cpu", "--threads", "1", "--steps", "6"]
+    assert main([*common, "--run", str(tmp_path / "whole")]) == 0
+
+    draw = Batches.draw
+
+    def draw_and_interrupt(self: Batches, batch: int, samples: int, seed: int) -> Crops:
+        if seed == (1_000_003 + 3) * 64:  # in the middle of the fourth step
+            os.kill(os.getpid(), signal.SIGINT)
+        return draw(self, batch, samples, seed)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Batches, "draw", draw_and_interrupt)
+        assert main([*common, "--run", str(tmp_path / "parts")]) == 130
+    whole, parts = tmp_path / "whole" / stage, tmp_path / "parts" / stage
+    assert [row["step"] for row in rows(parts / "log.csv")] == ["2", "4"]
+    assert main([*common, "--run", str(tmp_path / "parts"), "--resume"]) == 0
+    assert rows(parts / "log.csv") == rows(whole / "log.csv")
+    ours, theirs = load_file(parts / "stage.safetensors"), load_file(whole / "stage.safetensors")
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_plot_draws_a_picture_of_every_stage(run: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="plots need the extra train")
+    assert main(["train", "plot", str(run), "-o", str(tmp_path)]) == 0
+    pictures = sorted(path.name for path in tmp_path.glob("*.png"))
+    assert pictures == ["coder.png", "pitch.png", "refiner.png", "vocoder.png"]
+
+
+def test_no_speaker_is_in_both_splits_without_a_manifest(tmp_path: Path) -> None:
+    for speaker in range(200):
+        (tmp_path / f"s{speaker}").mkdir()
+        for clip in "ab":
+            (tmp_path / f"s{speaker}" / f"{clip}.wav").touch()
+    clips = index_folders([tmp_path])
+    split_of = {clip.speaker: clip.split for clip in clips}
+    assert all(clip.split == split_of[clip.speaker] for clip in clips)
+    assert 0 < sum(split == "dev" for split in split_of.values()) < 30
+
+
+def test_bad_files_are_named_and_left_out(
+    speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corpus = open_corpus([speech], tmp_path, 16000, 1)
+    assert "broken.wav: left out" in capsys.readouterr().err
+    assert len(corpus.clips) == 6 + 5  # and each training clip at another speed
+    assert corpus.hours("dev") == pytest.approx(2 / 3600, rel=0.1)
+    again = open_corpus([speech], tmp_path, 16000, 1)
+    assert again.fingerprint == corpus.fingerprint
+
+
+@pytest.mark.parametrize(
+    "arguments, named",
+    [
+        (["--preset", "huge"], "no preset is named 'huge'"),
+        ([*TINY, "--init", "nothing.safetensors"], "nothing.safetensors"),
+    ],
+    ids=["unknown preset", "no weights"],
+)
+def test_mistakes_are_named_in_one_line(
+    arguments: list[str], named: str, speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "coder", "--data", str(speech), "--run", str(tmp_path), *arguments]) == 2
+    assert named in capsys.readouterr().err
+
+
+def test_a_refiner_without_a_coder_is_refused(
+    speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", "refiner", *TINY, "--data", str(speech), "--run", str(tmp_path), "--steps", "1"]
+    assert main(arguments) == 2
+    assert "train the coder first" in capsys.readouterr().err
+
+
+PUBLISHED = """
+pitch = false
+timbre = false
+[profile.vocoder]
+name = "hifigan"
+upsample_width = 32
+[profile.refiner]
+width = 16
+dilations = [1, 2]
+anchor = 0.0
+noise = 1.0
+predicts = "velocity"
+steps = 4
+"""
+
+
+def test_the_published_scheme_trains_with_all_its_adversaries(
+    speech: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (resources.files("melcodec_cli.train") / "presets" / "tiny.toml").read_text()
+    head, rest = text.split("[profile.coder]")
+    coder, rest = rest.split("[profile.timbre]")
+    rest = "[corpus]" + rest.split("[corpus]")[1]
+    losses = "[vocoder.losses]\nadversary = 1.0\nadversary_from = 0.0\nadversary_width = 2\ncoded = 0.5\n"
+    losses += "[refiner.losses]\nadversary = 0.1\nadversary_from = 0.0\nconsistency_from = 0.5\nadversary_width = 4\n"
+    preset = tmp_path / "published.toml"
+    preset.write_text(head + PUBLISHED + "[profile.coder]" + coder + rest + losses)
+    arguments = ["--data", str(speech), "--run", str(tmp_path / "run"), "--cache", str(run / "cache")]
+    assert main(["train", "all", "--preset", str(preset), *arguments, "--steps", "4", "--device", "cpu"]) == 0
+    log = capsys.readouterr().err
+    for figure in ("adversary", "deceived", "features", "consistency"):
+        assert figure in log
+    chain = load_bundle(tmp_path / "run" / "tiny.safetensors", "cpu")
+    assert chain.pitch is None and chain.coder.timbre is None and chain.default_steps == 4
