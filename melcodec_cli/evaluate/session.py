@@ -1,0 +1,154 @@
+"""One run of the command: the work, what is said of it meanwhile, and what is written at its end."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from melcodec_cli import __version__
+from melcodec_cli.atomic import check_output, output_file
+from melcodec_cli.evaluate.clips import Clip, spread
+from melcodec_cli.evaluate.comparison import compare
+from melcodec_cli.evaluate.evaluation import Heard, Listener, Recording, evaluate, machine, read_recordings
+from melcodec_cli.evaluate.metrics import available_metrics
+from melcodec_cli.evaluate.page import PLAYED_CLIPS, page
+from melcodec_cli.evaluate.results import Evaluation, read_json, write_csv, write_json
+from melcodec_cli.evaluate.systems import System
+from melcodec_cli.evaluate.table import print_comparison, print_markdown, print_systems
+from melcodec_cli.printable import printable
+
+STDOUT = Path("-")
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where documents go; "-" is standard output."""
+
+    page: Path | None = None
+    json: Path | None = None
+    csv: Path | None = None
+    force: bool = False
+    markdown: bool = False  # the table, for a README
+
+    def __post_init__(self) -> None:
+        """Refused before hours of work rather than after them."""
+        for path in self._paths:
+            if path != STDOUT and path != self.page:
+                check_output(path, self.force)
+        if self.page:
+            self.page.parent.mkdir(parents=True, exist_ok=True)
+            check_output(self.page, self.force)
+
+    @property
+    def _paths(self) -> list[Path]:
+        return [
+            path for path in (getattr(self, each.name) for each in fields(self)) if isinstance(path, Path)
+        ]
+
+    @property
+    def table(self) -> TextIO:
+        """Standard output, unless a document has it."""
+        return sys.stderr if STDOUT in self._paths else sys.stdout
+
+    @contextmanager
+    def opened(self, path: Path) -> Iterator[TextIO]:
+        if path == STDOUT:
+            yield sys.stdout
+            return
+        with output_file(path, self.force) as file:
+            text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+            yield text
+            text.detach()
+
+
+def page_path(place: str) -> Path:
+    """The page in a folder, unless a file is named."""
+    path = Path(place)
+    return path if path.suffix in (".html", ".htm") else path / "index.html"
+
+
+def compare_files(first: Path, second: Path, outputs: Outputs) -> None:
+    comparisons = compare(read_json(first), read_json(second))
+    if outputs.json:
+        with outputs.opened(outputs.json) as file:
+            json.dump([each.to_json() for each in comparisons], file, indent=1)
+            file.write("\n")
+    for comparison in comparisons:
+        print_comparison(comparison, outputs.table)
+
+
+class Session:
+    def __init__(self, outputs: Outputs, quiet: bool = False):
+        self.recordings: list[Recording] = []
+        self.played: list[Recording] = []  # those that the page lets hear
+        self.heard: list[Heard] = []
+        self.missing: dict[str, str] = {}
+        self._outputs = outputs
+        self._quiet = quiet
+        self._metrics, missing = available_metrics()
+        self.leave_out(missing)
+
+    def leave_out(self, missing: dict[str, str]) -> None:
+        """Metrics and systems that this machine cannot run, and why."""
+        for name, reason in missing.items():
+            self._complain(f"without {name}: {reason}")
+        self.missing |= missing
+
+    def run(self, clips: Sequence[Clip], systems: Sequence[System]) -> None:
+        with warnings.catch_warnings():
+            # Of the packages that measure, about themselves and each other.
+            warnings.simplefilter("ignore")
+            self.recordings = read_recordings(clips, self._complain)
+            self.played = spread(self.recordings, PLAYED_CLIPS) if self._outputs.page else []
+            with self._progress(2 * len(self.recordings) * len(systems)) as advance:
+                listener = Listener(advance, self._complain)
+                self.heard = list(evaluate(self.recordings, systems, self._metrics, self.played, listener))
+
+    @property
+    def evaluation(self) -> Evaluation:
+        metrics = [
+            {"key": each.key, "label": each.label, "better": each.better, "means": each.means}
+            for each in self._metrics
+        ]
+        return Evaluation(__version__, machine(), metrics, self.missing, [each.result for each in self.heard])
+
+    def write(self) -> None:
+        evaluation, outputs = self.evaluation, self._outputs
+        if outputs.json:
+            with outputs.opened(outputs.json) as file:
+                write_json(evaluation, file)
+        if outputs.csv:
+            with outputs.opened(outputs.csv) as file:
+                write_csv(evaluation, file)
+        if outputs.page:
+            with outputs.opened(outputs.page) as file:
+                file.write(page(evaluation, self.recordings, self.played, self.heard))
+        if outputs.markdown:  # which was asked for, as a file is
+            print_markdown(evaluation, outputs.table)
+        elif not self._quiet:
+            print_systems(evaluation, outputs.table)
+
+    def _complain(self, line: str) -> None:
+        click.echo(f"melcodec: {printable(line)}", err=True)
+
+    @contextmanager
+    def _progress(self, total: int) -> Iterator[Callable[[str], None]]:
+        from tqdm import tqdm
+
+        shown = sys.stderr.isatty() and not self._quiet
+        with tqdm(total=total, disable=not shown, leave=False, file=sys.stderr) as bar:
+
+            def advance(what: str) -> None:
+                bar.set_description(what, refresh=False)
+                bar.update()
+
+            yield advance

@@ -1,0 +1,113 @@
+"""What is compared: each system takes a clip through its own coder and back to 16 kHz."""
+
+from __future__ import annotations
+
+import io
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from melcodec_cli.codec.compression import CompressSettings
+from melcodec_cli.codec.decompression import DecompressSettings
+from melcodec_cli.codec.models import Models
+from melcodec_cli.codec.pipeline import convert
+from melcodec_cli.conversion import CompressConversion, Conversion, DecompressConversion
+from melcodec_cli.evaluate.clips import Clip, read_speech
+from melcodec_cli.evaluate.speech import Audio
+from melcodec_cli.inspection import inspect
+from melcodec_cli.installed import bundle_named
+
+
+@dataclass(frozen=True)
+class Coded:
+    """One clip after one system."""
+
+    audio: Audio  # mono, 16 kHz
+    total_bits: int  # of the file
+    payload_bits: int  # of it what is neither header nor framing
+    encode_s: float
+    decode_s: float
+
+
+class System(ABC):
+    kind: str  # "melcodec", "peer" or "reference"
+    name: str
+
+    @abstractmethod
+    def code(self, clip: Clip, speech: Audio) -> Coded:
+        """The clip's file, and the same as mono speech at 16 kHz."""
+
+    def describe(self) -> dict[str, object]:
+        """What else the results should say of it."""
+        return {}
+
+
+class Melcodec(System):
+    """This codec, by the way that a user's files take."""
+
+    kind = "melcodec"
+
+    def __init__(self, name: str, bundle: str, device: str, threads: int | None, steps: int | None):
+        self._info = bundle_named(bundle)
+        self._models = Models(_ignore, _ignore, device, threads, bundle)
+        self._steps = steps
+        self.name = name if steps is None else f"{name} --steps {steps}"
+
+    def code(self, clip: Clip, speech: Audio) -> Coded:
+        mlc, wav = io.BytesIO(), io.BytesIO()
+        encode_s = _run(
+            CompressConversion(
+                clip.path, mlc, self._models, _ignore, False, CompressSettings(copy_tags=False)
+            )
+        )
+        mlc.seek(0)
+        decode_s = _run(
+            DecompressConversion(
+                mlc, wav, self._models, _ignore, False, DecompressSettings(), steps=self._steps
+            )
+        )
+        mlc.seek(0)
+        wav.seek(0)
+        streams = inspect(mlc).streams
+        return Coded(
+            audio=read_speech(wav),
+            total_bits=8 * len(mlc.getvalue()),
+            payload_bits=sum(stream.payload_bits for stream in streams),
+            encode_s=encode_s,
+            decode_s=decode_s,
+        )
+
+    def describe(self) -> dict[str, object]:
+        info = self._info
+        return {
+            "bundle": info.name,
+            "bitstream_id": info.bitstream_id,
+            "renderer_id": info.renderer_id,
+            "bundle_bytes": info.size_bytes,
+        }
+
+
+def _run(conversion: Conversion[Any]) -> float:
+    """Seconds that it took, without loading the model."""
+    (ended,) = convert([conversion])
+    if ended.error is not None:
+        raise ended.error
+    return ended.elapsed_s - conversion.loading_s
+
+
+def _ignore(*_: str) -> None:
+    """Notices are for those who convert files."""
+
+
+def models(
+    bundles: Sequence[str], steps: Sequence[int | None], device: str = "auto", threads: int | None = None
+) -> list[System]:
+    """Every bundle with every number of steps; None: its own. A bundle of a file is called as the file is."""
+    names = [Path(bundle).stem if bundle.endswith(".safetensors") else bundle for bundle in bundles]
+    return [
+        Melcodec(name if names.count(name) == 1 else bundle, bundle, device, threads, step)
+        for name, bundle in zip(names, bundles, strict=True)
+        for step in steps
+    ]

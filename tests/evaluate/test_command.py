@@ -1,0 +1,131 @@
+"""The command on two short clips and a model of random weights."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from melcodec_cli.cli import main
+from melcodec_cli.errors import ExitCode
+
+Capture = pytest.CaptureFixture[str]
+
+
+def test_a_folder_gives_json_on_stdout_and_the_table_on_stderr(
+    tiny_bundle: Path, two_clip_folder: Path, capsys: Capture
+) -> None:
+    assert (
+        main(["evaluate", str(two_clip_folder), "--bundle", str(tiny_bundle), "--json", "-"]) == ExitCode.OK
+    )
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    (system,) = document["systems"]
+    assert [clip["name"] for clip in system["clips"]] == [
+        path.name for path in sorted(two_clip_folder.iterdir())
+    ]
+    # Eight global indices of 3 bits a chunk of 40 tokens of 10 bits.
+    assert system["payload_bits_per_s"] == pytest.approx(250 + 8 * 3 * 25 / 40, rel=0.05)
+    assert system["total_bits_per_s"] > system["payload_bits_per_s"]
+    assert all(clip["scores"]["log_mel_l1"] > 0 for clip in system["clips"])
+    assert system["mean"]["log_mel_l1"]["count"] == 2
+    assert "tiny" in err and "MCD dB" in err
+
+
+def test_steps_and_bundles_stand_side_by_side(
+    tiny_bundle: Path, two_clips: list[str], tmp_path: Path, capsys: Capture
+) -> None:
+    listed = tmp_path / "list.txt"
+    listed.write_text("\n".join(two_clips))
+    copy = tmp_path / "copy.safetensors"
+    copy.write_bytes(tiny_bundle.read_bytes())
+    arguments = ["--files-from", str(listed), "--limit", "1", "--bundle", f"{tiny_bundle},{copy}"]
+    assert main(["evaluate", *arguments, "--steps", "0,2", "--csv", "-", "-q"]) == ExitCode.OK
+    out, err = capsys.readouterr()
+    assert "tiny" not in err  # no table
+    rows = list(csv.DictReader(io.StringIO(out)))
+    names = [row.pop("system") for row in rows]
+    assert names == ["tiny --steps 0", "tiny --steps 2", "copy --steps 0", "copy --steps 2"]
+    for row in rows:
+        assert float(row.pop("encode_s")) > 0 and float(row.pop("decode_s")) > 0
+    assert rows[0] == rows[2] and rows[1] == rows[3]
+    assert rows[0]["mcd_db"] != rows[1]["mcd_db"]
+
+
+def test_bundles_of_one_file_name_are_told_apart_by_their_paths(tiny_bundle: Path, tmp_path: Path) -> None:
+    from melcodec_cli.evaluate.systems import models
+
+    copy = tmp_path / tiny_bundle.name
+    copy.write_bytes(tiny_bundle.read_bytes())
+    assert [each.name for each in models([str(tiny_bundle), str(copy)], [None])] == [
+        str(tiny_bundle),
+        str(copy),
+    ]
+
+
+def test_the_table_can_be_markdown(tiny_bundle: Path, two_clips: list[str], capsys: Capture) -> None:
+    assert main(["evaluate", two_clips[0], "--bundle", str(tiny_bundle), "--markdown"]) == ExitCode.OK
+    titles, rules, row = capsys.readouterr().out.splitlines()
+    assert titles.startswith("| system | bit/s | in all |") and row.startswith("| tiny | ")
+    assert titles.count("|") == rules.count("|") == row.count("|")
+
+
+def test_unreadable_files_are_named_and_left_out(
+    tiny_bundle: Path, two_clip_folder: Path, capsys: Capture
+) -> None:
+    (two_clip_folder / "a.wav").write_bytes(b"no audio at all")
+    (two_clip_folder / "b.wav").write_bytes(b"")
+    assert (
+        main(["evaluate", str(two_clip_folder), "--bundle", str(tiny_bundle), "--json", "-", "-q"])
+        == ExitCode.OK
+    )
+    out, err = capsys.readouterr()
+    assert len(json.loads(out)["systems"][0]["clips"]) == 2
+    assert "left out" in err and "a.wav" in err and "b.wav" in err
+
+
+def test_an_existing_output_is_refused_before_any_work_and_replaced_by_force(
+    tiny_bundle: Path, two_clips: list[str], tmp_path: Path
+) -> None:
+    target = tmp_path / "a.json"
+    target.write_text("precious")
+    arguments = ["evaluate", two_clips[0], "--bundle", str(tiny_bundle), "--json", str(target), "-q"]
+    assert main(arguments) == ExitCode.OUTPUT
+    assert target.read_text() == "precious"
+    assert main([*arguments, "--force"]) == ExitCode.OK
+    assert json.loads(target.read_text())["format"] == "melcodec-evaluation-1"
+
+
+def test_two_runs_are_compared(
+    tiny_bundle: Path, two_clips: list[str], tmp_path: Path, capsys: Capture
+) -> None:
+    names = [str(tmp_path / name) for name in ("a.json", "b.json")]
+    for name, steps in zip(names, ("0", "2"), strict=True):
+        arguments = ["evaluate", *two_clips, "--bundle", str(tiny_bundle), "--steps", steps]
+        assert main([*arguments, "--json", name, "-q"]) == ExitCode.OK
+    assert main(["evaluate", "--compare", *names, "--json", "-"]) == ExitCode.OK
+    out, err = capsys.readouterr()
+    (found,) = json.loads(out)
+    assert (found["first"], found["second"]) == ("tiny --steps 0", "tiny --steps 2")
+    assert found["clips"] == 2
+    assert "B - A" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--against", "mp3"], ExitCode.USAGE, "no peer is called 'mp3'"),
+        (["--steps", "many"], ExitCode.USAGE, "--steps"),
+        (["nowhere/"], ExitCode.USAGE, "no such file or folder"),
+        (["--bundle", "no-such"], ExitCode.MODEL, "no-such"),
+        (["--compare", "a.json", "b.json"], ExitCode.USAGE, "a.json"),
+    ],
+    ids=["unknown peer", "steps in words", "no such folder", "no such model", "nothing to compare"],
+)
+def test_what_makes_no_sense_is_refused_in_one_line(
+    arguments: list[str], code: ExitCode, words: str, only_tiny_bundle: Path, capsys: Capture
+) -> None:
+    assert main(["evaluate", *arguments]) == code
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("melcodec: ") and words in last

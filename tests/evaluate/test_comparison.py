@@ -1,0 +1,51 @@
+"""Paired differences: what is shown by them, and what is not."""
+
+import pytest
+
+from melcodec_cli.errors import UsageProblem
+from melcodec_cli.evaluate.comparison import compare
+from tests.evaluate.conftest import Make
+
+# Clips differ among themselves far more than the two models do, which hides a difference of means but not of pairs.
+CLIPS: list[float | None] = [1.0, 5.0, 2.0, 9.0, 4.0, 7.0, 3.0, 8.0]
+
+
+def moved(by: float) -> list[float | None]:
+    return [value + by for value in CLIPS if value is not None]
+
+
+def test_a_small_steady_gain_is_better_in_one_metric_and_worse_in_the_other(make: Make) -> None:
+    (found,) = compare(make(CLIPS, CLIPS), make(moved(0.1), moved(0.1)))
+    assert [each.verdict for each in found.differences] == ["better", "worse"]
+    assert [each.difference.mean for each in found.differences] == pytest.approx([0.1, 0.1])
+    assert (found.clips, found.differences[0].first, found.differences[0].second) == (8, 4.875, 4.975)
+
+
+def test_differences_that_go_both_ways_are_unclear(make: Make) -> None:
+    both_ways = [value + (0.5 if number % 2 else -0.45) for number, value in enumerate(moved(0))]  # type: ignore[operator]
+    (found,) = compare(make(CLIPS, CLIPS), make(both_ways, both_ways))
+    assert {each.verdict for each in found.differences} == {"unclear"}
+
+
+def test_three_clips_decide_nothing(make: Make) -> None:
+    (found,) = compare(make(CLIPS[:3], CLIPS[:3]), make(moved(1)[:3], moved(1)[:3]))
+    assert {each.verdict for each in found.differences} == {"unclear"}
+
+
+def test_only_clips_that_both_have_are_compared(make: Make) -> None:
+    (found,) = compare(make(CLIPS, CLIPS), make([*moved(1)[:6], None], [*moved(1)[:6], None]))
+    assert (found.clips, found.differences[0].difference.count) == (7, 6)
+
+
+def test_models_of_two_names_are_compared_with_each_other(make: Make) -> None:
+    (found,) = compare(make(CLIPS, CLIPS, "old"), make(CLIPS, CLIPS, "new"))
+    assert (found.first, found.second) == ("old", "new")
+    assert {each.verdict for each in found.differences} == {"unclear"}
+
+
+def test_runs_on_other_clips_are_refused(make: Make) -> None:
+    other = make(CLIPS, CLIPS)
+    for number, clip in enumerate(other.systems[0].clips):
+        other.systems[0].clips[number] = type(clip)(**{**vars(clip), "name": f"other {number}"})
+    with pytest.raises(UsageProblem, match="not measured on the same clips"):
+        compare(make(CLIPS, CLIPS), other)

@@ -1,0 +1,207 @@
+"""The page: complete in itself, and alive in a real browser."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from melcodec_cli.cli import main
+from melcodec_cli.errors import ExitCode
+from tests.evaluate.browser import Browser
+
+TAB, ENTER, SPACE = "\ue004", "\ue007", " "
+
+
+@pytest.fixture(scope="module")
+def page(tiny_bundle: Path, two_clips: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report") / "deep"
+    arguments = [
+        "evaluate",
+        *two_clips,
+        "--bundle",
+        str(tiny_bundle),
+        "--steps",
+        "0,1",
+        "--against",
+        "codec2",
+    ]
+    assert main([*arguments, "--out", str(folder), "-q"]) == ExitCode.OK
+    return folder / "index.html"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    if not shutil.which("chromedriver"):
+        pytest.skip("chromedriver (Debian: chromium-driver) is not installed")
+    browser = Browser(tmp_path_factory.mktemp("browser"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def opened(browser: Browser, page: Path) -> Browser:
+    browser.resize(1280, 900)
+    browser.open(page)
+    return browser
+
+
+def column(browser: Browser, number: int) -> list[str]:
+    script = """
+        const cells = [...document.querySelector("#systems tbody").rows].map((row) => row.cells[arguments[0]]);
+        return cells.map((cell) => cell.dataset.value ?? cell.textContent);
+    """
+    found: list[str] = browser.run(script, number)
+    return found
+
+
+def test_the_page_needs_nothing_from_anywhere(page: Path) -> None:
+    text = page.read_text()
+    links = re.findall(r'(?:src|href)="([^"]{0,40})', text)
+    assert links and all(link.startswith(("data:", "#")) for link in links)
+    assert "default-src 'none'" in text
+    assert not re.search(
+        r"\$\{?\w+\}?(?![^<]*</script>)", re.sub(r"<script>.*</script>", "", text, flags=re.DOTALL)
+    )
+
+
+def test_names_from_outside_are_text_not_markup(
+    tiny_bundle: Path, two_clips: list[str], tmp_path: Path
+) -> None:
+    hostile = tmp_path / "<img src=x onerror=alert(1)>.opus"
+    hostile.write_bytes(Path(two_clips[0]).read_bytes())
+    arguments = [
+        "evaluate",
+        str(hostile),
+        "--bundle",
+        str(tiny_bundle),
+        "--out",
+        str(tmp_path / "a.html"),
+        "-q",
+    ]
+    assert main(arguments) == ExitCode.OK
+    assert "<img src=x" not in (tmp_path / "a.html").read_text()
+
+
+def test_it_loads_without_errors_and_every_player_plays(opened: Browser) -> None:
+    script = """
+        const audios = [...document.querySelectorAll("audio")];
+        const play = (audio) => new Promise((resolve) => {
+            audio.closest("details").open = true;
+            audio.onerror = () => resolve("error " + audio.error.message);
+            audio.ontimeupdate = () => { if (audio.currentTime > 0.05) { audio.pause(); resolve(audio.duration); } };
+            audio.play().catch((error) => resolve(String(error)));
+        });
+        return audios.reduce(async (done, audio) => [...await done, await play(audio)], Promise.resolve([]));
+    """
+    durations = opened.run(script)
+    assert len(durations) >= 6
+    assert all(isinstance(each, float) and 2 < each < 4 for each in durations), durations
+    assert opened.errors() == []
+
+
+def test_pictures_are_there_and_of_one_width(opened: Browser) -> None:
+    sizes = opened.run(
+        "return [...document.querySelectorAll('.mel img')].map((each) => [each.naturalWidth, each.naturalHeight])"
+    )
+    assert {height for _, height in sizes} == {80}
+    assert all(200 < width < 400 for width, _ in sizes)
+    assert opened.errors() == []
+
+
+def test_a_second_player_stops_the_first(opened: Browser) -> None:
+    script = """
+        const [one, two] = document.querySelectorAll("audio");
+        return one.play().then(() => two.play()).then(() => [one.paused, two.paused]);
+    """
+    assert opened.run(script) == [True, False]
+
+
+def test_a_click_into_a_picture_plays_from_there(opened: Browser) -> None:
+    script = """
+        const mel = document.querySelector(".mel"), audio = document.querySelector("audio");
+        const box = mel.getBoundingClientRect();
+        return new Promise((resolve) => {
+            audio.ontimeupdate = () => { if (audio.currentTime > 1) resolve(audio.currentTime / audio.duration); };
+            mel.dispatchEvent(new MouseEvent("click", { clientX: box.left + box.width / 2, clientY: box.top + 5 }));
+        });
+    """
+    assert opened.run(script) == pytest.approx(0.5, abs=0.2)
+
+
+def test_the_keyboard_sorts_a_column_and_sorts_it_back(opened: Browser) -> None:
+    opened.run("document.querySelectorAll('#systems thead button')[1].focus()")
+    unsorted = column(opened, 1)
+    opened.type(ENTER)
+    rates = [float(value or "inf") for value in column(opened, 1)]
+    assert rates == sorted(rates)
+    assert opened.run("return document.activeElement.closest('th').ariaSort") == "ascending"
+    opened.type(SPACE)
+    rates = [float(value or "-inf") for value in column(opened, 1)]
+    assert rates == sorted(rates, reverse=True)
+    assert sorted(column(opened, 1)) == sorted(unsorted)
+
+
+def test_systems_sort_by_name(opened: Browser) -> None:
+    opened.run("document.querySelector('#systems thead button').click()")
+    names = column(opened, 0)
+    assert names == sorted(names, key=str.lower)
+
+
+def test_the_plot_and_the_clips_follow_their_choices(opened: Browser) -> None:
+    script = """
+        for (const [name, value] of Object.entries(arguments[0])) {
+            const choice = document.getElementById(name);
+            choice.value = value;
+            choice.dispatchEvent(new Event("change"));
+        }
+        const seen = (each) => each.checkVisibility();
+        return [
+            [...document.querySelectorAll("[data-metric]")].filter(seen).map((each) => each.dataset.metric),
+            [...document.querySelectorAll("#clips tbody tr")].filter(seen).map((each) => each.cells[0].textContent),
+        ];
+    """
+    choice = {"metric": "mcd_db", "system": "tiny --steps 1"}
+    assert opened.run(script, choice) == [["mcd_db"], ["tiny --steps 1"] * 2]
+    assert len(opened.run(script, {"system": ""})[1]) >= 4
+
+
+def test_every_control_is_reached_with_tab_and_has_a_name(opened: Browser) -> None:
+    script = """
+        const controls = [...document.querySelectorAll("a, button, select, summary, audio, .scroll")];
+        return controls.filter((each) => each.tabIndex < 0 || !(each.ariaLabel || each.textContent.trim()
+            || each.labels?.length)).map((each) => each.outerHTML.slice(0, 80));
+    """
+    assert opened.run(script) == []
+    opened.type(TAB)
+    assert opened.run("return document.activeElement.textContent") == "Means"
+
+
+@pytest.mark.parametrize("width", [360, 390, 820, 1280])
+def test_nothing_is_wider_than_the_screen(width: int, opened: Browser) -> None:
+    opened.resize(width, 800)
+    assert opened.run("return document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_in_light_and_dark(scheme: str, opened: Browser) -> None:
+    opened.prefer(scheme)
+    script = """
+        const shown = [...document.querySelectorAll("body, .hint, .melcodec .name, a, td small, svg text")];
+        return [getComputedStyle(document.body).backgroundColor,
+            [...new Set(shown.map((each) => getComputedStyle(each)[each.tagName === "text" ? "fill" : "color"]))]];
+    """
+    paper, inks = opened.run(script)
+    assert (luminance(paper) > 0.5) == (scheme == "light")
+    for ink in inks:
+        lighter, darker = sorted((luminance(paper), luminance(ink)), reverse=True)
+        assert (lighter + 0.05) / (darker + 0.05) >= 4.5, ink  # WCAG AA
+
+
+def luminance(colour: str) -> float:
+    linear = [
+        value / 12.92 if value <= 0.03928 else ((value + 0.055) / 1.055) ** 2.4
+        for value in (int(part) / 255 for part in re.findall(r"\d+", colour)[:3])
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

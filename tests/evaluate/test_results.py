@@ -1,0 +1,75 @@
+"""Means, intervals, and the files that hold them."""
+
+import csv
+import io
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from melcodec_cli.errors import UsageProblem
+from melcodec_cli.evaluate.results import read_json, write_csv, write_json
+from melcodec_cli.evaluate.statistics import mean_interval
+from tests.evaluate.conftest import Make
+
+
+def test_an_interval_holds_its_mean_and_is_the_same_every_time() -> None:
+    values = list(np.random.default_rng(0).normal(3, 1, 50))
+    interval = mean_interval(values)
+    assert interval == mean_interval(values)
+    assert interval.low is not None and interval.high is not None and interval.mean is not None
+    assert interval.low < interval.mean < interval.high
+    # Of fifty values with a deviation of 1 the mean is known to about 1.96 / sqrt(50) either way.
+    assert interval.high - interval.low == pytest.approx(2 * 1.96 * np.std(values) / math.sqrt(50), rel=0.15)
+
+
+def test_an_interval_leaves_out_what_was_not_defined() -> None:
+    interval = mean_interval([1.0, None, math.nan, 3.0])
+    assert (interval.mean, interval.count) == (2.0, 2)
+
+
+def test_an_interval_of_nothing_is_nothing() -> None:
+    assert mean_interval([None]).mean is None
+
+
+def test_bitrate_and_speed_are_of_all_clips_together(make: Make) -> None:
+    system = make([1.0, 2.0], [1.0, 1.0]).systems[0]
+    assert (system.payload_bits_per_s, system.total_bits_per_s) == (250, 600)
+    assert (system.encode_share, system.decode_share) == pytest.approx((0.01, 0.02))
+
+
+def test_json_comes_back_as_it_was(make: Make, tmp_path: Path) -> None:
+    written = make([1.0, None], [0.5, 2.0])
+    path = tmp_path / "a.json"
+    with path.open("w") as file:
+        write_json(written, file)
+    read = read_json(path)
+    assert read.to_json()["systems"][0]["clips"] == written.to_json()["systems"][0]["clips"]
+    assert (read.metrics, read.missing, read.keys) == (written.metrics, written.missing, ["good", "bad"])
+    document = json.loads(path.read_text())
+    assert document["systems"][0]["mean"]["good"] == {"mean": 1.0, "low": 1.0, "high": 1.0, "count": 1}
+    assert document["systems"][0]["bitstream_id"] == "01020304"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"format": "melcodec-evaluation-1"}', '{"format": "another"}'],
+    ids=["nothing", "a list", "no format", "no systems", "another format"],
+)  # fmt: skip
+def test_json_of_something_else_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "b.json"
+    path.write_text(text)
+    with pytest.raises(UsageProblem, match=r"b\.json"):
+        read_json(path)
+
+
+def test_csv_has_a_row_for_every_clip_and_nothing_where_nothing_was_defined(make: Make) -> None:
+    file = io.StringIO()
+    write_csv(make([1.0, None], [0.5, 2.0]), file)
+    rows = list(csv.DictReader(io.StringIO(file.getvalue())))
+    assert [(row["clip"], row["good"], row["bad"]) for row in rows] == [
+        ("clip 0", "1.0", "0.5"),
+        ("clip 1", "", "2.0"),
+    ]
+    assert {row["system"] for row in rows} == {"model"}
