@@ -1,0 +1,27 @@
+"""melcodec: a neural speech codec at 250 bit/s.
+
+    import melcodec_cli
+    melcodec_cli.compress("in.wav", "out.mlc")
+    melcodec_cli.decompress("out.mlc", "back.wav")
+    data = melcodec_cli.compress(samples, rate_hz=16000)
+    samples, rate_hz = melcodec_cli.decompress(data)
+
+Both names are loaded on first use: they bring torch with them, which `--help`, `info` and `verify` do
+without.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from melcodec_cli.api import compress, decompress
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "compress", "decompress"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("compress", "decompress"):
+        from melcodec_cli import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,115 @@
+"""compress and decompress for Python programs: on paths, on file objects and on arrays."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from functools import lru_cache
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melcodec_cli.audio import RawFormat
+from melcodec_cli.codec.compression import CompressSettings
+from melcodec_cli.codec.decompression import DecompressSettings
+from melcodec_cli.codec.models import Models
+from melcodec_cli.codec.pipeline import convert
+from melcodec_cli.conversion import CompressConversion, Conversion, DecompressConversion, File
+from melcodec_cli.report import Record
+
+Audio = NDArray[np.floating[Any]]
+
+
+def compress(
+    source: File | Audio,
+    target: File | None = None,
+    *,
+    rate_hz: int | None = None,
+    keep_channels: bool = False,
+    chunk_s: float | None = None,
+    copy_tags: bool = True,
+    force: bool = False,
+    bundle: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+) -> Any:  # Record | bytes
+    """A recording to an .mlc file; without a target, to its bytes.
+
+    `source` is a path, a binary file object, or an array of floats within +-1, (sample,) or (sample, channel), with
+    its `rate_hz`. Raises the errors of `melcodec_cli.errors`; what the command would note on stderr is a warning.
+    """
+    raw = None
+    if isinstance(source, np.ndarray):
+        if rate_hz is None:
+            raise TypeError("an array needs its rate_hz")
+        source, raw = _as_raw(source, rate_hz)
+    elif rate_hz is not None:
+        raise TypeError("rate_hz is for arrays; a file says its own")
+    memory = io.BytesIO()
+    models = _models(bundle, device, threads)
+    settings = CompressSettings(keep_channels, chunk_s, copy_tags)
+    record = _run(CompressConversion(source, target or memory, models, _warn, force, settings, raw))
+    return memory.getvalue() if target is None else record
+
+
+def decompress(
+    source: File | bytes,
+    target: File | None = None,
+    *,
+    form: str | None = None,
+    subtype: str | None = None,
+    rate_hz: int | None = None,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    conceal: bool = False,
+    steps: int | None = None,
+    copy_tags: bool = True,
+    force: bool = False,
+    bundle: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+) -> Any:  # Record | tuple[NDArray[np.float32], int]
+    """An .mlc file, or the bytes of one, to a recording; without a target, to (array, rate in Hz).
+
+    The array is (sample,) for one channel, else (sample, channel). `form` is wav, flac, ogg, opus, mp3 or raw; a path's
+    suffix says it as well.
+    """
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    memory = io.BytesIO()
+    if target is None:
+        form, subtype = "raw", "f32le"
+    models = _models(bundle, device, threads)
+    settings = DecompressSettings(rate_hz, False, start_s, end_s, conceal)
+    conversion = DecompressConversion(
+        file, target or memory, models, _warn, force, settings, form, subtype, steps, copy_tags
+    )
+    record = _run(conversion)
+    if target is not None:
+        return record
+    samples = np.frombuffer(memory.getvalue(), "<f4").astype(np.float32).reshape(-1, record.channels)
+    return (samples[:, 0] if record.channels == 1 else samples), record.rate_hz
+
+
+def _as_raw(audio: Audio, rate_hz: int) -> tuple[BinaryIO, RawFormat]:
+    if not np.issubdtype(audio.dtype, np.floating) or audio.ndim not in (1, 2):
+        raise TypeError(f"an array of {audio.dtype} and {audio.ndim} dimensions is not floats of 1 or 2")
+    channels = 1 if audio.ndim == 1 else audio.shape[1]
+    return io.BytesIO(audio.astype("<f4").tobytes()), RawFormat(rate_hz, channels, "f32le")
+
+
+def _run(conversion: Conversion[Any]) -> Record:
+    for ended in convert([conversion]):
+        if ended.error is not None:
+            raise ended.error
+        conversion.record.elapsed_s = ended.elapsed_s - conversion.loading_s
+    return conversion.record
+
+
+@lru_cache(maxsize=4)
+def _models(bundle: str | None, device: str, threads: int | None) -> Models:
+    return Models(_warn, lambda line: None, device, threads, bundle)
+
+
+def _warn(topic: str, line: str) -> None:
+    warnings.warn(line, stacklevel=2)

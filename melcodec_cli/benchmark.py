@@ -1,0 +1,190 @@
+"""How fast each stage of a chain is and how much memory it takes: in memory, without files or loading a model."""
+
+from __future__ import annotations
+
+import io
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from melcodec_cli.audio import AudioSink, RawFormat, Resampler, mix_down, open_sink, open_source
+from melcodec_cli.chain.chain import Chain
+from melcodec_cli.codec.batch import Decoder, Encoder
+from melcodec_cli.codec.compression import Compression, CompressSettings
+from melcodec_cli.codec.decompression import Decompression, DecompressSettings
+from melcodec_cli.codec.pipeline import Stream, convert
+from melcodec_cli.peak_memory import PeakMemory
+
+Audio = NDArray[np.float32]
+
+REST = "all else"  # excitation, quantiser, packing, PCM
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of one stage on one thread, or of a whole way on all of them; the field names are the keys of `--json`."""
+
+    name: str
+    parameters: int | None
+    seconds: float
+    times_real_time: float
+    peak_bytes: int | None  # stage: on top of what there was before; way: of the process
+
+
+class Benchmark:
+    def __init__(self, chain: Chain, audio: Audio, steps: int | None, threads: int | None):
+        """audio (sample,) at the model's rate."""
+        self.chain = chain
+        self.encoder, self.decoder = Encoder(lambda: chain, threads), Decoder(lambda: chain, steps, threads)
+        self.duration_s = audio.size / chain.profile.mel.rate_hz
+        self._raw = audio.astype("<f4").tobytes()
+        self._mlc = self._compress(self.encoder)  # warms up, too
+        self._decompress(self.decoder)
+
+    @property
+    def mlc_bytes(self) -> int:
+        return len(self._mlc)
+
+    def stages(self, repeats: int) -> list[Figures]:
+        """In the order in which they run; medians."""
+        encoder, decoder = Encoder(lambda: self.chain, 1), Decoder(lambda: self.chain, self.decoder.steps, 1)
+        modules = _modules(self.chain, self.decoder.steps)
+        peaks: dict[str, int | None] = {}
+        memory = PeakMemory(self.chain.device)
+
+        def keep_peak(name: str) -> None:
+            found = memory.end()
+            peaks[name] = None if found is None else max(found[1], peaks.get(name) or 0)
+
+        # In a run of its own, for looking at memory takes time.
+        with _hooks(modules, lambda name: memory.begin(), keep_peak):
+            self._compress(encoder)
+            self._decompress(decoder)
+        names = [*modules, REST]
+        seconds: dict[str, list[float]] = {name: [] for name in names}
+        for _ in range(repeats):
+            with _clock(modules) as spent_s:
+                total_s = _timed(lambda: self._compress(encoder)) + _timed(lambda: self._decompress(decoder))
+            spent_s[REST] = total_s - sum(spent_s.values())
+            for name in names:
+                seconds[name].append(spent_s[name])
+        parameters = self.chain.parameter_counts()
+        return [self._figures(name, parameters.get(name), seconds[name], peaks.get(name)) for name in names]
+
+    def ways(self, repeats: int) -> list[Figures]:
+        """compress and decompress as a whole; medians."""
+        found = []
+        for name, run in (
+            ("compress", lambda: self._compress(self.encoder)),
+            ("decompress", lambda: self._decompress(self.decoder)),
+        ):
+            memory = PeakMemory(self.chain.device)
+            memory.begin()
+            run()
+            peak = memory.end()
+            seconds = [_timed(run) for _ in range(repeats)]
+            found.append(self._figures(name, None, seconds, peak and peak[0]))
+        return found
+
+    def _figures(
+        self, name: str, parameters: int | None, seconds: Sequence[float], peak_bytes: int | None
+    ) -> Figures:
+        median_s = statistics.median(seconds)
+        return Figures(name, parameters, median_s, self.duration_s / median_s, peak_bytes)
+
+    def _compress(self, encoder: Encoder) -> bytes:
+        file = io.BytesIO()
+        raw = RawFormat(self.chain.profile.mel.rate_hz, 1, "f32le")
+        with open_source(io.BytesIO(self._raw), raw) as source:
+            _run(Compression(source, file, encoder, CompressSettings()))
+        return file.getvalue()
+
+    def _decompress(self, decoder: Decoder) -> None:
+        def sink(rate_hz: int, channels: int, tags: Mapping[str, str]) -> AudioSink:
+            return open_sink(io.BytesIO(), "wav", rate_hz, channels)
+
+        _run(Decompression(io.BytesIO(self._mlc), sink, lambda header: decoder, DecompressSettings()))
+
+
+def read_audio(paths: Sequence[str], rate_hz: int, seconds: float) -> Audio:
+    """The recordings one after the other, mixed down, repeated until they last so long: (sample,)."""
+    wanted = round(seconds * rate_hz)
+    parts: list[Audio] = []
+    for path in paths:
+        with open_source(path) as source:
+            resampler = Resampler(source.rate_hz, rate_hz, 1)
+            parts += [resampler.process(mix_down(block)) for block in source.blocks(source.rate_hz)]
+            parts.append(resampler.flush())
+        if sum(map(len, parts)) >= wanted:
+            break
+    audio = np.concatenate(parts)[:, 0] if parts else np.zeros(0, np.float32)
+    return np.resize(audio, wanted) if audio.size else np.zeros(wanted, np.float32)
+
+
+def _modules(chain: Chain, steps: int) -> dict[str, nn.Module]:
+    modules = {
+        "mel": chain.mel,
+        "timbre": chain.coder.timbre,
+        "encoder": chain.coder.encoder,
+        "decoder": chain.coder.decoder,
+        "refiner": chain.refiner if steps else None,
+        "pitch": chain.pitch,
+        "vocoder": chain.vocoder,
+    }
+    return {name: module for name, module in modules.items() if module is not None}
+
+
+@contextmanager
+def _hooks(
+    modules: Mapping[str, nn.Module], before: Callable[[str], None], after: Callable[[str], None]
+) -> Iterator[None]:
+    """Calls these around the work of every module."""
+    handles = []
+    for name, module in modules.items():
+        handles.append(module.register_forward_pre_hook(lambda module, inputs, name=name: before(name)))
+        handles.append(module.register_forward_hook(lambda module, inputs, output, name=name: after(name)))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def _clock(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, float]]:
+    """Seconds spent in each module, which a single thread goes through."""
+    import torch
+
+    began_s: dict[str, float] = {}
+    spent_s: dict[str, float] = defaultdict(float)
+
+    def now() -> float:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+    def stop(name: str) -> None:
+        spent_s[name] += now() - began_s[name]
+
+    with _hooks(modules, lambda name: began_s.__setitem__(name, now()), stop):
+        yield spent_s
+
+
+def _timed(run: Callable[[], Any]) -> float:
+    began_s = time.perf_counter()
+    run()
+    return time.perf_counter() - began_s
+
+
+def _run(stream: Stream[Any, Any]) -> None:
+    for ended in convert([stream]):
+        if ended.error is not None:
+            raise ended.error

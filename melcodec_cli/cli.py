@@ -1,0 +1,118 @@
+"""The `melcodec` command: `program` finds the command, `main` turns whatever happens into an exit code."""
+
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from types import FrameType
+
+import click
+
+from melcodec_cli import __version__
+from melcodec_cli.errors import ExitCode, MelcodecError, Terminated
+from melcodec_cli.printable import printable
+
+# In the order in which a user meets them. The module melcodec_cli.commands.NAME holds the command NAME.
+COMMANDS = (
+    "compress",
+    "decompress",
+    "info",
+    "verify",
+    "demo",
+    "bench",
+    "evaluate",
+    "train",
+    "bundle",
+    "completion",
+)
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when that command is asked for, so that none pays for another's imports."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"melcodec_cli.commands.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", prog_name="melcodec", message="%(prog)s %(version)s")
+def program() -> None:
+    """A neural speech codec at 250 bit/s: ten seconds of speech in about 350 bytes.
+
+    \b
+    Examples:
+      melcodec compress talk.wav            writes talk.wav.mlc
+      melcodec decompress talk.wav.mlc      writes talk.wav
+      melcodec info talk.wav.mlc
+      melcodec compress -o coded/ *.flac    a folder of files
+    """
+
+
+def run(arguments: list[str]) -> None:
+    """Like click's own `main`, which however ends the process itself when a pipe is closed or ^C is typed."""
+    if "_MELCODEC_COMPLETE" in os.environ:
+        program.main(prog_name="melcodec")  # answers a shell's question and exits
+    with program.make_context("melcodec", arguments) as context:
+        program.invoke(context)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `melcodec` with `arguments` (default: the process's own) and return its exit code."""
+    signal.signal(signal.SIGTERM, _raise_terminated)
+    try:
+        run(sys.argv[1:] if arguments is None else list(arguments))
+        # A reader that went away may only be noticed when the last buffer is written.
+        sys.stdout.flush()
+        return ExitCode.OK
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except MelcodecError as error:
+        return _fail(str(error), error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        return ExitCode.USAGE
+    except click.ClickException as error:
+        return _fail(_usage_line(error), ExitCode.USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted", ExitCode.INTERRUPTED)
+    except Terminated:
+        return _fail("terminated", ExitCode.TERMINATED)
+    except BrokenPipeError:
+        # Without this the interpreter flushes stdout once more on its way out and complains.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.BROKEN_PIPE
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        return _fail(reason if error.filename is None else f"{error.filename}: {reason}", ExitCode.INTERNAL)
+    except Exception as error:
+        return _fail(f"internal error: {type(error).__name__}: {error}", ExitCode.INTERNAL)
+
+
+def _fail(line: str, code: ExitCode) -> ExitCode:
+    """Say `line` on stderr; the traceback of the error being handled only on request."""
+    if os.environ.get("MELCODEC_DEBUG") == "1":
+        traceback.print_exc()
+    print(f"melcodec: {printable(line)}", file=sys.stderr)
+    return code
+
+
+def _usage_line(error: click.ClickException) -> str:
+    """click's sentence as one lower-case line, naming the help to read."""
+    sentence = " ".join(error.format_message().split()).rstrip(".")
+    where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "melcodec"
+    return f"{sentence[:1].lower()}{sentence[1:]} (see '{where} --help')"
+
+
+def _raise_terminated(signal_number: int, frame: FrameType | None) -> None:
+    # A second SIGTERM ends the process at once, should clean-up itself hang.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    raise Terminated

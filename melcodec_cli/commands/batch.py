@@ -1,0 +1,128 @@
+"""Runs the conversions of a command: looks at every target first, then converts, then reports."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from melcodec_cli.atomic import check_output, sweep
+from melcodec_cli.codec.pipeline import Ended, convert
+from melcodec_cli.commands.inputs import STDIO
+from melcodec_cli.commands.progress import progress
+from melcodec_cli.commands.targets import Pair
+from melcodec_cli.conversion import Conversion
+from melcodec_cli.errors import MelcodecError, OutputExists, UsageProblem
+from melcodec_cli.report import Record, Report
+
+
+@dataclass(frozen=True)
+class Overwriting:
+    """What to do about targets that are there already."""
+
+    force: bool
+    skip: bool
+    is_complete: Callable[[Pair], bool]  # whether the target is what the conversion would make
+    is_worthless: Callable[[Pair], bool]  # whether nothing is lost by replacing it
+
+    def __post_init__(self) -> None:
+        if self.force and self.skip:
+            raise UsageProblem("--force and --skip-existing contradict each other")
+
+
+def run(
+    pairs: Sequence[Pair],
+    conversion_of: Callable[[Pair, bool], Conversion[Any]],
+    overwriting: Overwriting,
+    report: Report,
+    dry_run: bool = False,
+) -> None:
+    """`conversion_of(pair, force)` makes what is then run; nothing is loaded if there is nothing left to do."""
+    if report.json_lines and any(pair.target == STDIO for pair in pairs):
+        raise UsageProblem("--json writes to standard output, which is to carry the result")
+    with report.kept_for([Record(pair.source, pair.target) for pair in pairs]):
+        ready = list(_admitted(pairs, overwriting, report, dry_run))
+        if dry_run:
+            for pair, _ in ready:
+                report.add_planned(Record(pair.source, pair.target))
+        elif ready:
+            _convert([conversion_of(pair, force) for pair, force in ready], report)
+        report.finish()
+
+
+def _convert(conversions: Sequence[Conversion[Any]], report: Report) -> None:
+    # Closed in any case, so that what is under way is cleaned up before an error is told.
+    with (
+        progress(len(conversions), report) as shown,
+        closing(convert(conversions, shown.job_done if shown else None)) as conversions_ended,
+    ):
+        for ended in conversions_ended:
+            _report(ended, report)
+            if shown:
+                shown.file_done()
+
+
+def run_one(conversion: Conversion[Any], report: Report) -> None:
+    """Without looking at what is there already."""
+    with closing(convert([conversion])) as conversions_ended:
+        for ended in conversions_ended:
+            _report(ended, report)
+
+
+def _admitted(
+    pairs: Sequence[Pair], overwriting: Overwriting, report: Report, dry_run: bool
+) -> Iterator[tuple[Pair, bool]]:
+    """The pairs that are to be converted, and whether their targets are to be replaced."""
+    for pair in pairs:
+        record = Record(pair.source, pair.target)
+        try:
+            if pair.problem:
+                raise pair.problem
+            if pair.source != STDIO and not os.path.exists(pair.source):
+                raise UsageProblem("no such file", pair.source)
+            force = overwriting.force
+            if pair.target != STDIO:
+                pair.check_inside()
+                if pair.root is not None and not os.path.isdir(pair.folder):
+                    if dry_run:
+                        yield pair, force
+                        continue
+                    os.makedirs(pair.folder, exist_ok=True)
+                try:
+                    check_output(
+                        pair.target, force, [pair.source] if pair.source != STDIO else [sys.stdin.buffer]
+                    )
+                except OutputExists:
+                    if overwriting.skip and overwriting.is_complete(pair):
+                        sweep(pair.target)
+                        record.status = "skipped"
+                        report.add(record)
+                        continue
+                    force = _may_replace(pair, overwriting)
+                    if not force:
+                        raise
+            yield pair, force
+        except (MelcodecError, OSError) as error:
+            report.add_failure(record, error)
+
+
+def _may_replace(pair: Pair, overwriting: Overwriting) -> bool:
+    if overwriting.skip:
+        return overwriting.is_worthless(pair)
+    if sys.stdin.isatty() and sys.stderr.isatty() and pair.source != STDIO:
+        return click.confirm(f"{pair.target} is there already; replace it?", err=True)
+    return False
+
+
+def _report(ended: Ended[Conversion[Any]], report: Report) -> None:
+    record = ended.stream.record
+    record.elapsed_s = ended.elapsed_s - ended.stream.loading_s
+    if ended.error is None:
+        report.add(record)
+    else:
+        report.add_failure(record, ended.error)

@@ -1,0 +1,145 @@
+"""`melcodec bench`: speed, memory and size of every stage."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from melcodec_cli.commands.options import model_options
+
+if TYPE_CHECKING:
+    from melcodec_cli.batch_benchmark import BatchBenchmark
+    from melcodec_cli.benchmark import Benchmark, Figures
+
+
+@click.command(short_help="Measure speed and memory of every stage.")
+@click.argument("places", metavar="[FOLDER|FILE]...", nargs=-1)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0.1, 3600),
+    default=60.0,
+    show_default=True,
+    metavar="S",
+    help="Length of what is coded; a shorter recording is repeated.",
+)
+@click.option(
+    "--repeat",
+    type=click.IntRange(1, 1000),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="Runs of which the median is told.",
+)
+@click.option(
+    "--batch",
+    is_flag=True,
+    help="Measure instead what clips of 3 s cost beside one file of the same audio, from disk to disk.",
+)
+@click.option("--steps", type=click.IntRange(0, 64), metavar="N", help="Steps of the refiner, 0 to skip it.")
+@click.option("--bundle", metavar="FILE|NAME", help="The model to measure.  [default: speech-16k]")
+@model_options
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def bench(
+    places: tuple[str, ...],
+    seconds: float,
+    repeat: int,
+    batch: bool,
+    steps: int | None,
+    bundle: str | None,
+    device: str,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Measure how fast compress and decompress are on this machine, and each stage of the model.
+
+    Measured on a bundled recording of speech, or on what is given; from memory to memory, without loading the model.
+    Stages are measured on one thread of the CPU.
+
+    \b
+    Examples:
+      melcodec bench
+      melcodec bench --seconds 10 --repeat 20 recordings/
+      melcodec bench --json --threads 1
+      melcodec bench --batch --seconds 3000 --repeat 1    1000 clips of 3 s
+    """
+    from melcodec_cli.batch_benchmark import BatchBenchmark
+    from melcodec_cli.benchmark import Benchmark, read_audio
+    from melcodec_cli.clip import CLIP
+    from melcodec_cli.codec.models import Models
+    from melcodec_cli.commands.inputs import Selection, named
+    from melcodec_cli.commands.targets import AUDIO_SUFFIXES
+
+    paths = [found.path for found in named(places, Selection(AUDIO_SUFFIXES))] or [str(CLIP)]
+    models = Models(lambda topic, line: None, lambda line: None, device, threads, bundle)
+    chain = models.encoder().chain
+    audio = read_audio(paths, chain.profile.mel.rate_hz, seconds)
+    if batch:
+        _bench_batch(BatchBenchmark(models, audio, chain.profile.mel.rate_hz, steps), repeat, as_json)
+        return
+    benchmark = Benchmark(chain, audio, steps, threads)
+    stages, ways = benchmark.stages(repeat), benchmark.ways(repeat)
+    if as_json:
+        click.echo(json.dumps(_document(benchmark, repeat, stages, ways)))
+    else:
+        _print_table(benchmark, repeat, [*stages, *ways])
+
+
+def _bench_batch(benchmark: BatchBenchmark, repeat: int, as_json: bool) -> None:
+    from melcodec_cli.batch_benchmark import CLIP_S
+
+    ways = benchmark.run(repeat)
+    if as_json:
+        document = {"clips": benchmark.clips, "clip_s": CLIP_S, "duration_s": benchmark.duration_s}
+        click.echo(json.dumps(document | {"repeats": repeat, "ways": [vars(figures) for figures in ways]}))
+        return
+    click.echo(f"{benchmark.clips} clips of {CLIP_S} s beside one file of {benchmark.duration_s:g} s")
+    for figures in ways:
+        times = f"{figures.clips_s:.2f} s beside {figures.one_file_s:.2f} s"
+        click.echo(f"{figures.name:<11}{times}, {figures.ratio:.2f} times the time")
+
+
+def _document(
+    benchmark: Benchmark, repeat: int, stages: list[Figures], ways: list[Figures]
+) -> dict[str, Any]:
+    """The keys stay as they are."""
+    return {
+        "profile": benchmark.chain.profile.name,
+        "device": str(benchmark.chain.device),
+        "threads": benchmark.encoder.workers,
+        "steps": benchmark.decoder.steps,
+        "duration_s": benchmark.duration_s,
+        "repeats": repeat,
+        "mlc_bytes": benchmark.mlc_bytes,
+        "stages": [vars(figures) for figures in stages],
+        "ways": [vars(figures) for figures in ways],
+    }
+
+
+def _print_table(benchmark: Benchmark, repeat: int, rows: list[Figures]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    where = str(benchmark.chain.device)
+    if where == "cpu":
+        where += f", {benchmark.encoder.workers} threads (stages: 1)"
+    steps = benchmark.decoder.steps
+    console = Console(file=sys.stdout, highlight=False)
+    console.print(f"{benchmark.duration_s:g} s on {where}, {steps} refiner steps, median of {repeat}\n")
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in ("stage", "parameters", "time", "times\nreal time", "peak\nmemory"):
+        table.add_column(name, justify="left" if name == "stage" else "right")
+    for figures in rows:
+        if figures.name == "compress":
+            table.add_section()
+        table.add_row(
+            figures.name,
+            "" if figures.parameters is None else f"{figures.parameters / 1e6:.2f} M",
+            f"{figures.seconds:.3f} s",
+            f"{figures.times_real_time:.0f}",
+            "" if figures.peak_bytes is None else f"{figures.peak_bytes / 1e6:.0f} MB",
+        )
+    console.print(table)

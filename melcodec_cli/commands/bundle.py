@@ -1,0 +1,120 @@
+"""`melcodec bundle`: pack, show and check model bundles."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+BUNDLE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@click.group(short_help="Pack, show and check model bundles.")
+def bundle() -> None:
+    """Pack, show and check model bundles: one safetensors file with profile, weights, ids and licence.
+
+    \b
+    Examples:
+      melcodec bundle pack runs/mine mine.safetensors --preset speech-16k
+      melcodec bundle show mine.safetensors
+      melcodec bundle check mine.safetensors
+    """
+
+
+@bundle.command(short_help="Pack the stages of a training run.")
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("target", metavar="BUNDLE", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--preset", "preset_name", default="speech-16k", show_default=True, metavar="NAME|FILE",
+              help="The preset that the run was trained with.")  # fmt: skip
+@click.option("--data", "folders", multiple=True, metavar="FOLDER",
+              type=click.Path(path_type=Path, exists=True, file_okay=False),
+              help="What it was trained on, to be named in the bundle.")  # fmt: skip
+@click.option(
+    "--cache", metavar="DIR", type=click.Path(path_type=Path), help="Where its decoded audio is kept."
+)
+@click.option("--licence", default="Apache-2.0", show_default=True, help="Licence of the weights.")
+@click.option("--force", is_flag=True, help="Replace BUNDLE if it exists.")
+def pack(
+    run_folder: Path,
+    target: Path,
+    preset_name: str,
+    folders: tuple[Path, ...],
+    cache: Path | None,
+    licence: str,
+    force: bool,
+) -> None:
+    """Pack the stages of a training RUN, in half precision, into BUNDLE.
+
+    \b
+    Examples:
+      melcodec bundle pack runs/mine mine.safetensors --data speech/
+    """
+    from melcodec_cli.errors import OutputExists
+    from melcodec_cli.train.corpus import open_corpus
+    from melcodec_cli.train.packing import pack_run
+    from melcodec_cli.train.presets import read_preset
+
+    if target.exists() and not force:
+        raise OutputExists("exists already; --force replaces it", target)
+    preset = read_preset(preset_name)
+    corpus = None
+    if folders:
+        corpus = open_corpus(
+            list(folders),
+            cache or run_folder / "cache",
+            preset.profile.mel.rate_hz,
+            preset.corpus.speed_copies,
+        )
+    pack_run(preset, run_folder, target, corpus, licence)
+
+
+@bundle.command(short_help="Show what a bundle is and how it was trained.")
+@click.argument("path", metavar="BUNDLE", type=BUNDLE)
+def show(path: Path) -> None:
+    """Show profile, ids, licence and training of BUNDLE as JSON, without loading its weights.
+
+    \b
+    Examples:
+      melcodec bundle show mine.safetensors | jq .training.corpus
+    """
+    from melcodec_cli.installed import read_bundle_info
+
+    info = read_bundle_info(path)
+    click.echo(json.dumps({**info.__dict__, "path": str(info.path)}, indent=2))
+
+
+@bundle.command(short_help="Load a bundle and code a second with it.")
+@click.argument("path", metavar="BUNDLE", type=BUNDLE)
+def check(path: Path) -> None:
+    """Load BUNDLE, compare its weights with its ids, and code a second of noise with it.
+
+    \b
+    Examples:
+      melcodec bundle check mine.safetensors
+    """
+    import torch
+
+    from melcodec_cli.bundle import load_bundle
+    from melcodec_cli.errors import ModelMismatch
+    from melcodec_cli.installed import read_bundle_info
+    from melcodec_cli.printable import printable
+
+    info = read_bundle_info(path)
+    chain = load_bundle(info, "cpu")
+    profile = chain.profile
+    tokens, context = round(profile.tokens_per_second), chain.encode_context_tokens
+    audio = 0.1 * torch.randn(1, (tokens + 2 * context) * profile.token_samples)
+    indices, globals_ = chain.encode(audio, [tokens])
+    beside = chain.decode_context_tokens(chain.default_steps)
+    padded = torch.nn.functional.pad(indices, (beside, beside), value=-1)
+    if globals_ is not None:
+        globals_ = globals_.unsqueeze(1).expand(-1, padded.shape[1], -1)
+    decoded = chain.decode(padded, globals_, [0], [tokens], chain.default_steps)
+    if not torch.isfinite(decoded).all():
+        raise ModelMismatch("decodes to something that is no sound", path)
+    count = sum(chain.parameter_counts().values())
+    click.echo(
+        f"{printable(path)}: {printable(info.name)}, ids {info.bitstream_id}/{info.renderer_id}, "
+        f"{count / 1e6:.1f} M parameters: ok"
+    )

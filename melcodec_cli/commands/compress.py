@@ -1,0 +1,116 @@
+"""`melcodec compress`: recordings to .mlc files."""
+
+from __future__ import annotations
+
+import click
+
+from melcodec_cli.commands.options import (
+    input_options,
+    model_options,
+    options,
+    output_options,
+    report_options,
+)
+
+raw_options = options(
+    click.option("--raw", is_flag=True, help="The input is PCM without a header."),
+    click.option("--raw-rate", type=int, metavar="HZ", help="Its sampling rate; needed with --raw."),
+    click.option("--raw-channels", type=int, default=1, show_default=True, metavar="N", help="Its channels."),
+    click.option("--raw-format", default="s16le", show_default=True, metavar="NAME", help="Its samples."),
+)
+
+
+@click.command(short_help="Compress recordings to .mlc files.")
+@click.argument("files", metavar="FILE...", nargs=-1)
+@input_options
+@output_options
+@click.option(
+    "--channels",
+    type=click.Choice(["mix", "keep"]),
+    default="mix",
+    show_default=True,
+    help="Code one channel that mixes them, or each.",
+)
+@click.option("--profile", metavar="NAME", help="The installed model to use.  [default: speech-16k]")
+@click.option("--bundle", metavar="FILE", help="The model in this file instead.")
+@click.option(
+    "--chunk-seconds",
+    type=float,
+    metavar="S",
+    help="Length of the chunks, 0.5 to 60; short ones leave a pipe sooner and cost more.  [default: 20]",
+)
+@click.option("--no-tags", is_flag=True, help="Do not copy title, artist and the like.")
+@raw_options
+@model_options
+@report_options
+def compress(
+    files: tuple[str, ...],
+    files_from: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    output: str | None,
+    recursive: bool,
+    force: bool,
+    skip_existing: bool,
+    channels: str,
+    profile: str | None,
+    bundle: str | None,
+    chunk_seconds: float | None,
+    no_tags: bool,
+    raw: bool,
+    raw_rate: int | None,
+    raw_channels: int,
+    raw_format: str,
+    device: str,
+    threads: int | None,
+    dry_run: bool,
+    report_file: str | None,
+    json_lines: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Compress each FILE ("-" for standard input) to an .mlc file.
+
+    Without -o a file keeps its name and gains .mlc; standard input goes to standard output. Of exactly two names, the
+    second is the output if it ends in .mlc or is "-".
+
+    \b
+    Examples:
+      melcodec compress talk.wav                   writes talk.wav.mlc
+      melcodec compress talk.wav talk.mlc
+      melcodec compress -o coded/ *.flac
+      melcodec compress -r recordings/ -o coded/   mirrors the tree
+      find . -name '*.wav' -print0 | melcodec compress --files-from - -o coded/
+      arecord -f S16_LE -r 16000 | melcodec compress - - | ssh far 'melcodec decompress - -' | aplay
+    """
+    from melcodec_cli.audio import RawFormat
+    from melcodec_cli.codec.compression import CompressSettings
+    from melcodec_cli.codec.models import Models
+    from melcodec_cli.commands.batch import Overwriting, run
+    from melcodec_cli.commands.existing import is_damaged_mlc, is_sound_mlc
+    from melcodec_cli.commands.inputs import Selection, listed_names
+    from melcodec_cli.commands.targets import AUDIO_SUFFIXES, compressed_name, is_mlc, pair_up, split_output
+    from melcodec_cli.conversion import CompressConversion
+    from melcodec_cli.errors import UsageProblem
+    from melcodec_cli.report import Report
+
+    if raw and raw_rate is None:
+        raise UsageProblem("--raw needs --raw-rate, which nothing in the input tells")
+    if profile and bundle:
+        raise UsageProblem("--profile and --bundle name a model each; choose one")
+    raw_form = RawFormat(raw_rate, raw_channels, raw_format) if raw and raw_rate else None
+    settings = CompressSettings(channels == "keep", chunk_seconds, not no_tags)
+    names = listed_names(files, files_from)
+    inputs, target = (files, output) if files_from else split_output(files, output, is_mlc)
+    selection = Selection(AUDIO_SUFFIXES if recursive else None, include, exclude)
+    pairs = pair_up(inputs, target, compressed_name, selection, names)
+    batch = len(pairs) != 1 or files_from is not None
+    report = Report(json_lines, quiet, verbose, batch, report_file)
+    models = Models(report.notice, report.detail, device, threads, bundle or profile)
+    run(
+        pairs,
+        lambda pair, force: CompressConversion(*pair.files, models, report.notice, force, settings, raw_form),
+        Overwriting(force, skip_existing, is_sound_mlc, is_damaged_mlc),
+        report,
+        dry_run,
+    )

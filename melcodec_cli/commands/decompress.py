@@ -1,0 +1,142 @@
+"""`melcodec decompress`: .mlc files to recordings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from melcodec_cli.commands.options import (
+    Seconds,
+    input_options,
+    model_options,
+    options,
+    output_options,
+    report_options,
+)
+
+
+class Rate(click.ParamType):
+    """A rate in Hz, or "model" (None is the original's)."""
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        if value == "model" or isinstance(value, int):
+            return value
+        if not value.isdecimal() or not 4_000 <= int(value) <= 384_000:
+            self.fail(f"{value!r} is neither a rate from 4000 to 384000 Hz nor 'model'", param, ctx)
+        return int(value)
+
+
+format_options = options(
+    click.option(
+        "--format",
+        "form",
+        type=click.Choice(["wav", "flac", "ogg", "opus", "mp3", "raw"]),
+        help="Format of the output.  [default: by its suffix, else wav]",
+    ),
+    click.option("--subtype", metavar="NAME", help="Samples of the format, such as PCM_24, FLOAT or s16be."),
+    click.option("--raw", is_flag=True, help="Write PCM without a header: --format raw."),
+    click.option(
+        "--rate",
+        type=Rate(),
+        metavar="HZ|model",
+        help="Sampling rate; 'model' saves resampling.  [default: original]",
+    ),
+    click.option("--no-tags", is_flag=True, help="Do not copy title, artist and the like."),
+)
+
+
+@click.command(short_help="Decompress .mlc files to recordings.")
+@click.argument("files", metavar="FILE...", nargs=-1)
+@input_options
+@output_options
+@format_options
+@click.option("--start", type=Seconds(), metavar="T", default=0.0, help="From there on: seconds or m:ss.")
+@click.option("--end", type=Seconds(), metavar="T", help="Up to there.")
+@click.option("--conceal", is_flag=True, help="Put silence in the place of what is damaged.")
+@click.option("--steps", type=click.IntRange(0, 64), metavar="N", help="Steps of the refiner, 0 to skip it.")
+@click.option("--bundle", metavar="FILE|NAME", help="The model to use.  [default: the one the file names]")
+@model_options
+@report_options
+def decompress(
+    files: tuple[str, ...],
+    files_from: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    output: str | None,
+    recursive: bool,
+    force: bool,
+    skip_existing: bool,
+    form: str | None,
+    subtype: str | None,
+    raw: bool,
+    rate: int | str | None,
+    no_tags: bool,
+    start: float,
+    end: float | None,
+    conceal: bool,
+    steps: int | None,
+    bundle: str | None,
+    device: str,
+    threads: int | None,
+    dry_run: bool,
+    report_file: str | None,
+    json_lines: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Decompress each FILE ("-" for standard input) to a recording of the original's rate, channels and length.
+
+    Without -o a file loses its .mlc, and gains .wav where that leaves no suffix of audio; standard input goes to
+    standard output. Of exactly two names, the second is the output unless it ends in .mlc.
+
+    \b
+    Examples:
+      melcodec decompress talk.wav.mlc               writes talk.wav
+      melcodec decompress talk.mlc talk.flac
+      melcodec decompress --start 3:20 --end 4:00 talk.mlc part.wav
+      melcodec decompress --conceal damaged.mlc
+      melcodec decompress -r coded/ -o decoded/      mirrors the tree
+      melcodec decompress -r coded/ -o decoded/ --exclude 'draft*' --report run.jsonl
+    """
+    from functools import partial
+
+    from melcodec_cli.audio import FORMATS
+    from melcodec_cli.codec.decompression import DecompressSettings
+    from melcodec_cli.codec.models import Models
+    from melcodec_cli.commands.batch import Overwriting, run
+    from melcodec_cli.commands.existing import is_same_length
+    from melcodec_cli.commands.inputs import Selection, listed_names
+    from melcodec_cli.commands.targets import MLC_SUFFIX, decompressed_name, is_mlc, pair_up, split_output
+    from melcodec_cli.conversion import DecompressConversion
+    from melcodec_cli.errors import UsageProblem
+    from melcodec_cli.report import Report
+
+    if raw and form not in (None, "raw"):
+        raise UsageProblem(f"--raw and --format {form} contradict each other")
+    form = "raw" if raw else form
+    settings = DecompressSettings(
+        rate if isinstance(rate, int) else None, rate == "model", start, end, conceal
+    )
+    names = listed_names(files, files_from)
+    inputs, target = (
+        (files, output) if files_from else split_output(files, output, lambda name: not is_mlc(name))
+    )
+    suffixes = FORMATS[form].suffixes if form else sum((known.suffixes for known in FORMATS.values()), ())
+    derive = partial(decompressed_name, suffixes=suffixes, default=f".{form or 'wav'}")
+    selection = Selection(frozenset((MLC_SUFFIX,)) if recursive else None, include, exclude)
+    pairs = pair_up(inputs, target, derive, selection, names)
+    batch = len(pairs) != 1 or files_from is not None
+    report = Report(json_lines, quiet, verbose, batch, report_file)
+    models = Models(report.notice, report.detail, device, threads, bundle)
+    run(
+        pairs,
+        lambda pair, force: DecompressConversion(
+            *pair.files, models, report.notice, force, settings, form, subtype, steps, not no_tags
+        ),
+        Overwriting(force, skip_existing, partial(is_same_length, settings=settings), lambda pair: False),
+        report,
+        dry_run,
+    )

@@ -1,0 +1,134 @@
+"""`melcodec evaluate`: quality in figures, pictures and sounds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from melcodec_cli.commands.options import model_options, options
+
+EXISTING = click.Path(path_type=Path, dir_okay=False, exists=True)
+OUTPUT = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+
+speech_options = options(
+    click.argument("places", metavar="[FOLDER|FILE]...", nargs=-1, type=click.Path(path_type=Path)),
+    click.option(
+        "--files-from", type=EXISTING, metavar="LIST", help="Take the files named in LIST, one a line."
+    ),
+    click.option(
+        "--limit", type=click.IntRange(min=1), metavar="N", help="Of all clips only N, evenly spread."
+    ),
+)
+system_options = options(
+    click.option(
+        "--bundle",
+        "--profiles",
+        "bundles",
+        multiple=True,
+        metavar="NAME|FILE,...",
+        help="Models to measure side by side.  [default: speech-16k]",
+    ),
+    click.option(
+        "--steps",
+        metavar="N,...",
+        help="Steps of the refiner, side by side.  [default: the model's own]",
+    ),
+    click.option(
+        "--against",
+        metavar="NAME,...",
+        default="",
+        help="Measure these too, where they are installed: codec2, opus, speex.",
+    ),
+)
+result_options = options(
+    click.option(
+        "-o", "--out", metavar="DIR|FILE.html", help="Write a page with tables, pictures and sounds."
+    ),
+    click.option(
+        "--json", "json_file", type=OUTPUT, metavar="FILE", help='Write all figures as JSON ("-": stdout).'
+    ),
+    click.option(
+        "--csv",
+        "csv_file",
+        type=OUTPUT,
+        metavar="FILE",
+        help='Write those of each clip as CSV ("-": stdout).',
+    ),
+    click.option("--markdown", is_flag=True, help="Print the table as Markdown."),
+    click.option("-f", "--force", is_flag=True, help="Replace what exists."),
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings and errors."),
+)
+
+
+@click.command(short_help="Measure quality, bitrate and speed on speech.")
+@speech_options
+@system_options
+@click.option(
+    "--compare",
+    nargs=2,
+    type=EXISTING,
+    metavar="A.json B.json",
+    help="Measure nothing: compare the figures of two earlier runs, clip by clip.",
+)
+@result_options
+@model_options
+def evaluate(
+    places: tuple[Path, ...],
+    files_from: Path | None,
+    limit: int | None,
+    bundles: tuple[str, ...],
+    steps: str | None,
+    against: str,
+    compare: tuple[Path, Path] | None,
+    out: str | None,
+    json_file: Path | None,
+    csv_file: Path | None,
+    markdown: bool,
+    force: bool,
+    quiet: bool,
+    device: str,
+    threads: int | None,
+) -> None:
+    """Code speech, and compare what comes back with what went in (needs the extra "eval").
+
+    Without FOLDER or FILE a small built-in set is used.
+
+    \b
+    Examples:
+      melcodec evaluate
+      melcodec evaluate recordings/ --against codec2,opus,speex --out report/
+      melcodec evaluate --files-from dev.txt --bundle mine.safetensors --json after.json
+      melcodec evaluate --compare before.json after.json
+      melcodec evaluate --steps 0,1,4 --limit 6
+    """
+    from melcodec_cli.codec.models import DEFAULT_BUNDLE
+    from melcodec_cli.evaluate.clips import clips_listed, clips_of, spread
+    from melcodec_cli.evaluate.peers import peers
+    from melcodec_cli.evaluate.session import Outputs, Session, compare_files, page_path
+    from melcodec_cli.evaluate.systems import models
+
+    outputs = Outputs(page_path(out) if out else None, json_file, csv_file, force, markdown)
+    if compare:
+        return compare_files(*compare, outputs)
+    names = [name for bundle in bundles for name in _listed(bundle)] or [DEFAULT_BUNDLE]
+    own = models(names, _numbers(steps), device, threads)
+    others, absent = peers(_listed(against))
+    clips = clips_of([*places, *(clips_listed(files_from) if files_from else [])])
+    session = Session(outputs, quiet)
+    session.leave_out(absent)
+    session.run(spread(clips, limit), [*own, *others])
+    session.write()
+
+
+def _listed(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _numbers(text: str | None) -> list[int | None]:
+    try:
+        return [int(word) for word in _listed(text or "")] or [None]
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is not whole numbers with commas between", param_hint="--steps"
+        ) from None

@@ -1,0 +1,122 @@
+"""Which files are the inputs of a run: those named, those listed in a file, and what lies in folders.
+
+In folders, what is hidden is passed over, and links are followed to files but not to folders, so that no loop of links
+is ever entered. What is named or listed is taken whatever it is called.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from melcodec_cli.errors import MelcodecError, UsageProblem
+
+STDIO = "-"
+
+
+@dataclass(frozen=True)
+class Input:
+    path: str
+    name: str  # that its output is derived from, below the output folder
+    problem: MelcodecError | None = None  # why it cannot be an input
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is taken of folders. A pattern without a slash is for names, one with a slash for paths below the folder."""
+
+    suffixes: frozenset[str] | None = None  # None: folders are refused
+    include: Sequence[str] = ()  # none: everything
+    exclude: Sequence[str] = ()  # of folders, too
+
+    def takes(self, path: str) -> bool:
+        return not (self.include and not _matches(path, self.include)) and not self.leaves_out(path)
+
+    def leaves_out(self, path: str) -> bool:
+        return _matches(path, self.exclude)
+
+
+def listed_names(files: Sequence[str], files_from: str | None) -> list[str] | None:
+    """Of the list, if there is one; there must be something to do."""
+    if files_from is None:
+        if not files:
+            raise UsageProblem("missing argument 'FILE...', or --files-from in its place")
+        return None
+    if files_from == STDIO and STDIO in files:
+        raise UsageProblem("standard input cannot be both the list and an input")
+    return _read_list(files_from)
+
+
+def _read_list(path: str) -> list[str]:
+    """The names in a file ("-": standard input), ended by NUL bytes if it has any, else by lines."""
+    try:
+        data = sys.stdin.buffer.read() if path == STDIO else Path(path).read_bytes()
+    except OSError as error:
+        raise UsageProblem((error.strerror or str(error)).lower(), path) from error
+    names = data.split(b"\0" if b"\0" in data else b"\n")
+    return [os.path.join(".", STDIO) if name == b"-" else os.fsdecode(name) for name in names if name]
+
+
+def named(sources: Sequence[str], selection: Selection) -> Iterator[Input]:
+    """Of each name its last part counts below the output folder, and of folders what is in them."""
+    for source in sources:
+        if source != STDIO and os.path.isdir(source):
+            yield from _in_folder(source, "", selection)
+        elif source == STDIO or selection.takes(os.path.normpath(source)):
+            yield Input(source, os.path.basename(source))
+
+
+def listed(sources: Sequence[str], selection: Selection) -> Iterator[Input]:
+    """The whole of each name counts below the output folder, an absolute one without its leading slash."""
+    for source in sources:
+        name = os.path.normpath(source).lstrip(os.sep)
+        if name.split(os.sep)[0] == os.pardir:
+            problem = UsageProblem("leads out of the folder that the list is relative to", source)
+            yield Input(source, name, problem)
+        elif os.path.isdir(source):
+            yield from _in_folder(source, "" if name == os.curdir else name, selection)
+        elif selection.takes(name):
+            yield Input(source, name)
+
+
+def _in_folder(source: str, below: str, selection: Selection) -> Iterator[Input]:
+    """All that a folder holds, sorted; `below` is its own name below the output folder."""
+    if selection.suffixes is None:
+        raise UsageProblem("is a folder; -r converts what is in it", source)
+    unreadable: list[OSError] = []
+
+    def path_below(folder: str, name: str) -> str:
+        return os.path.relpath(os.path.join(folder, name), source)
+
+    for folder, folders, files in os.walk(source, onerror=unreadable.append):
+        folders[:] = [
+            name
+            for name in sorted(folders)
+            if not name.startswith(".") and not selection.leaves_out(path_below(folder, name))
+        ]
+        for name in sorted(files):
+            place = path_below(folder, name)
+            if name.startswith(".") or Path(name).suffix.lower() not in selection.suffixes:
+                continue
+            if selection.takes(place):
+                path = os.path.join(folder, name)
+                yield Input(path, os.path.join(below, place), _problem_of(path))
+    for error in unreadable:
+        reason = (error.strerror or str(error)).lower()
+        yield Input(error.filename, "", UsageProblem(f"cannot be looked into: {reason}", error.filename))
+
+
+def _problem_of(path: str) -> MelcodecError | None:
+    """A pipe or device that lies in a folder could keep the whole run waiting."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        return UsageProblem("is no regular file", path)
+    return None
+
+
+def _matches(path: str, patterns: Sequence[str]) -> bool:
+    name = os.path.basename(path)
+    return any(fnmatchcase(path if "/" in pattern else name, pattern) for pattern in patterns)

@@ -1,0 +1,54 @@
+"""What `info` and `verify` have in common: many files, of which a bad one does not hide the others."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import BinaryIO
+
+import click
+
+from melcodec_cli.errors import BatchFailures, MelcodecError, UsageProblem
+from melcodec_cli.inspection import Inspection, inspect
+from melcodec_cli.printable import printable
+
+Tell = Callable[[str, Inspection, MelcodecError | None], None]
+
+
+def inspect_each(names: Sequence[str], tell: Tell) -> None:
+    """Inspect every file and `tell` of it; a single bad one raises its error, one of many BatchFailures."""
+    failures = 0
+    for name in names:
+        try:
+            with open_mlc(name) as file:
+                inspection = inspect(file)
+            failure = inspection.failure(name)
+        except MelcodecError as error:
+            inspection, failure = Inspection(), error
+        tell(name, inspection, failure)
+        if failure is not None:
+            if len(names) == 1:
+                raise failure
+            say(str(failure))
+            failures += 1
+    if failures:
+        raise BatchFailures(f"{len(names) - failures} sound, {failures} failed")
+
+
+@contextmanager
+def open_mlc(name: str) -> Iterator[BinaryIO]:
+    """The file, or standard input for "-"."""
+    if name == "-":
+        if sys.stdin.isatty():
+            raise UsageProblem("standard input is a terminal; name a file or pipe one in")
+        yield sys.stdin.buffer
+        return
+    try:
+        file = open(name, "rb")  # noqa: SIM115 (closed below; only the opening's errors are translated)
+    except OSError as error:
+        raise UsageProblem((error.strerror or str(error)).lower(), name) from error
+    with file:
+        yield file
+
+
+def say(line: str) -> None:
+    click.echo(f"melcodec: {printable(line)}", err=True)

@@ -1,0 +1,90 @@
+"""Options that several commands share, and the kinds of values they take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Seconds(click.ParamType):
+    """12.5, 3:20 or 1:02:03.5"""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, int | float):
+            return float(value)
+        fields = value.split(":")
+        try:
+            numbers = [*map(int, fields[:-1]), float(fields[-1])]
+        except ValueError:
+            numbers = []
+        if not 1 <= len(numbers) <= 3 or not all(0 <= number < float("inf") for number in numbers):
+            self.fail(f"{value!r} is no time: seconds, m:ss or h:mm:ss", param, ctx)
+        seconds = 0.0
+        for number in numbers:
+            seconds = 60 * seconds + number
+        return seconds
+
+
+def options(*parts: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several of click's decorators as one, in the order of the help."""
+
+    def decorate(command: Command) -> Command:
+        for part in reversed(parts):
+            command = part(command)
+        return command
+
+    return decorate
+
+
+input_options = options(
+    click.option(
+        "--files-from", metavar="LIST", help="Convert the files that LIST names, one a line or ended by NULs."
+    ),
+    click.option(
+        "--include",
+        multiple=True,
+        metavar="GLOB",
+        help="Only files whose name matches; several may be given.",
+    ),
+    click.option("--exclude", multiple=True, metavar="GLOB", help="No files or folders whose name matches."),
+)
+
+output_options = options(
+    click.option("-o", "--output", metavar="FILE|DIR", help="Write to this file, or into this folder."),
+    click.option(
+        "-r", "--recursive", is_flag=True, help="Convert what is in folders; -o DIR mirrors their tree."
+    ),
+    click.option("-f", "--force", is_flag=True, help="Replace what exists (never an input)."),
+    click.option(
+        "--skip-existing", is_flag=True, help="Leave files alone whose output is there and complete."
+    ),
+)
+
+report_options = options(
+    click.option("--dry-run", is_flag=True, help="Say what would be converted to what, and do nothing."),
+    click.option(
+        "--report", "report_file", metavar="FILE.jsonl", help="Write a line of JSON for every input."
+    ),
+    click.option("--json", "json_lines", is_flag=True, help="One JSON object a file on standard output."),
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings and errors."),
+    click.option("-v", "--verbose", is_flag=True, help="Say which model runs, where and how."),
+)
+
+model_options = options(
+    click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+        default="auto",
+        show_default=True,
+        help="Where the model runs.",
+    ),
+    click.option(
+        "--threads", type=click.IntRange(1, 1024), metavar="N", help="CPU threads  [default: all cores]"
+    ),
+)

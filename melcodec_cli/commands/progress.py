@@ -1,0 +1,58 @@
+"""How far a run has come: a bar on a terminal's standard error, for work of more than two seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from melcodec_cli.conversion import Conversion
+from melcodec_cli.report import Report
+
+
+class Progress:
+    """Of one file counts seconds; of many counts files, and says how much audio that was and how fast."""
+
+    def __init__(self, bar: Any, conversions: int):
+        self._bar = bar
+        self._single = conversions == 1
+        self._audio_s = 0.0
+        self._began_s = time.perf_counter()
+
+    def job_done(self, conversion: Conversion[Any], job: Any) -> None:
+        header = conversion.codec.header
+        seconds = job.tokens * header.layout.frame_samples / header.layout.model_rate_hz
+        self._audio_s += seconds
+        if self._single:
+            self._bar.total = header.samples and round(header.samples / header.rate_hz)
+            self._bar.update(round(seconds, 2))
+        else:
+            elapsed_s = time.perf_counter() - self._began_s
+            speed = f"{self._audio_s / elapsed_s:.0f}x real time"
+            self._bar.set_postfix_str(f"{self._audio_s / 3600:.2f} h of audio, {speed}", refresh=False)
+
+    def file_done(self) -> None:
+        if not self._single:
+            self._bar.update()
+
+
+@contextmanager
+def progress(conversions: int, report: Report) -> Iterator[Progress | None]:
+    """None where nobody looks."""
+    if not report.shows_progress:
+        yield None
+        return
+    from tqdm import tqdm
+
+    many = conversions > 1
+    with tqdm(
+        total=conversions if many else None,
+        unit="file" if many else "s",
+        delay=2,
+        leave=False,
+        dynamic_ncols=True,
+    ) as bar:
+        report.bar = bar
+        yield Progress(bar, conversions)
+        report.bar = None

@@ -1,0 +1,127 @@
+"""Which file becomes which: the naming rules of compress and decompress. Nothing is opened here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from melcodec_cli.commands.inputs import STDIO, Selection, listed, named
+from melcodec_cli.errors import MelcodecError, OutputOutside, UsageProblem
+
+MLC_SUFFIX = ".mlc"
+# What a recursive compress takes for a recording, and what decompress need not give a suffix to.
+AUDIO_SUFFIXES = frozenset(
+    (
+        ".aif",
+        ".aifc",
+        ".aiff",
+        ".au",
+        ".caf",
+        ".flac",
+        ".mp3",
+        ".oga",
+        ".ogg",
+        ".opus",
+        ".rf64",
+        ".w64",
+        ".wav",
+        ".wave",
+    )
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One conversion; "-" is standard input or output."""
+
+    source: str
+    target: str
+    root: str | None = None  # the output folder that the target must lie in, and that is made for it
+    problem: MelcodecError | None = None  # why there is nothing to convert
+
+    @property
+    def files(self) -> tuple[str, str]:
+        return self.source, self.target
+
+    @property
+    def folder(self) -> str:
+        """Where the target goes."""
+        return os.path.dirname(self.target) or os.curdir
+
+    def check_inside(self) -> None:
+        """No link on the way may lead out of the output folder."""
+        if self.root is None:
+            return
+        root = os.path.join(os.path.realpath(self.root), "")
+        if not os.path.realpath(self.target).startswith(root):
+            raise OutputOutside(f"a link leads out of {self.root}", self.target)
+
+
+def is_mlc(name: str) -> bool:
+    return name.lower().endswith(MLC_SUFFIX)
+
+
+def compressed_name(source: str) -> str:
+    """a.wav and a.flac may lie in one folder, so the suffix stays."""
+    return source + MLC_SUFFIX
+
+
+def decompressed_name(source: str, suffixes: Sequence[str], default: str) -> str:
+    """Without .mlc; with `default` behind it unless it ends in one of `suffixes`."""
+    name = source[: -len(MLC_SUFFIX)] if is_mlc(source) else source
+    return name if os.path.splitext(name)[1].lower() in suffixes else name + default
+
+
+def split_output(
+    names: Sequence[str], output: str | None, is_output: Callable[[str], bool]
+) -> tuple[Sequence[str], str | None]:
+    """Inputs and output: of exactly two names, the second may be the output."""
+    if output is None and len(names) == 2 and (names[1] == STDIO or is_output(names[1])):
+        return names[:1], names[1]
+    return names, output
+
+
+def pair_up(
+    sources: Sequence[str],
+    output: str | None,
+    derive: Callable[[str], str],
+    selection: Selection | None = None,
+    from_list: Sequence[str] | None = None,
+) -> list[Pair]:
+    """One pair for every input that is named or, where there is a list, in that."""
+    selection = selection or Selection()
+    has_folder = any(source != STDIO and os.path.isdir(source) for source in sources)
+    many = len(sources) > 1 or from_list is not None or has_folder
+    if output == STDIO and many:
+        raise UsageProblem("standard output takes the result of one input only")
+    into_folder = (
+        output is not None
+        and output != STDIO
+        and (many or output.endswith(("/", os.sep)) or os.path.isdir(output))
+    )
+    pairs = []
+    for found in (*named(sources, selection), *listed(from_list or (), selection)):
+        if found.problem:
+            pairs.append(Pair(found.path, "", problem=found.problem))
+        elif found.path == STDIO and output is None:
+            pairs.append(Pair(STDIO, STDIO))
+        elif into_folder:
+            if found.path == STDIO:
+                raise UsageProblem("standard input has no name to derive another from; name the output file")
+            pairs.append(Pair(found.path, os.path.join(output or "", derive(found.name)), root=output))
+        else:
+            pairs.append(Pair(found.path, output or derive(found.path)))
+    _refuse_collisions(pairs)
+    return pairs
+
+
+def _refuse_collisions(pairs: Iterable[Pair]) -> None:
+    sources: dict[str, str] = {}
+    for pair in pairs:
+        if pair.problem:
+            continue
+        key = os.path.abspath(pair.target) if pair.target != STDIO else STDIO
+        if key in sources:
+            raise UsageProblem(f"{sources[key]} and {pair.source} would both become {pair.target}")
+        sources[key] = pair.source

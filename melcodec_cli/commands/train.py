@@ -1,0 +1,171 @@
+"""`melcodec train`: every stage of a chain, trained on any folder of audio."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    import torch
+
+    from melcodec_cli.train.corpus import Corpus
+    from melcodec_cli.train.presets import Preset
+
+
+@click.group(short_help="Train the stages of a model.")
+def train() -> None:
+    """Train the stages of a model on folders of speech (needs the extra "train").
+
+    The coder comes first; pitch, refiner and vocoder follow in the same --run folder and find what they need there.
+    A folder's manifest.csv (path, source, speaker, split, licence) is obeyed; without one, folders are speakers, and a
+    twentieth of the speakers is kept for measuring.
+
+    \b
+    Examples:
+      melcodec train all --data speech/ --run runs/mine --minutes 120
+      melcodec train coder --data speech/ --run runs/mine --minutes 60
+      melcodec train coder --data speech/ --run runs/mine --minutes 60 --resume
+      melcodec train all --preset tiny --data speech/ --run /tmp/tiny
+      torchrun --nproc-per-node 4 --no-python -- melcodec train coder --data speech/ --run runs/mine
+      melcodec train plot runs/mine
+    """
+
+
+def _options(command: Callable[..., Any]) -> Callable[..., Any]:
+    folder = click.Path(path_type=Path, file_okay=False)
+    for option in reversed(
+        (
+            click.option("--data", "folders", multiple=True, required=True, metavar="FOLDER",
+                         type=click.Path(path_type=Path, exists=True, file_okay=False),
+                         help="Folder of audio; may be given several times."),
+            click.option("--run", "run_folder", required=True, metavar="DIR", type=folder,
+                         help="Where checkpoints, logs and weights go."),
+            click.option("--preset", "preset_name", default="speech-16k", show_default=True, metavar="NAME|FILE",
+                         help="A preset that ships, or a TOML file like them."),
+            click.option("--minutes", type=click.FloatRange(min=0, min_open=True),
+                         help="Length of the run in minutes, instead of the preset's."),
+            click.option("--steps", type=click.IntRange(min=1), help="Length of the run in steps, instead."),
+            click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint."),
+            click.option("--init", "start_from", metavar="PATH", type=click.Path(path_type=Path, exists=True),
+                         help="Begin with the weights of a bundle or of another run."),
+            click.option("--cache", metavar="DIR", type=folder,
+                         help="Where decoded audio is kept.  [default: cache beside the run]"),
+            click.option("--device", default="auto", show_default=True, metavar="NAME",
+                         help="auto, cpu, cuda, cuda:N or mps."),
+            click.option("--threads", type=click.IntRange(min=1), help="Threads of the CPU to use."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _stage_command(stage: str, what: str) -> None:
+    @train.command(stage, short_help=what)
+    @_options
+    def command(preset_name: str, minutes: float | None, steps: int | None, **rest: Any) -> None:
+        from melcodec_cli.train.stages import Length, train_stage
+
+        preset, corpus, device = _prepare(preset_name, **rest)
+        train_stage(
+            stage, preset, corpus, rest["run_folder"], Length(minutes, steps), device, rest["resume"],
+            rest["start_from"],
+        )  # fmt: skip
+
+    command.help = (
+        f"{what}\n\n\b\nExamples:\n  melcodec train {stage} --data speech/ --run runs/mine --minutes 60\n"
+    )
+
+
+for _stage, _what in (
+    ("coder", "Train the mel coder: what the indices mean."),
+    ("pitch", "Train the pitch stage, on original and coded mels."),
+    ("refiner", "Train the refiner on what the coder makes."),
+    ("vocoder", "Train the vocoder on predicted pitch, original and coded mels."),
+):
+    _stage_command(_stage, _what)
+
+
+@train.command("all", short_help="Train every stage in order and pack the bundle.")
+@_options
+def train_all(preset_name: str, minutes: float | None, steps: int | None, **rest: Any) -> None:
+    """Train every stage in order and pack the bundle.
+
+    --minutes is the length of the whole and is shared out as in the preset; --steps is that of each stage.  The bundle
+    is DIR/NAME.safetensors.
+
+    \b
+    Examples:
+      melcodec train all --preset speech-16k --data speech/ --run runs/mine
+    """
+    from melcodec_cli.train.packing import pack_run
+    from melcodec_cli.train.stages import STAGES, Length, train_stage
+
+    preset, corpus, device = _prepare(preset_name, **rest)
+    whole = sum(getattr(preset, stage).run.minutes for stage in STAGES)
+    for stage in STAGES:
+        if getattr(preset.profile, stage) is None:
+            continue
+        share = None if minutes is None else minutes * getattr(preset, stage).run.minutes / whole
+        click.echo(f"training the {stage}", err=True)
+        train_stage(
+            stage, preset, corpus, rest["run_folder"], Length(share, steps), device, rest["resume"],
+            rest["start_from"],
+        )  # fmt: skip
+    path = rest["run_folder"] / f"{preset.profile.name}.safetensors"
+    pack_run(preset, rest["run_folder"], path, corpus)
+    click.echo(path)
+
+
+@train.command("plot", short_help="Draw the curves and sample spectrograms of a run.")
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--output", "-o", metavar="DIR", type=click.Path(path_type=Path), help="[default: RUN]")
+def plot(run_folder: Path, output: Path | None) -> None:
+    """Draw the curves and sample spectrograms of a run, one PNG for each stage that has been trained.
+
+    \b
+    Examples:
+      melcodec train plot runs/mine
+    """
+    from melcodec_cli.train.plot import plot_run
+
+    for path in plot_run(run_folder, output or run_folder):
+        click.echo(path)
+
+
+def _prepare(
+    preset_name: str,
+    folders: tuple[Path, ...],
+    run_folder: Path,
+    cache: Path | None,
+    device: str,
+    threads: int | None,
+    resume: bool,
+    start_from: Path | None,
+) -> tuple[Preset, Corpus, torch.device]:
+    import torch
+
+    from melcodec_cli.bundle import choose_device
+    from melcodec_cli.errors import UsageProblem
+    from melcodec_cli.train.corpus import open_corpus
+    from melcodec_cli.train.presets import read_preset
+    from melcodec_cli.train.ranks import first_of_the_ranks, join_ranks
+
+    preset = read_preset(preset_name)
+    if threads:
+        torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)  # silence otherwise slows a CPU down tenfold
+    own_device = join_ranks()
+    try:
+        with first_of_the_ranks():
+            corpus = open_corpus(
+                list(folders),
+                cache or run_folder / "cache",
+                preset.profile.mel.rate_hz,
+                preset.corpus.speed_copies,
+            )
+    except ValueError as error:
+        raise UsageProblem(str(error)) from None
+    return preset, corpus, own_device or choose_device(device)

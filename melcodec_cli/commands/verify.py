@@ -1,0 +1,58 @@
+"""`melcodec verify`: is a file sound, and if not, where is the damage?"""
+
+import json
+
+import click
+
+from melcodec_cli.errors import ExitCode, MelcodecError
+
+DAMAGE_TOLD = 100
+
+
+@click.command(short_help="Check .mlc files without decoding them.")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.option("--json", "json_lines", is_flag=True, help="One JSON object a file on standard output.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+def verify(files: tuple[str, ...], json_lines: bool, quiet: bool) -> None:
+    """Check every checksum, length and digest of each FILE ("-" for standard input).
+
+    Needs neither the model nor torch. Damage is told in seconds of the recording; "melcodec decompress
+    --conceal" saves the rest. The exit status is 0 if all is sound, 4 for a damaged or truncated file, 7 for
+    a newer version of the format, 8 if any of several files failed.
+
+    \b
+    Examples:
+      melcodec verify talk.wav.mlc
+      melcodec verify -q archive/*.mlc && echo all sound
+      ssh far cat talk.wav.mlc | melcodec verify -
+    """
+    from melcodec_cli.commands.inspected import inspect_each, say
+    from melcodec_cli.inspection import Inspection, damage_json
+    from melcodec_cli.printable import printable
+
+    def tell(name: str, inspection: Inspection, failure: MelcodecError | None) -> None:
+        if json_lines:
+            record = {
+                "source": name,
+                "status": "failed" if failure else "sound",
+                "exit_code": failure.exit_code if failure else ExitCode.OK,
+                "error": failure.message if failure else None,
+                "mlc_bytes": inspection.size_bytes,
+                "duration_s": round(inspection.duration_s, 6),
+                "streams": [damage_json(stream) for stream in inspection.streams],
+            }
+            click.echo(json.dumps(record))
+        elif failure is not None:
+            # Reading goes on after damage where it can: its places first, then the failure, which sums up.
+            damages = inspection.damage if len(inspection.damage) > 1 or inspection.lost else []
+            for damage in damages[:DAMAGE_TOLD]:
+                say(f"{name}: {damage}")
+            if len(damages) > DAMAGE_TOLD:
+                say(f"{name}: and damage in {len(damages) - DAMAGE_TOLD} more places; --json has them all")
+        elif not quiet:
+            chunks = sum(stream.chunks for stream in inspection.streams)
+            plural = "" if chunks == 1 else "s"
+            facts = f"{inspection.duration_s:.2f} s in {chunks} chunk{plural}, {inspection.size_bytes} bytes"
+            click.echo(f"{printable(name)}: sound: {facts}")
+
+    inspect_each(files, tell)

@@ -1,0 +1,196 @@
+"""Reads a whole .mlc file, damaged or not, and keeps what there is to say about it without decoding."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from mlcfile import Chunk, CorruptError, Header, MlcError, Reader, read_streams
+
+from melcodec_cli.errors import MelcodecError, MlcCorrupt, MlcTruncated, from_mlc_error
+
+LOST_TOLD = 10  # stretches that fit a line
+
+
+@dataclass
+class Stream:
+    """One of the streams that lie in a file one after the other."""
+
+    header: Header
+    version: str
+    offset: int  # of its first byte in the file
+    size_bytes: int = 0
+    samples: int | None = None  # of the original; None when neither header nor END could say
+    frames: int = 0  # that were read
+    chunks: int = 0
+    blocks: Counter[str] = field(default_factory=Counter)  # by name, in the order of their first appearance
+    tags: list[tuple[str, str]] = field(default_factory=list)
+    damage: list[CorruptError] = field(default_factory=list)
+    lost_s: list[tuple[float, float]] = field(default_factory=list)  # (from, to) on the recording's clock
+    complete: bool = False  # END was there
+
+    @property
+    def duration_s(self) -> float:
+        """Of the recording, or of what is there when its length is not known."""
+        if self.samples is not None:
+            return self.samples / self.header.rate_hz
+        layout = self.header.layout
+        return self.frames * layout.frame_samples / layout.model_rate_hz
+
+    @property
+    def index_bits(self) -> int:
+        """Bits of the indices that say the content, frame by frame."""
+        return self.frames * self.header.frame_bits
+
+    @property
+    def global_bits(self) -> int:
+        """Bits of the indices sent once a chunk or stream."""
+        return self.header.chunk_globals_bits * self.chunks + self.header.globals_bits * self.blocks["GLOBAL"]
+
+    @property
+    def payload_bits(self) -> int:
+        """Of all that the model made: indices of either kind."""
+        return self.index_bits + self.global_bits
+
+    @property
+    def payload_bits_per_s(self) -> float | None:
+        """Over what can be read; None where that is nothing."""
+        readable_s = self.duration_s - sum(end_s - start_s for start_s, end_s in self.lost_s)
+        return self.payload_bits / readable_s if readable_s else None
+
+    @property
+    def total_bits_per_s(self) -> float | None:
+        return 8 * self.size_bytes / self.duration_s if self.duration_s else None
+
+
+@dataclass
+class Inspection:
+    """A file's streams, and the error at which reading had to stop for good, if any."""
+
+    streams: list[Stream] = field(default_factory=list)
+    error: MlcError | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(stream.size_bytes for stream in self.streams)
+
+    @property
+    def duration_s(self) -> float:
+        return sum(stream.duration_s for stream in self.streams)
+
+    @property
+    def damage(self) -> list[MlcError]:
+        """All that is wrong, in the order of the file."""
+        found: list[MlcError] = [error for stream in self.streams for error in stream.damage]
+        return found if self.error is None else [*found, self.error]
+
+    @property
+    def lost(self) -> list[str]:
+        """The parts of the recording that cannot be read, in words."""
+        several = len(self.streams) > 1
+        return [
+            f"{start_s:.2f}-{end_s:.2f} s"
+            + (f" of stream {number}" if several else f" of {stream.duration_s:.2f} s")
+            for number, stream in enumerate(self.streams, 1)
+            for start_s, end_s in stream.lost_s
+        ]
+
+    def failure(self, path: str) -> MelcodecError | None:
+        """The one error to end with; None for a sound file."""
+        if self.error is not None and not self.streams:
+            return from_mlc_error(self.error, path)
+        if not self.damage:
+            return None
+        last = from_mlc_error(self.damage[-1], path)
+        if not isinstance(last, MlcCorrupt):
+            return last
+        if not self.lost:
+            return type(last)(f"{last.message}; {self.duration_s:.2f} s can be read", path)
+        verdict = "truncated" if isinstance(last, MlcTruncated) else "damaged"
+        parts = self.lost[:LOST_TOLD]
+        if len(self.lost) > LOST_TOLD:
+            parts.append(f"and {len(self.lost) - LOST_TOLD} more stretches")
+        return type(last)(f"{verdict}: lost {', '.join(parts)}", path)
+
+
+def inspect(file: BinaryIO) -> Inspection:
+    """Read all blocks of all streams and check every checksum, length and digest on the way."""
+    inspection = Inspection()
+    try:
+        for reader in read_streams(file, conceal=True):
+            stream = _begin(reader)
+            inspection.streams.append(stream)
+            _read_blocks(reader, stream)
+    except MlcError as error:
+        inspection.error = error
+    return inspection
+
+
+def _begin(reader: Reader) -> Stream:
+    data = reader.header_bytes.data
+    return Stream(
+        header=reader.header,
+        version=f"{data[3] >> 4}.{data[3] & 15}",
+        offset=reader.offset,
+        size_bytes=len(data),
+        samples=reader.header.samples,
+        tags=reader.tags,
+        damage=reader.damage,
+    )
+
+
+def _read_blocks(reader: Reader, stream: Stream) -> None:
+    for block in reader.blocks():
+        stream.size_bytes = block.offset + len(block.data) - reader.offset
+        stream.blocks[block.name] += 1
+        if isinstance(block.content, Chunk):
+            stream.frames += block.content.indices.shape[1]
+            stream.chunks += 1
+    if reader.end is not None:
+        stream.samples, stream.complete = reader.end.samples, True
+    header = stream.header
+    for chunks in reader.lost:
+        start_s, end_s = header.chunk_start_s(chunks.start), header.chunk_start_s(chunks.stop)
+        if stream.samples is not None:
+            end_s = min(end_s, stream.duration_s)
+        stream.lost_s.append((start_s, end_s))
+
+
+def stream_json(stream: Stream) -> dict[str, Any]:
+    """The keys of `info --json` for one stream; they stay as they are."""
+    header, layout, globals_ = stream.header, stream.header.layout, stream.header.globals_
+    return {
+        "version": stream.version,
+        "bitstream_id": header.bitstream_id.hex(),
+        "renderer_id": header.renderer_id.hex(),
+        "rate_hz": header.rate_hz,
+        "channels": header.channels,
+        "coded_channels": header.coded_channels,
+        "samples": stream.samples,
+        "duration_s": round(stream.duration_s, 6),
+        "mlc_bytes": stream.size_bytes,
+        "payload_bits": stream.payload_bits,
+        "payload_bits_per_s": _rounded(stream.payload_bits_per_s),
+        "total_bits_per_s": _rounded(stream.total_bits_per_s),
+        "layout": dict(vars(layout)),
+        "globals": None if globals_ is None else dict(vars(globals_)),
+        "frames": stream.frames,
+        "chunks": stream.chunks,
+        "blocks": dict(stream.blocks),
+        "tags": [list(tag) for tag in stream.tags],
+        **damage_json(stream),
+    }
+
+
+def _rounded(bits_per_s: float | None) -> float | None:
+    return None if bits_per_s is None else round(bits_per_s, 2)
+
+
+def damage_json(stream: Stream) -> dict[str, Any]:
+    return {
+        "complete": stream.complete,
+        "damage": [
+            {"error": error.message, "chunk": error.chunk, "start_s": error.start_s, "offset": error.offset}
+            for error in stream.damage
+        ],
+        "lost_s": [[round(start_s, 6), round(end_s, 6)] for start_s, end_s in stream.lost_s],
+    }

@@ -1,0 +1,129 @@
+"""Which model bundles this installation has, read from the head of each file without torch.
+
+A bundle is a safetensors file: eight bytes with the size of a JSON header, that header, then the weights. All
+that melcodec wants to know before it loads a model stands in the header's `__metadata__`.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from melcodec_cli.errors import ModelMismatch, ModelMissing
+
+BUNDLE_FORMAT = "melcodec-bundle-1"
+HEADER_LIMIT_BYTES = 4 << 20  # real headers have some 100 kB; the size in a file is a stranger's claim
+
+
+@dataclass(frozen=True)
+class BundleInfo:
+    path: Path
+    name: str
+    bitstream_id: str  # 8 hex digits; a file decodes only with the same one
+    renderer_id: str  # 4 hex digits; another one sounds a little different
+    licence: str
+    profile: dict[str, Any]
+    training: dict[str, Any]  # summary of data and steps, for people
+    size_bytes: int
+
+
+def read_bundle_info(path: str | Path) -> BundleInfo:
+    """What the bundle says about itself; ModelMismatch when it is not one."""
+    path = Path(path)
+    metadata = _read_metadata(path)
+    if metadata.get("format") != BUNDLE_FORMAT:
+        found = metadata.get("format", "a safetensors file without a format")
+        raise ModelMismatch(f"not a bundle this release reads: {found} instead of {BUNDLE_FORMAT}", path)
+    try:
+        return BundleInfo(
+            path=path,
+            name=metadata["name"],
+            bitstream_id=_hex_id(metadata["bitstream_id"], 8),
+            renderer_id=_hex_id(metadata["renderer_id"], 4),
+            licence=metadata["licence"],
+            profile=_json_object(metadata["profile"]),
+            training=_json_object(metadata["training"]),
+            size_bytes=path.stat().st_size,
+        )
+    except KeyError as error:
+        raise ModelMismatch(f"the bundle's metadata lacks {error.args[0]!r}", path) from None
+    except (ValueError, RecursionError) as error:
+        raise ModelMismatch(f"the bundle's metadata is damaged: {error}", path) from None
+
+
+def bundle_folders() -> list[Path]:
+    """Where bundles are looked for, first come first served."""
+    data_home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    named = [folder for folder in os.environ.get("MELCODEC_BUNDLES", "").split(os.pathsep) if folder]
+    own = Path(__file__).parent / "bundles"
+    return [own, *map(Path, named), Path(data_home) / "melcodec" / "bundles"]
+
+
+def installed_bundles() -> Iterator[BundleInfo]:
+    """Every readable bundle of `bundle_folders`; other files that lie there are passed over."""
+    for folder in bundle_folders():
+        for path in sorted(folder.glob("*.safetensors")):
+            try:
+                yield read_bundle_info(path)
+            except (ModelMismatch, OSError):
+                continue
+
+
+def bundle_named(name: str) -> BundleInfo:
+    """The bundle at the path `name`, if it looks like one, else the installed bundle of that name."""
+    if name.endswith(".safetensors") or os.sep in name:
+        if not Path(name).exists():
+            raise ModelMissing("no such bundle", name)
+        return read_bundle_info(name)
+    names = []
+    for bundle in installed_bundles():
+        if bundle.name == name:
+            return bundle
+        names.append(bundle.name)
+    raise ModelMissing(f"no bundle is named {name!r}; installed: {', '.join(names) or 'none'}")
+
+
+def bundle_for(bitstream_id: bytes, renderer_id: bytes) -> BundleInfo | None:
+    """The installed bundle that decodes a stream, if possible the one with the renderer it was made for."""
+    bitstream, renderer = bitstream_id.hex(), renderer_id.hex()
+    fitting = [bundle for bundle in installed_bundles() if bundle.bitstream_id == bitstream]
+    return next((bundle for bundle in fitting if bundle.renderer_id == renderer), next(iter(fitting), None))
+
+
+def _read_metadata(path: Path) -> dict[str, str]:
+    with path.open("rb") as file:
+        start = file.read(9)
+        header_bytes = int.from_bytes(start[:8], "little")
+        if start[8:] != b"{" or not 2 <= header_bytes <= HEADER_LIMIT_BYTES:
+            raise ModelMismatch(_what_it_is(start), path)
+        header = start[8:] + file.read(header_bytes - 1)
+    if len(header) < header_bytes:
+        raise ModelMismatch("the bundle is truncated", path)
+    try:
+        metadata = _json_object(header.decode()).get("__metadata__", {})
+    except (ValueError, RecursionError):
+        raise ModelMismatch("not a bundle: its header is not JSON", path) from None
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise ModelMismatch("not a bundle: its metadata is not text", path)
+    return metadata
+
+
+def _what_it_is(start: bytes) -> str:
+    if start.startswith(b"PK") or (start[:1] == b"\x80" and start[1:2] in (b"\2", b"\3", b"\4", b"\5")):
+        return "refused: a pickle can run code when it is opened; bundles are safetensors files"
+    return "not a bundle: no safetensors header"
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError("a JSON object was expected")
+    return value
+
+
+def _hex_id(text: str, digits: int) -> str:
+    if len(bytes.fromhex(text)) * 2 != digits or len(text) != digits:
+        raise ValueError(f"{text!r} is not an id of {digits} hexadecimal digits")
+    return text.lower()

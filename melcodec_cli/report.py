@@ -1,0 +1,234 @@
+"""What a run did: collects one record for each file and says it as a table, as JSON lines or as one last line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+import click
+
+from melcodec_cli.errors import BatchFailures, MelcodecError
+from melcodec_cli.printable import printable
+from melcodec_cli.report_file import ReportFile
+
+# A table of more files than this shows the failed and the slowest only.
+TABLE_ROWS = 20
+EXCERPT_ROWS = 10
+
+
+@dataclass
+class Record:
+    """One conversion. The field names are the keys of `--json` and stay as they are."""
+
+    source: str
+    target: str
+    status: str = "done"  # done, skipped, failed, planned (by a dry run), unfinished (when interrupted)
+    duration_s: float = 0.0
+    rate_hz: int = 0
+    channels: int = 0
+    mlc_bytes: int = 0
+    payload_bits: int = 0  # indices of either kind, without framing
+    elapsed_s: float = 0.0
+    lost_s: list[list[float]] = field(default_factory=list)  # [from, to] of what was damaged and concealed
+    exit_code: int = 0
+    error: str | None = None
+
+    @property
+    def payload_bits_per_s(self) -> float | None:
+        return self.payload_bits / self.duration_s if self.duration_s else None
+
+    @property
+    def total_bits_per_s(self) -> float | None:
+        return 8 * self.mlc_bytes / self.duration_s if self.duration_s else None
+
+    @property
+    def times_real_time(self) -> float | None:
+        return self.duration_s / self.elapsed_s if self.duration_s and self.elapsed_s else None
+
+    def to_json(self) -> str:
+        values: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        for name, digits in (("payload_bits_per_s", 2), ("total_bits_per_s", 2), ("times_real_time", 2)):
+            value = getattr(self, name)
+            values[name] = None if value is None else round(value, digits)
+        values["duration_s"], values["elapsed_s"] = round(self.duration_s, 6), round(self.elapsed_s, 6)
+        return json.dumps(values)
+
+
+INFORMATION = {"mix"}  # topics of notices that warn of nothing
+
+
+class Report:
+    """Of one run. Everything but the JSON lines goes to stderr."""
+
+    def __init__(
+        self,
+        json_lines: bool = False,
+        quiet: bool = False,
+        verbose: bool = False,
+        batch: bool = False,
+        path: str | None = None,
+    ):
+        """path: of a file for a line of JSON a record."""
+        self.records: list[Record] = []
+        self.bar: Any = None  # tqdm's, which waits for its delay before it shows itself
+        self.json_lines = json_lines
+        self._quiet = quiet
+        self._verbose = verbose
+        self._batch = batch
+        self._noticed: set[str] = set()
+        self._path = path
+        self._file: ReportFile | None = None
+
+    @property
+    def shows_progress(self) -> bool:
+        return not (self._quiet or self.json_lines) and sys.stderr.isatty()
+
+    def notice(self, topic: str, line: str) -> None:
+        """Something to know, said once a run for each topic; to the quiet only if it is a warning."""
+        if topic not in self._noticed and not (self._quiet and topic in INFORMATION):
+            self._noticed.add(topic)
+            self._say(line)
+
+    def detail(self, line: str) -> None:
+        if self._verbose:
+            self._say(line)
+
+    @contextmanager
+    def kept_for(self, expected: Sequence[Record]) -> Iterator[None]:
+        """Keeps the file meanwhile; those that an interruption leaves without a record are in it as unfinished."""
+        if self._path is None:
+            yield
+            return
+        self._file = ReportFile(self._path)
+        try:
+            yield
+        except BaseException:
+            told = {(record.source, record.target) for record in self.records}
+            for record in expected:
+                if (record.source, record.target) not in told:
+                    record.status = "unfinished"
+                    self._file.write(record.to_json())
+            try:
+                self._file.close()
+            except OSError as error:  # must not take the place of what ended the run
+                self._say(f"{self._path}: {describe(error)}")
+            raise
+        self._file.close()
+
+    def add(self, record: Record) -> None:
+        self.records.append(record)
+        if self._file:
+            self._file.write(record.to_json())
+        if self.json_lines:
+            click.echo(record.to_json())
+
+    def add_planned(self, record: Record) -> None:
+        record.status = "planned"
+        self.add(record)
+        if not self.json_lines:
+            click.echo(f"{printable(record.source)} -> {printable(record.target)}")
+
+    def add_failure(self, record: Record, error: Exception) -> None:
+        """Reported at once in a batch; a single file's error is the run's own and told by whoever ends it."""
+        record.status = "failed"
+        record.exit_code = error.exit_code if isinstance(error, MelcodecError) else 1
+        record.error = error.message if isinstance(error, MelcodecError) else describe(error)
+        self.add(record)
+        if self._batch:
+            self._say(str(error) if isinstance(error, MelcodecError) else f"{record.source}: {record.error}")
+        else:
+            if isinstance(error, OSError):
+                error.filename = error.filename or record.source
+            raise error
+
+    def finish(self) -> None:
+        """Table and last line; BatchFailures if anything failed."""
+        if not self.json_lines and not self._quiet:
+            print_table(self.records, self._batch, sys.stderr)
+        if self._batch:
+            line = self._last_line()
+            if any(record.status == "failed" for record in self.records):
+                raise BatchFailures(line)
+            if not self._quiet and not self.json_lines:
+                click.echo(line, err=True)
+
+    def _say(self, line: str) -> None:
+        text = f"melcodec: {printable(line)}"
+        if self.bar is not None and self.bar.format_dict["elapsed"] > self.bar.delay:
+            self.bar.write(text, file=sys.stderr)
+        else:
+            click.echo(text, err=True)
+
+    def _last_line(self) -> str:
+        counts = dict.fromkeys(("done", "skipped", "failed"), 0)
+        for record in self.records:
+            counts[record.status] = counts.get(record.status, 0) + 1
+        return ", ".join(f"{count} {status}" for status, count in counts.items())
+
+
+def describe(error: Exception) -> str:
+    """One lower-case line for an error of the system."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return f"{type(error).__name__}: {error}"
+
+
+def clock(seconds: float) -> str:
+    """1:02:03.45"""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02d}:{rest:05.2f}" if hours else f"{minutes}:{rest:05.2f}"
+
+
+def print_table(records: list[Record], totals: bool, file: TextIO) -> None:
+    """A row a file, and one of totals if there are several; of many only the failed and the slowest."""
+    done = [record for record in records if record.status == "done"]
+    failed = [record for record in records if record.status == "failed"] if totals else []
+    if not done:
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = failed + done
+    if len(shown) > TABLE_ROWS:
+        shown = [*failed, *sorted(done, key=lambda record: -record.elapsed_s)][:EXCERPT_ROWS]
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.add_column("file", overflow="fold")
+    for name in ("duration", "bytes", "payload\nbit/s", "total\nbit/s", "time", "times\nreal time"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for record in shown:
+        is_done = record.status == "done"
+        name = record.target if is_done else record.source
+        table.add_row(Text(printable(name)), *(_cells(record) if is_done else ["failed"]))
+    if totals and len(done) > 1:
+        table.add_section()
+        part = f", the {len(shown)} failed or slowest shown" if len(shown) < len(done) + len(failed) else ""
+        table.add_row(f"{len(done)} files{part}", *_cells(_total(done)))
+    Console(file=file, highlight=False).print(table)
+
+
+def _cells(record: Record) -> list[str]:
+    numbers = (record.payload_bits_per_s, record.total_bits_per_s)
+    return [
+        clock(record.duration_s),
+        f"{record.mlc_bytes:,}",
+        *("-" if number is None else f"{number:.1f}" for number in numbers),
+        f"{record.elapsed_s:.2f} s",
+        "-" if record.times_real_time is None else f"{record.times_real_time:.0f}",
+    ]
+
+
+def _total(records: list[Record]) -> Record:
+    total = Record(source="", target="")
+    for record in records:
+        total.duration_s += record.duration_s
+        total.mlc_bytes += record.mlc_bytes
+        total.payload_bits += record.payload_bits
+        total.elapsed_s += record.elapsed_s
+    return total

@@ -1,0 +1,94 @@
+"""Many files: what fails, what is skipped, where everything goes."""
+
+import json
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from melcodec_cli.cli import main
+from melcodec_cli.errors import ExitCode
+
+from ..codec.sounds import noise, wav
+from .shell import last_line
+
+
+def test_a_batch_goes_on_past_what_fails_and_says_so(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("broken.wav").write_bytes(b"RIFF")
+    Path("other.wav").write_bytes(wav(noise(0.5)))
+    Path("there.wav.mlc").write_text("mine")
+    Path("there.wav").write_bytes(wav(noise(0.5)))
+    inputs = ["broken.wav", "talk.wav", "absent.wav", "there.wav", "other.wav"]
+    assert main(["compress", "--json", *inputs]) == ExitCode.BATCH
+    captured = capsys.readouterr()
+    records = {record["source"]: record for record in map(json.loads, captured.out.splitlines())}
+    assert {name: record["exit_code"] for name, record in records.items()} == {
+        "broken.wav": 3,
+        "talk.wav": 0,
+        "absent.wav": 2,
+        "there.wav": 6,
+        "other.wav": 0,
+    }
+    lines = captured.err.splitlines()
+    assert lines[-1] == "melcodec: 2 done, 0 skipped, 3 failed"
+    assert any(line.startswith("melcodec: broken.wav: ") for line in lines)
+    assert Path("other.wav.mlc").exists() and not Path("broken.wav.mlc").exists()
+
+
+def test_skip_existing_keeps_the_complete_and_redoes_the_damaged(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("complete", "damaged"):
+        Path(f"{name}.wav").write_bytes(wav(noise(0.5)))
+        main(["compress", "-q", f"{name}.wav"])
+    whole = Path("damaged.wav.mlc").read_bytes()
+    Path("damaged.wav.mlc").write_bytes(whole[:-3])
+    complete_at = Path("complete.wav.mlc").stat().st_mtime_ns
+    assert main(["compress", "--skip-existing", "complete.wav", "damaged.wav", "talk.wav"]) == 0
+    assert last_line(capsys) == "2 done, 1 skipped, 0 failed"
+    assert Path("damaged.wav.mlc").read_bytes() == whole
+    assert Path("complete.wav.mlc").stat().st_mtime_ns == complete_at
+
+
+def test_skip_existing_replaces_nothing_that_is_not_its_own(folder: Path) -> None:
+    Path("talk.wav.mlc").write_text("mine")
+    assert main(["compress", "--skip-existing", "talk.wav"]) == ExitCode.OUTPUT
+    assert main(["compress", "-q", "talk.wav", "a.mlc"]) == 0
+    Path("a.wav").write_bytes(wav(noise(1)))
+    assert main(["decompress", "--skip-existing", "a.mlc"]) == ExitCode.OUTPUT
+    assert soundfile.info("a.wav").frames == 16000
+
+
+def test_skip_existing_recognises_decoded_audio(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["compress", "-q", "talk.wav", "a.mlc"])
+    for options in ([], ["--rate", "8000"], ["--start", "1"]):
+        for run in ("first", "again"):
+            assert main(["decompress", "--json", "--skip-existing", *options, "a.mlc"]) == 0, run
+        statuses = [json.loads(line)["status"] for line in capsys.readouterr().out.splitlines()]
+        assert statuses == ["done", "skipped"]
+        Path("a.wav").unlink()
+
+
+def test_a_tree_is_mirrored_there_and_back(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("in/deep").mkdir(parents=True)
+    for name in ("in/a.wav", "in/deep/b.wav"):
+        Path(name).write_bytes(wav(noise(0.3)))
+    assert main(["compress", "-r", "in", "-o", "coded"]) == 0
+    assert last_line(capsys) == "2 done, 0 skipped, 0 failed"
+    assert main(["decompress", "-r", "coded", "-o", "out"]) == 0
+    assert soundfile.info("out/deep/b.wav").frames == 4800
+    assert sorted(path.name for path in Path("out").rglob("*.*")) == ["a.wav", "b.wav"]
+
+
+def test_a_full_disk_fails_the_file_and_not_the_batch(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("full.wav.mlc").symlink_to("/dev/full")
+    Path("full.wav").write_bytes(wav(noise(0.5)))
+    assert main(["compress", "full.wav"]) == ExitCode.INTERNAL
+    assert last_line(capsys) == "melcodec: full.wav: no space left on device"
+    assert main(["compress", "full.wav", "talk.wav"]) == ExitCode.BATCH
+    assert capsys.readouterr().err.splitlines()[0] == "melcodec: full.wav: no space left on device"
+    assert main(["verify", "talk.wav.mlc"]) == 0

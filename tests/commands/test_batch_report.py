@@ -1,0 +1,191 @@
+"""The lasting account of a batch, its rehearsal, and what it says at its end."""
+
+import json
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from melcodec_cli.cli import main
+from melcodec_cli.codec.compression import CompressSettings
+from melcodec_cli.codec.models import Models
+from melcodec_cli.commands.batch import Overwriting, run
+from melcodec_cli.commands.targets import Pair
+from melcodec_cli.conversion import CompressConversion
+from melcodec_cli.errors import BatchFailures, ExitCode
+from melcodec_cli.report import Record, Report, print_table
+
+from ..codec.sounds import noise, wav
+from .shell import last_line, names
+
+
+def records(path: str = "run.jsonl") -> dict[str, dict[str, Any]]:
+    lines = Path(path).read_text().splitlines()
+    found = {record["source"]: record for record in map(json.loads, lines)}
+    assert len(found) == len(lines)
+    return found
+
+
+def statuses(path: str = "run.jsonl") -> dict[str, str]:
+    return {source: record["status"] for source, record in records(path).items()}
+
+
+@contextmanager
+def file_size_limit(size_bytes: int) -> Iterator[None]:
+    """Writing beyond it fails, as it does on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_the_report_has_a_line_for_every_input(folder: Path) -> None:
+    Path("broken.wav").write_bytes(b"RIFF")
+    Path("there.wav").write_bytes(wav(noise(0.5)))
+    assert main(["compress", "-q", "there.wav"]) == 0
+    inputs = ["talk.wav", "broken.wav", "there.wav", "absent.wav"]
+    assert main(["compress", "--skip-existing", "--report", "run.jsonl", *inputs]) == ExitCode.BATCH
+    assert statuses() == {
+        "talk.wav": "done",
+        "broken.wav": "failed",
+        "there.wav": "skipped",
+        "absent.wav": "failed",
+    }
+    assert records()["broken.wav"]["exit_code"] == 3 and records()["absent.wav"]["error"] == "no such file"
+
+
+def test_the_report_of_a_single_failure_is_written_too(folder: Path) -> None:
+    assert main(["decompress", "--report", "run.jsonl", "talk.wav", "x.wav"]) == ExitCode.MLC_CORRUPT
+    assert statuses() == {"talk.wav": "failed"}
+
+
+def test_a_report_replaces_an_earlier_one_and_nothing_else(folder: Path) -> None:
+    Path("other.wav").write_bytes(wav(noise(0.5)))
+    assert main(["compress", "-q", "--report", "run.jsonl", "talk.wav"]) == 0
+    assert main(["compress", "-q", "--report", "run.jsonl", "other.wav"]) == 0
+    assert statuses() == {"other.wav": "done"}
+    before = Path("talk.wav").read_bytes()
+    assert main(["compress", "-q", "--force", "--report", "talk.wav", "other.wav"]) == ExitCode.OUTPUT
+    assert Path("talk.wav").read_bytes() == before
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemError], ids=["interrupted", "program error"])
+def test_the_report_of_a_run_that_breaks_off_says_what_was_not_done(
+    folder: Path, error: type[BaseException]
+) -> None:
+    def conversion_of(pair: Pair, force: bool) -> Any:
+        raise error
+
+    report = Report(batch=True, path="run.jsonl", quiet=True)
+    pairs = [Pair("absent.wav", "x.mlc"), Pair("talk.wav", "a.mlc")]
+    overwriting = Overwriting(False, False, lambda pair: False, lambda pair: False)
+    with pytest.raises(error):
+        run(pairs, conversion_of, overwriting, report)
+    assert statuses() == {"absent.wav": "failed", "talk.wav": "unfinished"}
+
+
+def test_an_input_that_vanishes_fails_and_the_rest_goes_on(folder: Path) -> None:
+    Path("gone.wav").write_bytes(wav(noise(0.5)))
+    report = Report(batch=True, path="run.jsonl", quiet=True)
+    models = Models(report.notice, report.detail)
+
+    def conversion_of(pair: Pair, force: bool) -> CompressConversion:
+        Path("gone.wav").unlink(missing_ok=True)  # it was there when the run looked
+        return CompressConversion(*pair.files, models, report.notice, force, CompressSettings())
+
+    pairs = [Pair("gone.wav", "gone.mlc"), Pair("talk.wav", "talk.mlc")]
+    overwriting = Overwriting(False, False, lambda pair: False, lambda pair: False)
+    with pytest.raises(BatchFailures, match="1 done, 0 skipped, 1 failed"):
+        run(pairs, conversion_of, overwriting, report)
+    assert statuses() == {"gone.wav": "failed", "talk.wav": "done"}
+    assert "no such file" in records()["gone.wav"]["error"]
+    assert names(folder) == ["run.jsonl", "talk.mlc", "talk.wav"]
+
+
+def test_what_a_full_disk_cannot_take_fails_and_the_rest_goes_on(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("long.wav").write_bytes(wav(noise(8)))
+    assert main(["compress", "-q", "talk.wav", "long.wav", "-o", "coded"]) == 0
+    with file_size_limit(100_000):
+        code = main(["decompress", "-q", "-r", "coded", "-o", "out", "--report", "run.jsonl"])
+    assert code == ExitCode.BATCH
+    assert statuses() == {"coded/long.wav.mlc": "failed", "coded/talk.wav.mlc": "done"}
+    assert "coded/long.wav.mlc: file too large" in capsys.readouterr().err
+    assert names(folder / "out") == ["talk.wav"]
+
+
+def test_a_report_that_cannot_be_written_stops_nothing_but_is_an_error(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("other.wav").write_bytes(wav(noise(0.5)))
+    assert main(["compress", "-q", "--report", "/dev/full", "talk.wav", "other.wav"]) == ExitCode.INTERNAL
+    assert last_line(capsys) == "melcodec: /dev/full: no space left on device"
+    assert {"talk.wav.mlc", "other.wav.mlc"} <= set(names(folder))
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("in/sub").mkdir(parents=True)
+    os.link("talk.wav", "in/sub/a.wav")
+    Path("there.wav").write_bytes(wav(noise(0.5)))
+    arguments = ["compress", "--dry-run", "-r", "in", "there.wav", "absent.wav", "-o", "out"]
+    assert main(arguments) == ExitCode.BATCH
+    captured = capsys.readouterr()
+    assert captured.out == "in/sub/a.wav -> out/sub/a.wav.mlc\nthere.wav -> out/there.wav.mlc\n"
+    assert captured.err.splitlines()[-1].endswith("0 done, 0 skipped, 1 failed, 2 planned")
+    assert names(folder) == ["in", "talk.wav", "there.wav"]
+
+
+def test_a_dry_run_foresees_what_is_skipped_and_refused(folder: Path) -> None:
+    for name in ("done.wav", "mine.wav"):
+        os.link("talk.wav", name)
+    assert main(["compress", "-q", "done.wav"]) == 0
+    Path("mine.wav.mlc").write_text("mine")
+    inputs = ["talk.wav", "done.wav", "mine.wav"]
+    assert main(["compress", "--dry-run", "--skip-existing", "--report", "run.jsonl", *inputs]) == 8
+    assert statuses() == {"talk.wav": "planned", "done.wav": "skipped", "mine.wav": "failed"}
+
+
+def test_the_table_of_many_files_shows_the_failed_and_the_slowest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    many = [Record(f"{place}.wav", f"{place}.mlc", duration_s=1, elapsed_s=place) for place in range(30)]
+    many[3].status = "failed"
+    print_table(many, True, sys.stdout)
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    shown = [row[0] for row in rows if row and row[0].endswith((".mlc", ".wav"))]
+    assert shown == ["3.wav", *(f"{place}.mlc" for place in range(29, 20, -1))]
+    assert any(row[:2] == ["29", "files,"] for row in rows)
+
+
+def test_progress_on_a_terminal_tells_files_audio_and_speed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from melcodec_cli.commands.progress import progress
+
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    report = Report(batch=True)
+    models = Models(report.notice, report.detail)
+    conversions = [
+        CompressConversion("talk.wav", f"{place}.mlc", models, report.notice, False, CompressSettings())
+        for place in range(2)
+    ]
+    from melcodec_cli.codec.pipeline import convert
+
+    with progress(len(conversions), report) as shown:
+        assert shown is not None
+        for _ in convert(conversions, shown.job_done):
+            shown.file_done()
+        line = str(report.bar)
+    assert "2/2" in line and "h of audio" in line and "x real time" in line
+    with progress(1, Report(quiet=True)) as shown:
+        assert shown is None

@@ -1,0 +1,47 @@
+"""The scripts that shells evaluate, and the answers they get."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = [sys.executable, "-m", "melcodec_cli"]
+
+
+def script_for(shell: str) -> str:
+    return subprocess.run([*PROGRAM, "completion", shell], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_asks_melcodec_for_answers(shell: str) -> None:
+    assert f"_MELCODEC_COMPLETE={shell}_complete" in script_for(shell)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_bash_accepts_its_script() -> None:
+    script = script_for("bash") + "\ncomplete -p melcodec"
+    result = subprocess.run(["bash", "--norc", "-ec", script], capture_output=True, text=True, check=True)
+    assert "_melcodec_completion" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [("melcodec comp", "compress"), ("melcodec completion ", "zsh"), ("melcodec info --js", "--json")],
+    ids=["a command", "an argument", "an option"],
+)
+def test_words_are_completed(words: str, answer: str) -> None:
+    environment = os.environ | {
+        "_MELCODEC_COMPLETE": "bash_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(words.count(" ")),
+    }
+    result = subprocess.run(PROGRAM, env=environment, capture_output=True, text=True, check=True)
+    assert f"plain,{answer}" in result.stdout.splitlines()
+
+
+def test_an_unknown_shell_is_a_usage_error_that_names_the_known_ones() -> None:
+    result = subprocess.run([*PROGRAM, "completion", "tcsh"], capture_output=True, text=True, check=False)
+    assert result.returncode == 2 and result.stdout == ""
+    assert "'bash', 'zsh', 'fish'" in result.stderr

@@ -1,0 +1,125 @@
+"""The manual says what the program does: every option, exit code and variable, in both directions."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from melcodec_cli import cli
+from melcodec_cli.errors import ExitCode
+
+PROJECT = Path(__file__).parents[1]
+MANUAL = (PROJECT / "man" / "melcodec.1").read_text()
+
+
+def plain(source: str) -> str:
+    """Text of a piece of the manual, without font changes and escapes."""
+    source = re.sub(r"\\f[BIRP]", "", source)
+    source = re.sub(r"^\.(B|I|BR|RB|BI|IB|IR|RI) ", "", source, flags=re.MULTILINE)
+    return source.replace(r"\-", "-").replace(r"\&", "").replace('"', "").replace(r"\(aq", "'")
+
+
+def sections(source: str, macro: str) -> dict[str, str]:
+    """Title -> text of the parts that `macro` (.SH or .SS) heads."""
+    parts = re.split(rf"^\.{macro} (.+)$", source, flags=re.MULTILINE)
+    return {plain(title): body for title, body in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def entries(source: str) -> dict[str, str]:
+    """Heading -> text of each tagged paragraph."""
+    parts = re.split(r"^\.TP\n(.+)\n", source, flags=re.MULTILINE)
+    return {plain(heading): plain(body) for heading, body in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def option_names(heading: str) -> set[str]:
+    return set(re.findall(r"(?<![\w-])--?[a-z][a-z0-9-]*", heading))
+
+
+SECTIONS = sections(MANUAL, "SH")
+# Commands whose options are the same share a part: "train coder, train pitch".
+DESCRIBED = {
+    name: body for title, body in sections(SECTIONS["COMMANDS"], "SS").items() for name in title.split(", ")
+}
+
+
+def commands_below(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every command with its whole name; groups come before what is in them."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        yield prefix + name, command
+        if isinstance(command, click.Group):
+            yield from commands_below(command, f"{prefix}{name} ")
+
+
+ALL = dict(commands_below(cli.program))
+COMMANDS = [name for name, command in ALL.items() if not isinstance(command, click.Group)]
+
+
+def options_of(name: str) -> dict[frozenset[str], click.Option]:
+    options = [parameter for parameter in ALL[name].params if isinstance(parameter, click.Option)]
+    return {frozenset([*option.opts, *option.secondary_opts]): option for option in options}
+
+
+def test_the_manual_has_the_sections_of_a_manual_in_order() -> None:
+    assert list(SECTIONS) == [
+        "NAME", "SYNOPSIS", "DESCRIPTION", "EXAMPLES", "COMMANDS", "BATCHES", "EXIT STATUS", "ENVIRONMENT", "FILES",
+        "NOTES", "SEE ALSO",
+    ]  # fmt: skip
+
+
+def test_every_command_is_in_the_manual_and_the_other_way_round() -> None:
+    assert set(DESCRIBED) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_in_the_manual_and_the_other_way_round(name: str) -> None:
+    described = {frozenset(option_names(heading)) for heading in entries(DESCRIBED[name])}
+    assert described == set(options_of(name))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_defaults_are_in_the_manual(name: str) -> None:
+    described = {frozenset(option_names(heading)): body for heading, body in entries(DESCRIBED[name]).items()}
+    for names, option in options_of(name).items():
+        default = option.default
+        if option.is_flag or not isinstance(default, str | int | float) or default == "":
+            continue
+        assert re.search(rf"default:? [^.]*{re.escape(f'{default}')}", described[names], re.IGNORECASE), (
+            sorted(names)
+        )
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_help_has_a_summary_examples_and_a_line_for_every_option(name: str) -> None:
+    command = ALL[name]
+    assert command.get_short_help_str()
+    text = command.get_help(click.Context(command, info_name=name))
+    assert re.search(rf"^  Examples:\n(    .*\n)*? *.*melcodec {name}", text, flags=re.MULTILINE)
+    for names, option in options_of(name).items():
+        assert option.help and not option.hidden, sorted(names)
+
+
+def test_every_exit_code_is_in_the_manual_and_the_other_way_round() -> None:
+    assert {int(code) for code in entries(SECTIONS["EXIT STATUS"])} == set(map(int, ExitCode))
+
+
+def test_every_variable_that_is_read_is_in_the_manual_and_the_other_way_round() -> None:
+    source = "".join(path.read_text() for path in (PROJECT / "melcodec_cli").rglob("*.py"))
+    read = set(re.findall(r"environ(?:\.get\(|\[)\s*\"(\w+)\"", source))
+    assert read >= {"MELCODEC_BUNDLES", "MELCODEC_DEBUG"}
+    # Set by torchrun for the processes it starts, nothing for a user to set.
+    assert set(entries(SECTIONS["ENVIRONMENT"])) == read - {"RANK", "LOCAL_RANK", "WORLD_SIZE"}
+
+
+@pytest.mark.skipif(shutil.which("groff") is None, reason="needs groff")
+@pytest.mark.parametrize("path", sorted((PROJECT / "man").iterdir()), ids=lambda path: path.name)
+def test_groff_has_nothing_to_complain_about(path: Path) -> None:
+    groff = ["groff", "-man", "-Tutf8", "-Kutf8", "-ww", "-z", str(path)]
+    result = subprocess.run(groff, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
