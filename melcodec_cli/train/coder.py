@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from melcodec_cli.chain.coder import Coder
+from melcodec_cli.chain.pitch import Pitch
 from melcodec_cli.chain.profile import Profile
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.losses import band_centres_hz, envelope_loss, third_octaves
@@ -22,6 +24,7 @@ class CoderLosses:
     codebook: float = 0.5
     envelope: float = 0.3  # intelligibility: third-octave envelopes over 0.38 s
     difference: float = 0.3  # change from frame to frame, against blurred onsets
+    pitch: float = 0.0  # a trained pitch stage must hear in the decoded mel what it hears in the original
     usage_decay: float = 0.99  # of the running usage that online clustering goes by
     foreign_timbre: float = (
         0.5  # share of steps that take the timbre elsewhere, so that it cannot carry content
@@ -32,9 +35,11 @@ class CoderTask(Task):
     stage: Coder
     member: Tensor
 
-    def __init__(self, profile: Profile, losses: CoderLosses) -> None:
+    def __init__(self, profile: Profile, losses: CoderLosses, pitch: Pitch | None = None) -> None:
         super().__init__(profile)
         self.losses = losses
+        # In a list: not a sub-module, so neither trained nor saved.
+        self.pitch = [pitch] if pitch and losses.pitch else []
         self.stage = Coder(profile.mel, profile.coder, profile.timbre)
         self.register_buffer(
             "member", third_octaves(band_centres_hz(self.mel.filters, profile.mel.rate_hz)), persistent=False
@@ -75,7 +80,21 @@ class CoderTask(Task):
             envelope = envelope_loss(coder.restore(decoded), mel, self.member)
             loss = loss + weight.envelope * envelope
             figures["envelope"] = envelope.item()
+        if self.pitch:
+            heard = self._pitch_loss(coder.restore(decoded), mel)
+            loss = loss + weight.pitch * heard
+            figures["pitch"] = heard.item()
         return loss, figures
+
+    def _pitch_loss(self, decoded: Tensor, mel: Tensor) -> Tensor:
+        """How far voicing, and where there is a voice its height, differ for the pitch stage."""
+        with torch.no_grad():
+            height, voicing = self.pitch[0].scores(mel)
+            voiced, height = voicing.sigmoid(), height.softmax(-1)
+        decoded_height, decoded_voicing = self.pitch[0].scores(decoded)
+        decision = binary_cross_entropy_with_logits(decoded_voicing, voiced)
+        distance = -(height * decoded_height.log_softmax(-1)).sum(-1)
+        return decision + 0.1 * (distance * voiced).sum() / voiced.sum().clamp(min=1)
 
     @torch.no_grad()
     def after_step(self, moment: Moment) -> None:

@@ -18,6 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from melcodec_cli.errors import UsageProblem
 from melcodec_cli.train.batches import Batches
 from melcodec_cli.train.log import Log
 from melcodec_cli.train.stopping import StopSignal
@@ -75,9 +76,20 @@ class Run:
         return (self.folder / "checkpoint.safetensors").exists()
 
     def start_from(self, weights: dict[str, Tensor]) -> None:
-        """Begin with the weights of another run; what a bundle leaves out keeps its fresh value."""
-        self.task.stage.load_state_dict({**self.task.stage.state_dict(), **weights})
-        self.prepared = True
+        """Begin with the weights of another run, of another profile too: what does not fit keeps its fresh value."""
+        own = self.task.stage.state_dict()
+        fitting = {
+            key: value for key, value in weights.items() if key in own and value.shape == own[key].shape
+        }
+        if not fitting:
+            raise UsageProblem("none of the weights to start from fits this stage")
+        if len(fitting) < len(weights):
+            print(
+                f"{len(weights) - len(fitting)} of {len(weights)} weights do not fit and are left",
+                file=sys.stderr,
+            )
+        self.task.stage.load_state_dict({**own, **fitting})
+        self.prepared = "mean" in fitting
 
     # -- schedule
 

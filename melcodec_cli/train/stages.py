@@ -75,8 +75,9 @@ def train_stage(
 
 def _task(stage: str, preset: Preset, folder: Path) -> Task:
     profile = preset.profile
+    pitch = trained(Pitch(profile.mel.bands, profile.pitch), folder / "pitch") if profile.pitch else None
     if stage == "coder":
-        return CoderTask(profile, preset.coder.losses)
+        return CoderTask(profile, preset.coder.losses, pitch)
     coder = trained(Coder(profile.mel, profile.coder, profile.timbre), folder / "coder")
     if stage == "refiner":
         if coder is None:
@@ -84,7 +85,6 @@ def _task(stage: str, preset: Preset, folder: Path) -> Task:
         return RefinerTask(profile, preset.refiner.losses, coder)
     if stage == "pitch":
         return PitchTask(profile, preset.pitch.losses, coder)
-    pitch = trained(Pitch(profile.mel.bands, profile.pitch), folder / "pitch") if profile.pitch else None
     if profile.vocoder.name == "harmonic" and pitch is None:
         raise UsageProblem(f"{folder}: the harmonic vocoder is trained on predicted pitch: train pitch first")
     refiner = FlowRefiner(profile.mel.bands, profile.refiner) if profile.refiner else None

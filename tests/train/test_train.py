@@ -180,6 +180,43 @@ def test_a_refiner_without_a_coder_is_refused(
     assert "train the coder first" in capsys.readouterr().err
 
 
+def test_a_run_can_begin_with_the_weights_of_another_profile(
+    run: Path, speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    preset = tmp_path / "strict.toml"
+    tiny = (resources.files("melcodec_cli.train") / "presets" / "tiny.toml").read_text()
+    head, rest = tiny.split("[profile.timbre]")
+    preset.write_text(
+        head.replace("[profile]", "[profile]\ntimbre = false")
+        + "[profile.refiner]"
+        + rest.split("[profile.refiner]")[1]
+    )
+    arguments = ["--data", str(speech), "--cache", str(run / "cache"), "--run", str(tmp_path / "run")]
+    arguments += ["--preset", str(preset), "--init", str(run / "tiny.safetensors"), "--steps", "1"]
+    assert main(["train", "coder", *arguments, "--device", "cpu"]) == 0
+    assert "weights do not fit and are left" in capsys.readouterr().err
+    ours = load_file(tmp_path / "run" / "coder" / "stage.safetensors")
+    theirs = load_file(run / "coder" / "stage.safetensors")
+    assert not any(name.startswith("timbre.") for name in ours)
+    assert torch.allclose(ours["mean"], theirs["mean"], atol=0.01)
+
+
+def test_the_pitch_stage_listens_to_the_coder(run: Path, speech: Path, tmp_path: Path) -> None:
+    """With nothing but its loss, the decoded mel comes nearer to what it hears in the original."""
+    preset = tmp_path / "heard.toml"
+    shipped = resources.files("melcodec_cli.train") / "presets" / "tiny.toml"
+    only = "absolute = 0.0\nsquared = 0.0\ncodebook = 0.0\nenvelope = 0.0\ndifference = 0.0\npitch = 1.0\n"
+    often = shipped.read_text().replace("minutes = 0.6", "dev_steps = 1\nrate = 0.01\nminutes = 0.6", 1)
+    preset.write_text(often + "\n[coder.losses]\n" + only)
+    shutil.copytree(run / "pitch", tmp_path / "run" / "pitch")
+    arguments = ["--data", str(speech), "--cache", str(run / "cache"), "--run", str(tmp_path / "run")]
+    assert (
+        main(["train", "coder", "--preset", str(preset), *arguments, "--steps", "30", "--device", "cpu"]) == 0
+    )
+    heard = [float(row["pitch"]) for row in rows(tmp_path / "run" / "coder" / "log.csv")]
+    assert np.mean(heard[-5:]) < np.mean(heard[:5])
+
+
 PUBLISHED = """
 pitch = false
 timbre = false
