@@ -1,11 +1,13 @@
-"""Jobs through the chain: rows of many files side by side, sorted by length, within a budget of memory.
+"""Jobs through the chain, from many files at a time.  Every channel of a job is a row.
 
-Every channel of a job is a row. A shorter row is extended on the right, by silence or by absent tokens; the chain's
-finite field keeps that from changing anything that is kept.
+On a CPU every row runs alone, on one thread, several of them side by side. So its result, to the last bit, hangs on
+nothing but itself: not on its neighbours, nor on the number of threads. The other way, all threads on one batch, has
+them wait for one another after each of hundreds of small operations: no faster on an idle machine, and several times
+slower on a busy one, where a thread that others wait for may not be running.
 
-On a CPU several batches run side by side, each on one thread. The other way, all threads on one batch, has them wait
-for one another after each of hundreds of small operations: no faster on an idle machine, and several times slower on a
-busy one, where a thread that others wait for may not be running.
+A GPU needs many rows at once. They are sorted by length into batches within a budget of memory, where a shorter row is
+extended on the right, by silence or by absent tokens; the chain's finite field keeps that from changing anything that
+is kept by more than the rounding of another shape.
 """
 
 from __future__ import annotations
@@ -25,11 +27,12 @@ from melcodec_cli.codec.segments import ABSENT, DecodeJob, EncodeJob
 if TYPE_CHECKING:
     from melcodec_cli.chain.chain import Chain
 
-# Tokens, context included, that go through a stage at once. More is no faster on a CPU and only takes memory.
-CPU_BATCH_TOKENS = 700
+# Tokens, context included, that go through a stage at once.
 GPU_BATCH_TOKENS = 40_000
 # The sorting by length finds neighbours of equal length only if there is a choice.
-BATCHES_PER_WINDOW = 4
+GPU_BATCHES_PER_WINDOW = 4
+# Tokens that a window has for each thread: enough for the last row of it not to keep the others waiting for long.
+CPU_TOKENS_PER_WORKER = 1400
 
 Row = TypeVar("Row")
 RowResult = TypeVar("RowResult")
@@ -72,16 +75,20 @@ class Engine:
         """Batches that run at a time."""
         import torch
 
-        return (self._threads or torch.get_num_threads()) if self.chain.device.type == "cpu" else 1
-
-    @cached_property
-    def _batch_tokens(self) -> int:
-        return CPU_BATCH_TOKENS if self.chain.device.type == "cpu" else GPU_BATCH_TOKENS
+        return (self._threads or torch.get_num_threads()) if self._on_cpu else 1
 
     @property
     def window_tokens(self) -> int:
         """How much work to gather."""
-        return self._batch_tokens * max(BATCHES_PER_WINDOW, self.workers)
+        return (
+            CPU_TOKENS_PER_WORKER * self.workers
+            if self._on_cpu
+            else GPU_BATCH_TOKENS * GPU_BATCHES_PER_WINDOW
+        )
+
+    @cached_property
+    def _on_cpu(self) -> bool:
+        return self.chain.device.type == "cpu"
 
     def _start(
         self,
@@ -90,8 +97,12 @@ class Engine:
         run: Callable[[Sequence[Row]], list[RowResult]],
         regroup: Callable[[Iterator[RowResult]], list[Result]],
     ) -> Work[Result]:
-        """The rows on their way through `run`, in batches of similar length."""
-        parts = list(batches(lengths, self._batch_tokens))
+        """The rows on their way through `run`, each alone or in batches of similar length."""
+        parts = (
+            [[position] for position in range(len(rows))]
+            if self._on_cpu
+            else list(batches(lengths, GPU_BATCH_TOKENS))
+        )
         futures = [self._pool.submit(run, [rows[position] for position in part]) for part in parts]
 
         def results() -> list[Result]:
@@ -106,7 +117,7 @@ class Engine:
     def _pool(self) -> ThreadPoolExecutor:
         import torch
 
-        one_thread = partial(torch.set_num_threads, 1) if self.chain.device.type == "cpu" else None
+        one_thread = partial(torch.set_num_threads, 1) if self._on_cpu else None
         return ThreadPoolExecutor(self.workers, "codec", one_thread)
 
 

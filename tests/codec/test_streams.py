@@ -21,11 +21,6 @@ from .sounds import CHUNK_SAMPLES, OneWay, Pipe, assert_same_audio, indices_of, 
 Call = Callable[..., Any]
 
 
-@pytest.fixture
-def models(only_tiny_bundle: Path) -> Models:
-    return Models(lambda topic, line: None, lambda line: None)
-
-
 @pytest.mark.parametrize("rate_hz", [16000, 44100])
 def test_file_and_pipe_in_odd_pieces_give_the_same_indices(compress: Call, rate_hz: int) -> None:
     recording = wav(noise(5.3, rate_hz), rate_hz)
@@ -54,11 +49,14 @@ def test_chunks_have_the_length_asked_for(compress: Call) -> None:
     assert lengths == [25, 25, 25, 25]
 
 
-def test_batches_and_the_order_of_files_change_nothing(
-    models: Models, compress: Call, decompress: Call
+@pytest.mark.parametrize("threads", [1, 2])
+def test_other_files_and_their_order_and_threads_change_not_a_bit(
+    only_tiny_bundle: Path, compress: Call, decompress: Call, threads: int
 ) -> None:
+    models = Models(quiet, lambda line: None, threads=threads)
     recordings = [noise(seconds, seed=seed) for seed, seconds in enumerate([3.3, 0.2, 1.6, 5.0, 0.7])]
     alone = [compress(recording, rate_hz=16000) for recording in recordings]
+    decoded_alone = [decompress(data)[0].tobytes() for data in alone]
     for order in ([0, 1, 2, 3, 4], [4, 2, 0, 3, 1]):
         files = [io.BytesIO() for _ in order]
         run_all(
@@ -76,8 +74,7 @@ def test_batches_and_the_order_of_files_change_nothing(
             )
             for number, output in zip(order, outputs, strict=True)
         )
-        for number, output in zip(order, outputs, strict=True):
-            assert_same_audio(np.frombuffer(output.getvalue(), "<f4"), decompress(alone[number])[0])
+        assert [output.getvalue() for output in outputs] == [decoded_alone[number] for number in order]
 
 
 def quiet(topic: str, line: str) -> None:

@@ -37,6 +37,19 @@ def whole_ones(found: dict[str, bytes]) -> dict[str, bytes]:
     return {name: data for name, data in found.items() if not Path(name).name.startswith(".")}
 
 
+def difference(found: dict[str, bytes], expected: dict[str, bytes]) -> str:
+    """Which names are missing or left over, and where the others begin to differ."""
+    parts = [f"{name} is missing" for name in sorted(expected.keys() - found.keys())]
+    parts += [f"{name} is left" for name in sorted(found.keys() - expected.keys())]
+    for name in sorted(found.keys() & expected.keys()):
+        one, other = found[name], expected[name]
+        if one != other:
+            common = os.path.commonprefix([one, other])
+            sizes = f"{len(one)} bytes instead of {len(other)}"
+            parts.append(f"{name} ({sizes}) differs from byte {len(common)} on")
+    return "; ".join(parts)
+
+
 def run_to_its_end(arguments: list[str]) -> float:
     began_s = time.perf_counter()
     _, status = os.waitpid(start(arguments), 0)
@@ -68,7 +81,8 @@ def kill_runs(kills: int, arguments: list[str]) -> None:
             if killed == kills:
                 run_to_its_end(arguments)
                 break
-        assert contents() == expected, "not the files of an undisturbed run"
+        found = contents()
+        assert found == expected, f"not the files of an undisturbed run: {difference(found, expected)}"
     assert cut_short > kills // 4, "hardly any kill came while there was work left"
 
 
