@@ -83,6 +83,23 @@ def load_bundle(bundle: BundleInfo | Path | str, device: str = "auto") -> Chain:
     return chain.float().to(choose_device(device))
 
 
+def try_out(info: BundleInfo) -> Chain:
+    """Load the bundle, which compares its weights with its ids, and code a second of noise with it."""
+    chain = load_bundle(info, "cpu")
+    profile = chain.profile
+    tokens, context = round(profile.tokens_per_second), chain.encode_context_tokens
+    audio = 0.1 * torch.randn(1, (tokens + 2 * context) * profile.token_samples)
+    indices, globals_ = chain.encode(audio, [tokens])
+    beside = chain.decode_context_tokens(chain.default_steps)
+    padded = torch.nn.functional.pad(indices, (beside, beside), value=-1)
+    if globals_ is not None:
+        globals_ = globals_.unsqueeze(1).expand(-1, padded.shape[1], -1)
+    decoded = chain.decode(padded, globals_, [0], [tokens], chain.default_steps)
+    if not torch.isfinite(decoded).all():
+        raise ModelMismatch("decodes to something that is no sound", info.path)
+    return chain
+
+
 def _check_tensors(tensors: dict[str, Tensor], profile: Profile) -> None:
     """Before anything is allocated for what the profile claims: its weights are all there, in its shapes."""
     with torch.device("meta"):

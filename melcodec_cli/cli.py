@@ -20,6 +20,7 @@ COMMANDS = (
     "decompress",
     "info",
     "verify",
+    "models",
     "demo",
     "bench",
     "evaluate",

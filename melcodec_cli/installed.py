@@ -6,6 +6,7 @@ that melcodec wants to know before it loads a model stands in the header's `__me
 
 import json
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,11 @@ from melcodec_cli.errors import ModelMismatch, ModelMissing
 
 BUNDLE_FORMAT = "melcodec-bundle-1"
 HEADER_LIMIT_BYTES = 4 << 20  # real headers have some 100 kB; the size in a file is a stranger's claim
+OWN_FOLDER = Path(__file__).parent / "bundles"
+# Bundles of the project that are no part of the package: files of its source tree, for `melcodec models add`.
+PUBLISHED_FOLDER = OWN_FOLDER / "more"
+# Their bitstream ids by their names, so that an installation without the source tree can name them.
+PUBLISHED: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,14 @@ class BundleInfo:
     profile: dict[str, Any]
     training: dict[str, Any]  # summary of data and steps, for people
     size_bytes: int
+
+    @property
+    def profile_name(self) -> str:
+        return str(self.profile.get("name", ""))
+
+    @property
+    def comes_with_melcodec(self) -> bool:
+        return self.path.parent == OWN_FOLDER
 
 
 def read_bundle_info(path: str | Path) -> BundleInfo:
@@ -55,34 +69,35 @@ def read_bundle_info(path: str | Path) -> BundleInfo:
 
 def bundle_folders() -> list[Path]:
     """Where bundles are looked for, first come first served."""
-    data_home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     named = [folder for folder in os.environ.get("MELCODEC_BUNDLES", "").split(os.pathsep) if folder]
-    own = Path(__file__).parent / "bundles"
-    return [own, *map(Path, named), Path(data_home) / "melcodec" / "bundles"]
+    return [OWN_FOLDER, *map(Path, named), user_folder()]
+
+
+def user_folder() -> Path:
+    """Where the user's own bundles lie."""
+    data_home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data_home) / "melcodec" / "bundles"
 
 
 def installed_bundles() -> Iterator[BundleInfo]:
     """Every readable bundle of `bundle_folders`; other files that lie there are passed over."""
     for folder in bundle_folders():
-        for path in sorted(folder.glob("*.safetensors")):
-            try:
-                yield read_bundle_info(path)
-            except (ModelMismatch, OSError):
-                continue
+        yield from _bundles_in(folder)
 
 
 def bundle_named(name: str) -> BundleInfo:
-    """The bundle at the path `name`, if it looks like one, else the installed bundle of that name."""
+    """The bundle at the path `name`, if it looks like one, else the installed one of that name, or else profile."""
     if name.endswith(".safetensors") or os.sep in name:
         if not Path(name).exists():
             raise ModelMissing("no such bundle", name)
         return read_bundle_info(name)
-    names = []
-    for bundle in installed_bundles():
-        if bundle.name == name:
-            return bundle
-        names.append(bundle.name)
-    raise ModelMissing(f"no bundle is named {name!r}; installed: {', '.join(names) or 'none'}")
+    bundles = list(installed_bundles())
+    fitting = [bundle for bundle in bundles if bundle.name == name]
+    fitting += [bundle for bundle in bundles if bundle.profile_name == name]
+    if fitting:
+        return fitting[0]
+    names = ", ".join(bundle.name for bundle in bundles)
+    raise ModelMissing(f"no bundle is named {name!r}; installed: {names or 'none'}; {how_to_get(name)}")
 
 
 def bundle_for(bitstream_id: bytes, renderer_id: bytes) -> BundleInfo | None:
@@ -90,6 +105,26 @@ def bundle_for(bitstream_id: bytes, renderer_id: bytes) -> BundleInfo | None:
     bitstream, renderer = bitstream_id.hex(), renderer_id.hex()
     fitting = [bundle for bundle in installed_bundles() if bundle.bitstream_id == bitstream]
     return next((bundle for bundle in fitting if bundle.renderer_id == renderer), next(iter(fitting), None))
+
+
+def how_to_get(wanted: str) -> str:
+    """Advice to who lacks the bundle of that name or bitstream id."""
+    for bundle in _bundles_in(PUBLISHED_FOLDER):
+        if wanted in (bundle.name, bundle.bitstream_id):
+            return f"'melcodec models add {shlex.quote(str(bundle.path))}' installs {bundle.name}"
+    for name, bitstream_id in PUBLISHED.items():
+        if wanted in (name, bitstream_id):
+            place = f"melcodec_cli/bundles/{PUBLISHED_FOLDER.name}/{name}.safetensors"
+            return f"{name} is {place} of melcodec's source tree, which 'melcodec models add' installs"
+    return "'melcodec models add FILE' installs the file of a bundle"
+
+
+def _bundles_in(folder: Path) -> Iterator[BundleInfo]:
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            yield read_bundle_info(path)
+        except (ModelMismatch, OSError):
+            continue
 
 
 def _read_metadata(path: Path) -> dict[str, str]:

@@ -10,12 +10,30 @@ from .codec.sounds import noise, wav
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Chunks of 1.6 s; random weights, but loud enough for every sample of the field to matter."""
+    path = tmp_path_factory.mktemp("bundles") / "tiny.safetensors"
+    write_tiny_bundle(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_48k_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its sister at 48 kHz, with chunks of 1.6 s, too; another licence."""
+    path = tmp_path_factory.mktemp("bundles") / "tiny-48k.safetensors"
+    write_tiny_bundle(path, "speech-48k", 48000, "CC BY-NC-SA 4.0")
+    return path
+
+
+def write_tiny_bundle(
+    path: Path, name: str = "speech-16k", rate_hz: int = 16000, licence: str = "CC0-1.0", seed: int = 1
+) -> None:
+    """seed: of the weights, which another one gives other ids."""
     import torch
 
     from melcodec_cli.bundle import save_bundle
     from melcodec_cli.chain.chain import Chain
     from melcodec_cli.chain.profile import (
         CoderConfig,
+        MelConfig,
         PitchConfig,
         Profile,
         RefinerConfig,
@@ -24,20 +42,19 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
     profile = Profile(
-        name="speech-16k",
+        name=name,
+        mel=MelConfig(rate_hz=rate_hz, high_hz=rate_hz / 2),
         coder=CoderConfig(half_width=16, token_width=24, frame_width=16),
         timbre=TimbreConfig(values=8, width=16, blocks=1),
         refiner=RefinerConfig(width=16, dilations=(1, 2)),
         pitch=PitchConfig(bins=32, width=16, blocks=2),
         vocoder=VocoderConfig(width=16, blocks=2),
-        chunk_tokens=40,
+        chunk_tokens=rate_hz // 400,
     )
-    torch.manual_seed(1)
+    torch.manual_seed(seed)
     chain = Chain(profile)
     chain.coder.mean.fill_(-4.0)
-    path = tmp_path_factory.mktemp("bundles") / "tiny.safetensors"
-    save_bundle(chain, path, profile.name, "CC0-1.0", {})
-    return path
+    save_bundle(chain, path, name, licence, {})
 
 
 @pytest.fixture
@@ -45,6 +62,17 @@ def only_tiny_bundle(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     """The tiny bundle is all that is installed."""
     monkeypatch.setattr("melcodec_cli.installed.bundle_folders", lambda: [tiny_bundle.parent])
     return tiny_bundle
+
+
+@pytest.fixture
+def user_bundles(tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's folder of bundles, which is not there yet; the tiny bundle is the one that comes with melcodec."""
+    monkeypatch.setattr("melcodec_cli.installed.OWN_FOLDER", tiny_bundle.parent)
+    monkeypatch.setattr("melcodec_cli.installed.PUBLISHED_FOLDER", tiny_bundle.parent / "none")
+    monkeypatch.setattr("melcodec_cli.installed.PUBLISHED", {})
+    monkeypatch.delenv("MELCODEC_BUNDLES", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    return tmp_path / "data" / "melcodec" / "bundles"
 
 
 @pytest.fixture

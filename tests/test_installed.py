@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 
 from melcodec_cli.errors import ModelMismatch, ModelMissing
-from melcodec_cli.installed import BundleInfo, bundle_for, bundle_named, installed_bundles, read_bundle_info
+from melcodec_cli.installed import (
+    OWN_FOLDER,
+    PUBLISHED,
+    PUBLISHED_FOLDER,
+    BundleInfo,
+    bundle_for,
+    bundle_named,
+    installed_bundles,
+    read_bundle_info,
+)
 
 METADATA = {
     "format": "melcodec-bundle-1",
@@ -172,3 +181,17 @@ def test_a_stream_prefers_the_bundle_of_its_own_renderer(folders: Path) -> None:
     found = [bundle_for(bytes.fromhex("01020304"), bytes([0, renderer])) for renderer in (1, 2, 3)]
     assert [bundle.path if bundle else None for bundle in found] == [older, newer, older]
     assert bundle_for(bytes(4), bytes(2)) is None
+
+
+def test_the_bundles_beside_the_package_are_those_that_errors_name() -> None:
+    found = {path.stem: read_bundle_info(path) for path in PUBLISHED_FOLDER.glob("*.safetensors")}
+    assert {name: bundle.bitstream_id for name, bundle in found.items()} == PUBLISHED
+    assert all(bundle.name == name for name, bundle in found.items())
+
+
+def test_the_package_has_one_bundle_which_is_free() -> None:
+    (path,) = OWN_FOLDER.glob("*.safetensors")
+    bundle = read_bundle_info(path)
+    assert (bundle.name, bundle.licence) == ("speech-16k", "Apache-2.0")
+    sources = bundle.training["corpus"]["sources"]
+    assert sources and not any("NC" in licence for licence in sources.values())

@@ -93,26 +93,12 @@ def check(path: Path) -> None:
     Examples:
       melcodec bundle check mine.safetensors
     """
-    import torch
-
-    from melcodec_cli.bundle import load_bundle
-    from melcodec_cli.errors import ModelMismatch
+    from melcodec_cli.bundle import try_out
     from melcodec_cli.installed import read_bundle_info
     from melcodec_cli.printable import printable
 
     info = read_bundle_info(path)
-    chain = load_bundle(info, "cpu")
-    profile = chain.profile
-    tokens, context = round(profile.tokens_per_second), chain.encode_context_tokens
-    audio = 0.1 * torch.randn(1, (tokens + 2 * context) * profile.token_samples)
-    indices, globals_ = chain.encode(audio, [tokens])
-    beside = chain.decode_context_tokens(chain.default_steps)
-    padded = torch.nn.functional.pad(indices, (beside, beside), value=-1)
-    if globals_ is not None:
-        globals_ = globals_.unsqueeze(1).expand(-1, padded.shape[1], -1)
-    decoded = chain.decode(padded, globals_, [0], [tokens], chain.default_steps)
-    if not torch.isfinite(decoded).all():
-        raise ModelMismatch("decodes to something that is no sound", path)
+    chain = try_out(info)
     count = sum(chain.parameter_counts().values())
     click.echo(
         f"{printable(path)}: {printable(info.name)}, ids {info.bitstream_id}/{info.renderer_id}, "

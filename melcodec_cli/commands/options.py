@@ -42,6 +42,18 @@ def options(*parts: Callable[[Command], Command]) -> Callable[[Command], Command
     return decorate
 
 
+def complete_bundle(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Names of installed bundles, for shells."""
+    from melcodec_cli.installed import installed_bundles
+
+    return [bundle.name for bundle in installed_bundles() if bundle.name.startswith(incomplete)]
+
+
+def complete_profile(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    auto = ["auto"] if "auto".startswith(incomplete) else []
+    return auto + complete_bundle(ctx, param, incomplete)
+
+
 input_options = options(
     click.option(
         "--files-from", metavar="LIST", help="Convert the files that LIST names, one a line or ended by NULs."

@@ -1,0 +1,70 @@
+"""Takes bundles into the user's folder, whole and checked or not at all, and out of it again."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from melcodec_cli.atomic import output_file
+from melcodec_cli.errors import ModelMismatch, ModelMissing, OutputExists, SameFile, UsageProblem
+from melcodec_cli.installed import BundleInfo, installed_bundles, read_bundle_info, user_folder
+
+# A bundle's name comes from a stranger and becomes that of a file.
+NAME = re.compile(r"(?!auto$)[A-Za-z0-9][A-Za-z0-9._+-]{0,63}(?<!\.safetensors)")
+
+
+def add_bundle(path: Path, force: bool = False) -> tuple[BundleInfo, list[BundleInfo]]:
+    """The bundle as installed, and those it replaced, which share its name or its ids."""
+    from melcodec_cli.bundle import try_out
+
+    info = read_bundle_info(path)
+    if not NAME.fullmatch(info.name):
+        raise ModelMismatch(f"its name {info.name[:80]!r} cannot be that of an installed bundle", path)
+    folder = user_folder()
+    if path.resolve().parent == folder.resolve():
+        raise SameFile("lies among the installed bundles already", path)
+    rivals = list(_rivals(info, force))
+    try_out(info)
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{info.name}.safetensors"
+    with path.open("rb") as source, output_file(target, force, [source]) as copy:
+        shutil.copyfileobj(source, copy)
+    for rival in rivals:
+        if not rival.path.samefile(target):
+            rival.path.unlink()
+    return read_bundle_info(target), rivals
+
+
+def remove_bundle(name: str) -> list[BundleInfo]:
+    """What was removed: bundles of that name in the user's folder, not those that others put elsewhere."""
+    named = [bundle for bundle in installed_bundles() if bundle.name == name]
+    if not named:
+        raise ModelMissing(f"no bundle is named {name!r}; 'melcodec models' lists them")
+    removable = [bundle for bundle in named if bundle.path.parent == user_folder()]
+    if not removable:
+        raise UsageProblem(f"{_origin(named[0])}, and is not removed", name)
+    for bundle in removable:
+        bundle.path.unlink()
+    return removable
+
+
+def _rivals(info: BundleInfo, force: bool) -> Iterator[BundleInfo]:
+    """Installed bundles that would be replaced; refuses those that cannot or may not be."""
+    for bundle in installed_bundles():
+        same_name = bundle.name == info.name
+        same_ids = (bundle.bitstream_id, bundle.renderer_id) == (info.bitstream_id, info.renderer_id)
+        removable = bundle.path.parent == user_folder()
+        if same_name and not removable:
+            raise OutputExists(f"{_origin(bundle)} and comes first; use the file with --bundle", bundle.name)
+        if same_name or same_ids:
+            if not force:
+                ids = f"{bundle.bitstream_id}/{bundle.renderer_id}"
+                raise OutputExists(f"is installed already, with ids {ids}; --force replaces it", bundle.name)
+            if removable:
+                yield bundle
+
+
+def _origin(bundle: BundleInfo) -> str:
+    return "comes with melcodec" if bundle.comes_with_melcodec else f"lies in {bundle.path.parent}"

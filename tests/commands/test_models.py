@@ -1,0 +1,171 @@
+"""models lists what is installed, adds to it, takes from it, and says where it lies."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from melcodec_cli.cli import main
+from melcodec_cli.errors import ExitCode
+from melcodec_cli.installed import read_bundle_info
+
+from ..test_installed import write_bundle
+
+
+def listed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    assert main(["models", "list", "--json"]) == 0
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_model_is_added_listed_with_its_licence_and_removed(
+    user_bundles: Path, tiny_48k_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    info = read_bundle_info(tiny_48k_bundle)
+    ids = f"{info.bitstream_id}/{info.renderer_id}"
+    place = user_bundles / "speech-48k.safetensors"
+    assert main(["models", "add", str(tiny_48k_bundle)]) == 0
+    assert capsys.readouterr() == ("", f"melcodec: added speech-48k, ids {ids}, CC BY-NC-SA 4.0: {place}\n")
+    assert main(["models"]) == 0
+    own, _, added = capsys.readouterr().out.partition("\nspeech-48k\n")
+    assert own.startswith("speech-16k\n") and own.endswith("(comes with melcodec)")
+    assert added.splitlines() == [
+        "  profile       speech-48k",
+        "  rate          48000 Hz, 750 bit/s",
+        "  licence       CC BY-NC-SA 4.0",
+        f"  size          {place.stat().st_size / 1e6:.1f} MB",
+        f"  ids           bitstream {info.bitstream_id}, renderer {info.renderer_id}",
+        f"  file          {place}",
+    ]
+    assert main(["models", "remove", "speech-48k"]) == 0
+    assert capsys.readouterr() == ("", f"melcodec: removed speech-48k, ids {ids}: {place}\n")
+    assert [model["name"] for model in listed(capsys)] == ["speech-16k"]
+
+
+def test_json_has_a_line_a_model_with_stable_keys(
+    user_bundles: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    info = read_bundle_info(tiny_bundle)
+    assert listed(capsys) == [
+        {
+            "name": "speech-16k",
+            "profile": "speech-16k",
+            "rate_hz": 16000,
+            "bits_per_s": 250.0,
+            "licence": "CC0-1.0",
+            "size_bytes": tiny_bundle.stat().st_size,
+            "bitstream_id": info.bitstream_id,
+            "renderer_id": info.renderer_id,
+            "dev": {},
+            "path": str(tiny_bundle),
+            "built_in": True,
+        }
+    ]
+
+
+def test_figures_of_the_dev_clips_are_told_where_training_noted_them(
+    user_bundles: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stages = {"coder": {"dev_l1": 0.4771, "step": 9}, "pitch": {"coded_voicing_error": 0.1566}, "vocoder": {}}
+    write_bundle(user_bundles / "a.safetensors", name="noted", training=json.dumps({"stages": stages}))
+    assert main(["models", "list"]) == 0
+    assert "  dev figures   mel L1 0.477 coded, voicing error 15.7%" in capsys.readouterr().out.splitlines()
+    assert listed(capsys)[1]["dev"] == {"coded_mel_l1": 0.4771, "voicing_error": 0.1566}
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        '{"stages": 5}',
+        '{"stages": {"coder": []}}',
+        '{"stages": {"coder": {"dev_l1": "\\u001b[2J"}}}',
+        '{"stages": {"coder": {"dev_l1": NaN}}}',
+        '{"stages": {"coder": {"dev_l1": 1' + "0" * 400 + "}}}",
+    ],
+    ids=["a number", "a list", "text", "not a number", "beyond floats"],
+)
+def test_figures_that_make_no_sense_are_left_out(
+    user_bundles: Path, training: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_bundle(user_bundles / "a.safetensors", name="odd", training=training)
+    assert main(["models"]) == 0
+    assert "dev figures" not in capsys.readouterr().out
+    assert listed(capsys)[1]["dev"] == {}
+
+
+def test_a_model_of_another_release_is_listed_as_far_as_it_can_be_read(
+    user_bundles: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_bundle(user_bundles / "a.safetensors", name="later", profile='{"name": "later", "waves": 3}')
+    assert main(["models"]) == 0
+    assert "  rate          unknown to this release" in capsys.readouterr().out
+    assert (listed(capsys)[1]["profile"], listed(capsys)[1]["rate_hz"]) == ("later", None)
+
+
+def test_control_characters_of_a_stranger_s_model_are_shown_not_sent(
+    user_bundles: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile = json.dumps({"name": "\x1b]0;owned\x07"})
+    write_bundle(user_bundles / "a.safetensors", name="\x1b[2J", licence="free\nof it", profile=profile)
+    assert main(["models"]) == 0
+    output = capsys.readouterr().out
+    assert not {"\x1b", "\x07"} & set(output) and "free\\nof it" in output
+
+
+def test_paths_are_printed_for_scripts(
+    user_bundles: Path, tiny_bundle: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "path", "speech-16k"]) == 0
+    assert main(["models", "path"]) == 0
+    assert capfd.readouterr() == (f"{tiny_bundle}\n{user_bundles}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "line"),
+    [
+        (["path", "none"], ExitCode.MODEL, "no bundle is named 'none'; installed: speech-16k; "),
+        (["remove", "none"], ExitCode.MODEL, "no bundle is named 'none'"),
+        (["remove", "speech-16k"], ExitCode.USAGE, "speech-16k: comes with melcodec"),
+        (["add", "none"], ExitCode.USAGE, "'none' does not exist"),
+        (["add", __file__], ExitCode.MODEL, "not a bundle: no safetensors header"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) and value[-1] != __file__ else "",
+)
+def test_what_cannot_be_is_one_line(
+    user_bundles: Path,
+    arguments: list[str],
+    code: ExitCode,
+    line: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["models", *arguments]) == code
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err.count("\n") == 1 and line in captured.err
+
+
+def test_a_model_that_is_there_is_replaced_only_by_force(
+    user_bundles: Path, tiny_48k_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "add", str(tiny_48k_bundle)]) == 0
+    capsys.readouterr()
+    assert main(["models", "add", str(tiny_48k_bundle)]) == ExitCode.OUTPUT
+    assert "--force replaces it" in capsys.readouterr().err
+    assert main(["models", "add", "--force", str(tiny_48k_bundle)]) == 0
+    assert [line.split()[1] for line in capsys.readouterr().err.splitlines()] == ["replaced", "added"]
+
+
+def test_listing_needs_no_torch() -> None:
+    script = (
+        "import sys\n"
+        "for name in ('torch', 'soundfile', 'soxr', 'safetensors', 'scipy', 'rich'):\n"
+        "    sys.modules[name] = None\n"
+        "from melcodec_cli.cli import main\n"
+        "sys.exit(main(['models', 'list', '--json']))\n"
+    )
+    command = [sys.executable, "-c", script]
+    environment = os.environ | {"MELCODEC_DEBUG": "1"}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert (result.returncode, result.stderr) == (0, "")
