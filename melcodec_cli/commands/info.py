@@ -71,6 +71,7 @@ def _record(name: str, inspection: "Inspection", failure: MelcodecError | None) 
             stream_json(stream)
             | {
                 "bundle": bundle.name if bundle else None,
+                "bundle_licence": bundle.licence if bundle else None,
                 "bundle_renders": bool(bundle and bundle.renderer_id == stream.header.renderer_id.hex()),
                 "latency": vars(waiting) if (waiting := _latency(bundle, stream)) else None,
             }
@@ -93,6 +94,8 @@ def _latency(bundle: "BundleInfo | None", stream: "Stream") -> "Latency | None":
 
 def _facts(stream: "Stream") -> Iterator[tuple[str, str]]:
     """(label, value), line by line."""
+    from melcodec_cli.installed import how_to_get
+
     header, layout, globals_ = stream.header, stream.header.layout, stream.header.globals_
     samples = "length unknown" if stream.samples is None else f"{stream.samples} samples"
     channels = f"{header.channels} channels" if header.channels > 1 else "1 channel"
@@ -128,6 +131,7 @@ def _facts(stream: "Stream") -> Iterator[tuple[str, str]]:
         yield "renderer id", f"{renderer} (not installed; {bundle.renderer_id} will sound a little different)"
     else:
         yield "renderer id", f"{renderer} ({'installed' if bundle else 'not installed'})"
+    yield "model", f"{bundle.name}, {bundle.licence}" if bundle else how_to_get(header.bitstream_id.hex())
     if waiting := _latency(bundle, stream):
         yield "latency", f"{waiting.compress_s:.2f} s to compress, {waiting.decompress_s:.2f} s to decompress"
     yield "format", f"version {stream.version}"

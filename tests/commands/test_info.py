@@ -73,6 +73,7 @@ def test_all_facts_of_a_file_are_shown(
         "blocks": "1 TAGS, 3 CODES, 1 END",
         "bitstream id": "01020304 (not installed, and without it nothing can be decoded)",
         "renderer id": "a0b0 (not installed)",
+        "model": "'melcodec models add FILE' installs the file of a bundle",
         "format": "version 1.0",
         "tags": "TITLE=A talk|ARTIST=Somebody",
     }
@@ -200,6 +201,7 @@ def test_json_has_a_line_a_file_with_stable_keys(
         "damage": [],
         "lost_s": [],
         "bundle": "test-bundle",
+        "bundle_licence": "CC0-1.0",
         "bundle_renders": True,
         "latency": {"compress_s": 20.96, "decompress_s": 40.0},
     }
