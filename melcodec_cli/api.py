@@ -30,6 +30,7 @@ def compress(
     chunk_s: float | None = None,
     copy_tags: bool = True,
     force: bool = False,
+    profile: str | None = None,
     bundle: str | None = None,
     device: str = "auto",
     threads: int | None = None,
@@ -37,7 +38,9 @@ def compress(
     """A recording to an .mlc file; without a target, to its bytes.
 
     `source` is a path, a binary file object, or an array of floats within +-1, (sample,) or (sample, channel), with
-    its `rate_hz`. Raises the errors of `melcodec_cli.errors`; what the command would note on stderr is a warning.
+    its `rate_hz`. `profile` is the name of an installed bundle, or "auto" for one by the recording's rate; `bundle`
+    names the file of one instead. Raises the errors of `melcodec_cli.errors`; what the command would note on stderr is
+    a warning.
     """
     raw = None
     if isinstance(source, np.ndarray):
@@ -47,7 +50,7 @@ def compress(
     elif rate_hz is not None:
         raise TypeError("rate_hz is for arrays; a file says its own")
     memory = io.BytesIO()
-    models = _models(bundle, device, threads)
+    models = _models(bundle, device, threads, profile)
     settings = CompressSettings(keep_channels, chunk_s, copy_tags)
     record = _run(CompressConversion(source, target or memory, models, _warn, force, settings, raw))
     return memory.getvalue() if target is None else record
@@ -107,8 +110,8 @@ def _run(conversion: Conversion[Any]) -> Record:
 
 
 @lru_cache(maxsize=4)
-def _models(bundle: str | None, device: str, threads: int | None) -> Models:
-    return Models(_warn, lambda line: None, device, threads, bundle)
+def _models(bundle: str | None, device: str, threads: int | None, profile: str | None = None) -> Models:
+    return Models(_warn, lambda line: None, device, threads, bundle, profile)
 
 
 def _warn(topic: str, line: str) -> None:

@@ -114,7 +114,6 @@ class CompressConversion(Conversion[Compression]):
         raw: RawFormat | None = None,
     ):
         super().__init__(source, target, models, notice, force)
-        self._encoder = models.encoder()
         self._settings = settings
         self._raw = raw
 
@@ -125,7 +124,8 @@ class CompressConversion(Conversion[Compression]):
                 f"{source.name}: {source.channels} channels are mixed down to one; --channels keep codes each"
             )
             self._notice("mix", line)
-        return Compression(source, self._open_target(), self._encoder, self._settings, self.live)
+        encoder = self._models.encoder(source.rate_hz)
+        return Compression(source, self._open_target(), encoder, self._settings, self.live)
 
     def _describe(self) -> None:
         codec, record = self.codec, self.record

@@ -58,7 +58,7 @@ class Record:
         return json.dumps(values)
 
 
-INFORMATION = {"mix"}  # topics of notices that warn of nothing
+INFORMATION = {"mix", "auto"}  # topics of notices that warn of nothing
 
 
 class Report:

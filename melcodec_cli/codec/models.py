@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import mlcfile
@@ -12,12 +13,15 @@ import mlcfile
 from melcodec_cli.codec.batch import Decoder, Encoder
 from melcodec_cli.codec.compression import globals_of, layout_of
 from melcodec_cli.errors import MlcCorrupt, ModelMismatch, ModelMissing, UsageProblem
-from melcodec_cli.installed import BundleInfo, bundle_folders, bundle_for, bundle_named, installed_bundles
+from melcodec_cli.installed import BundleInfo, bundle_for, bundle_named, how_to_get, installed_bundles
 
 if TYPE_CHECKING:
     from melcodec_cli.chain.chain import Chain
 
 DEFAULT_BUNDLE = "speech-16k"
+AUTO = "auto"  # the profile that follows each recording's rate
+FULL_BAND_BUNDLE = "speech-48k"
+FULL_BAND_HZ = 32_000  # recordings of a lower rate have nothing that it could keep and the default could not
 
 
 class Models:
@@ -30,25 +34,48 @@ class Models:
         device: str = "auto",
         threads: int | None = None,
         bundle: str | None = None,
+        profile: str | None = None,
     ):
+        """bundle or profile: by name, the one used for everything; a profile may be AUTO."""
+        if bundle and profile:
+            raise UsageProblem("a profile and a bundle name a model each; choose one")
         self.loading_s = 0.0  # spent so far
         self._notice = notice
         self._detail = detail
         self._device = device
         self._threads = threads
-        self._bundle = bundle_named(bundle) if bundle else None
+        self._auto = profile == AUTO
+        named = bundle or (None if self._auto else profile)
+        self._bundle = bundle_named(named) if named else None
         self._chains: dict[str, Chain] = {}
-        self._encoder: Encoder | None = None
+        self._encoders: dict[str, Encoder] = {}
         self._decoders: dict[tuple[str, int | None], Decoder] = {}
         self._known: dict[
             Hashable, Decoder
         ] = {}  # by all that a choice hangs on: streams may be many and short
 
-    def encoder(self) -> Encoder:
-        if self._encoder is None:
-            bundle = self._bundle or bundle_named(DEFAULT_BUNDLE)
-            self._encoder = Encoder(lambda: self._chain(bundle), self._threads)
-        return self._encoder
+    def encoder(self, rate_hz: int = 0) -> Encoder:
+        """rate_hz: of the recording, which AUTO goes by."""
+        bundle = self._bundle or (
+            self._full_band if self._auto and rate_hz >= FULL_BAND_HZ else self._default
+        )
+        key = str(bundle.path)
+        if key not in self._encoders:
+            self._encoders[key] = Encoder(lambda: self._chain(bundle), self._threads)
+        return self._encoders[key]
+
+    @cached_property
+    def _default(self) -> BundleInfo:
+        return bundle_named(DEFAULT_BUNDLE)
+
+    @cached_property
+    def _full_band(self) -> BundleInfo:
+        try:
+            return bundle_named(FULL_BAND_BUNDLE)
+        except ModelMissing:
+            line = f"{FULL_BAND_BUNDLE} is not installed, and {DEFAULT_BUNDLE} takes its place"
+            self._notice(AUTO, f"{line}; {how_to_get(FULL_BAND_BUNDLE)}")
+            return self._default
 
     def decoder(self, header: mlcfile.Header, steps: int | None = None) -> Decoder:
         """The one that understands the stream's indices; another renderer than the one it was made for will do."""
@@ -64,7 +91,7 @@ class Models:
             installed = ", ".join(f"{each.name} ({each.bitstream_id})" for each in installed_bundles())
             raise ModelMissing(
                 f"needs a bundle of bitstream id {wanted}; installed: {installed or 'none'}; "
-                f"put its file into {bundle_folders()[-1]} or name it with --bundle"
+                f"{how_to_get(wanted)}, and --bundle takes one that is not installed"
             )
         if bundle.bitstream_id != wanted:
             raise ModelMismatch(

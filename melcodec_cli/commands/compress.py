@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from melcodec_cli.commands.options import (
+    complete_profile,
     input_options,
     model_options,
     options,
@@ -31,7 +32,12 @@ raw_options = options(
     show_default=True,
     help="Code one channel that mixes them, or each.",
 )
-@click.option("--profile", metavar="NAME", help="The installed model to use.  [default: speech-16k]")
+@click.option(
+    "--profile",
+    metavar="NAME|auto",
+    shell_complete=complete_profile,
+    help="The installed model to use; auto: speech-48k from 32 kHz up.  [default: speech-16k]",
+)
 @click.option("--bundle", metavar="FILE", help="The model in this file instead.")
 @click.option(
     "--chunk-seconds",
@@ -80,6 +86,7 @@ def compress(
       melcodec compress talk.wav talk.mlc
       melcodec compress -o coded/ *.flac
       melcodec compress -r recordings/ -o coded/   mirrors the tree
+      melcodec compress --profile auto *.wav       speech-48k, if installed, for those from 32 kHz up
       find . -name '*.wav' -print0 | melcodec compress --files-from - -o coded/
       arecord -f S16_LE -r 16000 | melcodec compress - - | ssh far 'melcodec decompress - -' | aplay
     """
@@ -96,8 +103,6 @@ def compress(
 
     if raw and raw_rate is None:
         raise UsageProblem("--raw needs --raw-rate, which nothing in the input tells")
-    if profile and bundle:
-        raise UsageProblem("--profile and --bundle name a model each; choose one")
     raw_form = RawFormat(raw_rate, raw_channels, raw_format) if raw and raw_rate else None
     settings = CompressSettings(channels == "keep", chunk_seconds, not no_tags)
     names = listed_names(files, files_from)
@@ -106,7 +111,7 @@ def compress(
     pairs = pair_up(inputs, target, compressed_name, selection, names)
     batch = len(pairs) != 1 or files_from is not None
     report = Report(json_lines, quiet, verbose, batch, report_file)
-    models = Models(report.notice, report.detail, device, threads, bundle or profile)
+    models = Models(report.notice, report.detail, device, threads, bundle, profile)
     run(
         pairs,
         lambda pair, force: CompressConversion(*pair.files, models, report.notice, force, settings, raw_form),

@@ -28,8 +28,14 @@ def test_bash_accepts_its_script() -> None:
 
 @pytest.mark.parametrize(
     ("words", "answer"),
-    [("melcodec comp", "compress"), ("melcodec completion ", "zsh"), ("melcodec info --js", "--json")],
-    ids=["a command", "an argument", "an option"],
+    [
+        ("melcodec comp", "compress"),
+        ("melcodec completion ", "zsh"),
+        ("melcodec info --js", "--json"),
+        ("melcodec models path speech-", "speech-16k"),
+        ("melcodec compress --profile a", "auto"),
+    ],
+    ids=["a command", "an argument", "an option", "an installed model", "an option's value"],
 )
 def test_words_are_completed(words: str, answer: str) -> None:
     environment = os.environ | {

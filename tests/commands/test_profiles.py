@@ -1,0 +1,193 @@
+"""Which model codes a recording: the default, the one asked for, or one by its rate. Its file says which it needs."""
+
+import io
+import json
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import soundfile
+from mlcfile import Reader
+
+import melcodec_cli
+from melcodec_cli import api
+from melcodec_cli.cli import main
+from melcodec_cli.errors import ExitCode
+from melcodec_cli.installed import read_bundle_info
+
+from ..codec.sounds import noise, wav
+from ..conftest import write_tiny_bundle
+
+RATES_HZ = {"phone": 8000, "voice": 16000, "almost": 31999, "half": 32000, "full": 48000}
+
+
+@pytest.fixture
+def recordings(tmp_path: Path, user_bundles: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a recording of each rate."""
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    for name, rate_hz in RATES_HZ.items():
+        (folder / f"{name}.wav").write_bytes(wav(noise(0.3, rate_hz), rate_hz))
+    return folder
+
+
+@pytest.fixture
+def both(recordings: Path, user_bundles: Path, tiny_48k_bundle: Path) -> Path:
+    """The same, with the model for 48 kHz installed beside the default."""
+    user_bundles.mkdir(parents=True)
+    (user_bundles / "speech-48k.safetensors").write_bytes(tiny_48k_bundle.read_bytes())
+    return recordings
+
+
+def model_of(data: bytes) -> str:
+    """The rate and id that a file names."""
+    header = Reader(io.BytesIO(data)).header
+    return f"{header.layout.model_rate_hz} {header.bitstream_id.hex()}"
+
+
+def name_in_files(bundle: Path) -> str:
+    info = read_bundle_info(bundle)
+    return f"{info.profile['mel']['rate_hz']} {info.bitstream_id}"
+
+
+@pytest.mark.parametrize(
+    ("options", "takes_48k"),
+    [
+        ([], []),
+        (["--profile", "speech-16k"], []),
+        (["--profile", "speech-48k"], list(RATES_HZ)),
+        (["--profile", "auto"], ["half", "full"]),
+    ],
+    ids=["nothing asked", "16k", "48k", "auto"],
+)
+def test_every_file_of_a_batch_gets_its_model_and_comes_back_without_an_option(
+    both: Path, tiny_bundle: Path, tiny_48k_bundle: Path, options: list[str], takes_48k: list[str]
+) -> None:
+    assert main(["compress", "-q", *options, "-o", "coded", *sorted(map(str, both.glob("*.wav")))]) == 0
+    for name in RATES_HZ:
+        bundle = tiny_48k_bundle if name in takes_48k else tiny_bundle
+        assert model_of(Path(f"coded/{name}.wav.mlc").read_bytes()) == name_in_files(bundle)
+    assert main(["decompress", "-q", "-r", "coded", "-o", "back"]) == 0
+    for name, rate_hz in RATES_HZ.items():
+        back = soundfile.info(f"back/{name}.wav")
+        assert (back.samplerate, back.frames) == (rate_hz, round(0.3 * rate_hz))
+
+
+def test_a_file_of_a_batch_is_the_same_as_alone(both: Path) -> None:
+    assert main(["compress", "-q", "--profile", "auto", "-o", "coded", "phone.wav", "full.wav"]) == 0
+    for name in ("phone", "full"):
+        assert main(["compress", "-q", "--profile", "auto", f"{name}.wav"]) == 0
+        assert Path(f"{name}.wav.mlc").read_bytes() == Path(f"coded/{name}.wav.mlc").read_bytes()
+
+
+def test_auto_without_the_model_for_48_khz_takes_the_default_and_says_so_once(
+    recordings: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compress", "--profile", "auto", "-o", "coded", "phone.wav", "half.wav", "full.wav"]) == 0
+    errors = capsys.readouterr().err
+    assert errors.count("speech-48k is not installed, and speech-16k takes its place; ") == 1
+    assert "melcodec models add FILE" in errors
+    for name in ("phone", "half", "full"):
+        assert model_of(Path(f"coded/{name}.wav.mlc").read_bytes()) == name_in_files(tiny_bundle)
+    assert main(["compress", "-q", "--profile", "auto", "full.wav"]) == 0
+    assert main(["compress", "--profile", "auto", "phone.wav"]) == 0
+    assert "speech-48k" not in capsys.readouterr().err
+
+
+def test_a_profile_that_is_not_installed_is_named_with_how_to_get_it(
+    recordings: Path,
+    tiny_48k_bundle: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    command = ["compress", "--profile", "speech-48k", "full.wav"]
+    assert main(command) == ExitCode.MODEL
+    line = "melcodec: no bundle is named 'speech-48k'; installed: speech-16k; "
+    assert capsys.readouterr().err == f"{line}'melcodec models add FILE' installs the file of a bundle\n"
+    monkeypatch.setattr("melcodec_cli.installed.PUBLISHED", {"speech-48k": "01020304"})
+    assert main(command) == ExitCode.MODEL
+    assert "melcodec_cli/bundles/none/speech-48k.safetensors" in capsys.readouterr().err
+    monkeypatch.setattr("melcodec_cli.installed.PUBLISHED_FOLDER", tiny_48k_bundle.parent)
+    assert main(command) == ExitCode.MODEL
+    assert capsys.readouterr().err == f"{line}'melcodec models add {tiny_48k_bundle}' installs speech-48k\n"
+
+
+def test_a_file_whose_model_is_not_installed_names_it_with_how_to_get_it(
+    recordings: Path,
+    tiny_48k_bundle: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert main(["compress", "-q", "--bundle", str(tiny_48k_bundle), "full.wav", "full.mlc"]) == 0
+    wanted = read_bundle_info(tiny_48k_bundle).bitstream_id
+    assert main(["decompress", "full.mlc", "back.wav"]) == ExitCode.MODEL
+    error = capsys.readouterr().err
+    assert f"needs a bundle of bitstream id {wanted}; installed: speech-16k " in error
+    assert "'melcodec models add FILE'" in error and not Path("back.wav").exists()
+    monkeypatch.setattr("melcodec_cli.installed.PUBLISHED", {"speech-48k": wanted})
+    assert main(["decompress", "full.mlc", "back.wav"]) == ExitCode.MODEL
+    assert "speech-48k is melcodec_cli/bundles/" in capsys.readouterr().err
+    monkeypatch.setattr("melcodec_cli.installed.PUBLISHED_FOLDER", tiny_48k_bundle.parent)
+    for command in (["decompress", "full.mlc", "back.wav"], ["info", "full.mlc"]):
+        main(command)
+        assert f"'melcodec models add {tiny_48k_bundle}' installs speech-48k" in "".join(capsys.readouterr())
+    assert main(["models", "add", str(tiny_48k_bundle)]) == 0
+    assert main(["decompress", "-q", "full.mlc", "back.wav"]) == 0
+
+
+def test_a_profile_is_found_under_whatever_name_its_bundle_has(
+    recordings: Path, user_bundles: Path, tmp_path: Path
+) -> None:
+    from melcodec_cli.bundle import load_bundle, save_bundle
+
+    other = tmp_path / "other.safetensors"
+    write_tiny_bundle(other, "narrow", 8000)
+    user_bundles.mkdir(parents=True)
+    save_bundle(load_bundle(other), user_bundles / "a.safetensors", "mine", "CC0-1.0", {})
+    for asked in ("narrow", "mine"):
+        assert main(["compress", "-q", "--profile", asked, "phone.wav", f"{asked}.mlc"]) == 0
+        assert model_of(Path(f"{asked}.mlc").read_bytes()) == name_in_files(other)
+
+
+def test_a_profile_and_a_bundle_are_one_too_many(
+    recordings: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--profile", "speech-16k", "--bundle", str(tiny_bundle)]
+    assert main(["compress", *arguments, "voice.wav"]) == ExitCode.USAGE
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.fixture
+def fresh_models() -> Iterator[None]:
+    """Programs keep models loaded, here beyond what is installed for a test."""
+    api._models.cache_clear()
+    yield
+    api._models.cache_clear()
+
+
+def test_programs_choose_a_profile_too(
+    both: Path, fresh_models: None, tiny_bundle: Path, tiny_48k_bundle: Path
+) -> None:
+    for profile, rate_hz, bundle in (
+        (None, 48000, tiny_bundle),
+        ("auto", 16000, tiny_bundle),
+        ("auto", 48000, tiny_48k_bundle),
+        ("speech-48k", 16000, tiny_48k_bundle),
+    ):
+        data = melcodec_cli.compress(noise(0.3, rate_hz), rate_hz=rate_hz, profile=profile)
+        assert model_of(data) == name_in_files(bundle)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            samples, back_hz = melcodec_cli.decompress(data)
+        assert (len(samples), back_hz) == (round(0.3 * rate_hz), rate_hz)
+
+
+def test_info_says_the_licence_of_the_model(both: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compress", "-q", "--profile", "auto", "full.wav"]) == 0
+    assert main(["info", "full.wav.mlc"]) == 0
+    assert "  model         speech-48k, CC BY-NC-SA 4.0\n" in capsys.readouterr().out
+    assert main(["info", "--json", "full.wav.mlc"]) == 0
+    (stream,) = json.loads(capsys.readouterr().out)["streams"]
+    assert (stream["bundle"], stream["bundle_licence"]) == ("speech-48k", "CC BY-NC-SA 4.0")
