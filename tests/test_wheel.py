@@ -26,6 +26,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(PROJECT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(PROJECT / name, tree / name)
+    more = tree / "melcodec_cli" / "bundles" / "more"
+    more.mkdir(exist_ok=True)
+    (more / "other.safetensors").write_bytes(b"a bundle that is no part of the package")
     build = [
         sys.executable,
         "-m",
@@ -72,7 +75,9 @@ def test_the_wheel_has_packages_models_clips_and_manuals_and_no_tests(wheel: Pat
         assert modules and modules == {
             name for name in names if name.startswith(f"{package}/") and name[-3:] == ".py"
         }
-    assert {"melcodec_cli/bundles/speech-16k.safetensors", "melcodec_cli/clips/librispeech-302.flac"} <= names
+    assert "melcodec_cli/clips/librispeech-302.flac" in names
+    bundles = {name for name in names if name.startswith("melcodec_cli/bundles/")}
+    assert bundles == {"melcodec_cli/bundles/speech-16k.safetensors"}
     assert any(name.startswith("melcodec_cli/train/presets/") for name in names)
     manuals = {name.partition("/data/")[2] for name in names if "/share/man/" in name}
     assert manuals == {"share/man/man1/melcodec.1", "share/man/man5/mlc.5"}
