@@ -21,8 +21,9 @@ from melcodec_cli.errors import MlcCorrupt, Unsupported, UsageProblem
 
 # Chunks are decoded whole, so their length bounds the memory that a stranger's file can ask for.
 MAX_CHUNK_S = 60.0
-# Of silence for what was lost, beyond as much as was read: a small file may not claim hours.
+# Of silence for what was lost, beyond as much as was read: a small file may claim neither hours nor gigabytes.
 MAX_SILENCE_S = 3600.0
+MAX_SILENCE_SAMPLES = 200_000_000  # of all channels at the output's rate: 35 minutes of stereo at 48 kHz
 
 
 @dataclass(frozen=True)
@@ -152,10 +153,12 @@ class Decompression(Stream[DecodeJob, NDArray[np.float32]]):
     def _jobs_of(self, tokens: TokenReader, playback: Playback, begin_s: float) -> Iterator[DecodeJob]:
         """The jobs of one stream, which begins at `begin_s` of the recording."""
         segments, enough_tokens = self._segments(tokens.header, playback)
+        samples_per_s = self.rate_hz * tokens.header.channels
+        max_silence_s = min(MAX_SILENCE_S, MAX_SILENCE_SAMPLES / samples_per_s)
         try:
             for indices, globals_ in tokens.tokens_from(segments.first_needed_token, self._file.seekable()):
-                if self._silence_s + tokens.silence_s > MAX_SILENCE_S:
-                    raise MlcCorrupt(f"more than {MAX_SILENCE_S:.0f} s are lost, and not as much can be read")
+                if self._silence_s + tokens.silence_s > max_silence_s:
+                    raise MlcCorrupt(f"more than {max_silence_s:.0f} s are lost, and not as much can be read")
                 if indices.max() >= self.engine.codewords:
                     raise MlcCorrupt(f"an index of {indices.max()} is beyond the codebook")
                 yield from _counted(segments.push(indices, globals_), playback)

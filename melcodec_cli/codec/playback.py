@@ -42,7 +42,8 @@ class Playback:
         self.last_chunk: int | None = None
         if last is not None:
             self.last_chunk = (max(0, last) // rate_hz + 1 + MARGIN_S) * layout.model_rate_hz // chunk_samples
-        self._resampler = Resampler(layout.model_rate_hz, rate_hz, header.coded_channels)
+        # Made when there is something to resample: streams of nothing may follow one another by the thousand.
+        self._resampler: Resampler | None = None
         if header.samples is not None:
             self.set_samples(header.samples)
 
@@ -71,12 +72,17 @@ class Playback:
         block = audio.T[self._skip :]
         self._skip = max(0, self._skip - audio.shape[1])
         step = self.header.layout.model_rate_hz
+        if self._resampler is None:
+            self._resampler = Resampler(step, self.rate_hz, self.header.coded_channels)
         for start in range(0, len(block), step):
             yield self._cut(self._resampler.process(block[start : start + step]))
 
     def flush(self) -> Audio:
         """The rest, to the exact length."""
-        rest = self._cut(self._resampler.flush())
+        if self._resampler is None:
+            rest = self._cut(np.zeros((0, self.header.coded_channels), np.float32))
+        else:
+            rest = self._cut(self._resampler.flush())
         missing = 0 if self._last is None else self._last - max(self._position, self._first)
         return np.pad(rest, ((0, max(0, missing)), (0, 0)))
 

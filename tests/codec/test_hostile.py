@@ -16,6 +16,7 @@ from mlcfile.header_bytes import pack_header
 from mlcfile.payload import pack_codes
 
 import melcodec_cli
+from melcodec_cli.audio import Resampler
 from melcodec_cli.cli import main
 from melcodec_cli.codec.playback import Playback
 from melcodec_cli.errors import ExitCode, MlcCorrupt
@@ -32,9 +33,9 @@ def header_for(bundle: Path, samples: int, rate_hz: int = 16_000, channels: int 
     )
 
 
-def mostly_lost(bundle: Path, minutes: int) -> bytes:
+def mostly_lost(bundle: Path, minutes: int, rate_hz: int = 16_000, channels: int = 1) -> bytes:
     """Only the first of so many minutes is there."""
-    header = header_for(bundle, minutes * 60 * 16_000)
+    header = header_for(bundle, minutes * 60 * rate_hz, rate_hz, channels)
     head = pack_header(header)
     codes = pack_codes(header, np.zeros((1, MINUTE, 1), np.uint16), np.zeros((1, 8), np.uint16))
     end = pack_block(END, pack_end(minutes * MINUTE, None), minutes, head.seed)
@@ -53,8 +54,9 @@ def short_stream(bundle: Path, tags: dict[str, str] | None = None) -> bytes:
 
 @pytest.fixture
 def recording(tiny_bundle: Path, tmp_path: Path) -> Callable[..., Any]:
-    def decompress(data: bytes) -> Any:
-        return melcodec_cli.decompress(data, tmp_path / "out.wav", conceal=True, bundle=str(tiny_bundle))
+    def decompress(data: bytes, force: bool = False) -> Any:
+        target = tmp_path / "out.wav"
+        return melcodec_cli.decompress(data, target, conceal=True, force=force, bundle=str(tiny_bundle))
 
     return decompress
 
@@ -76,6 +78,8 @@ def test_a_small_file_cannot_claim_hours(
         recording(mostly_lost(tiny_bundle, 40) * 2)
     with pytest.raises(MlcCorrupt, match="in a row"):
         recording(mostly_lost(tiny_bundle, 80))
+    with pytest.raises(MlcCorrupt, match="more than 65 s are lost"):  # which would be six gigabytes
+        recording(mostly_lost(tiny_bundle, 20, 384_000, 8))
     assert not (tmp_path / "out.wav").exists()
 
 
@@ -96,6 +100,32 @@ def test_headers_by_the_hundred_load_one_model_and_give_nothing(
     tiny_bundle: Path, recording: Callable[..., Any], samples: int
 ) -> None:
     assert recording(pack_header(header_for(tiny_bundle, samples)).data * 300).duration_s == 0
+
+
+def test_streams_of_nothing_get_no_resampler(
+    tiny_bundle: Path, recording: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of which each takes 300 kB at this rate, and a megabyte holds thirty thousand such streams."""
+    made: list[Resampler] = []
+
+    class Counted(Resampler):
+        def __init__(self, *settings: int):
+            super().__init__(*settings)
+            made.append(self)
+
+    monkeypatch.setattr("melcodec_cli.codec.playback.Resampler", Counted)
+    head = pack_header(header_for(tiny_bundle, 0, 384_000, 8))
+    empty = head.data + pack_block(END, pack_end(0, None), 0, head.seed)
+    assert recording(empty * 20).duration_s == 0
+    assert not made
+    one = header_for(tiny_bundle, 1, 384_000, 8)
+    file = BytesIO()
+    with Writer(file, one) as writer:
+        writer.write_chunk(np.zeros((1, 1, 1), int), np.zeros((1, 8), int))
+    assert recording(empty * 20 + file.getvalue() + empty, force=True).duration_s == pytest.approx(
+        1 / 384_000
+    )
+    assert len(made) == 1
 
 
 def test_a_stream_of_one_frame_repeated_is_decoded(tiny_bundle: Path, recording: Callable[..., Any]) -> None:
