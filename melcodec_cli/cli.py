@@ -4,14 +4,13 @@ import importlib
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from types import FrameType
 
 import click
 
 from melcodec_cli import __version__
-from melcodec_cli.errors import ExitCode, MelcodecError, Terminated
+from melcodec_cli.errors import ExitCode, MelcodecError, Terminated, show_traceback
 from melcodec_cli.printable import printable
 
 # In the order in which a user meets them. The module melcodec_cli.commands.NAME holds the command NAME.
@@ -100,8 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _fail(line: str, code: ExitCode) -> ExitCode:
     """Say `line` on stderr; the traceback of the error being handled only on request."""
-    if os.environ.get("MELCODEC_DEBUG") == "1":
-        traceback.print_exc()
+    show_traceback(sys.exc_info()[1])
     print(f"melcodec: {printable(line)}", file=sys.stderr)
     return code
 

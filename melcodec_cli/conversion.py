@@ -78,7 +78,7 @@ class Conversion(Stream[Any, Any], Generic[Codec]):
         self._files.close()
 
     def discard(self, error: BaseException) -> None:
-        with suppress(OSError):  # closing a file on a full disk fails once more
+        with suppress(Exception):  # closing a file on a full disk fails once more
             self._files.__exit__(type(error), error, error.__traceback__)
 
     @abstractmethod

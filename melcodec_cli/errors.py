@@ -4,6 +4,8 @@ A message is one lower-case line without a full stop that says what, where and w
 about, when there is one, is given apart so that batches and JSON reports can name it themselves.
 """
 
+import os
+import traceback
 from enum import IntEnum
 
 
@@ -101,6 +103,12 @@ class BatchFailures(MelcodecError):
 
 class Terminated(BaseException):
     """SIGTERM arrived. Like KeyboardInterrupt it passes every `except Exception` and runs every clean-up."""
+
+
+def show_traceback(error: BaseException | None) -> None:
+    """Only on request: it is for who looks for a fault in the program."""
+    if os.environ.get("MELCODEC_DEBUG") == "1":
+        traceback.print_exception(error)
 
 
 def from_mlc_error(error: Exception, path: object = None) -> MelcodecError:

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 import click
 
-from melcodec_cli.errors import BatchFailures, MelcodecError
+from melcodec_cli.errors import BatchFailures, MelcodecError, show_traceback
 from melcodec_cli.printable import printable
 from melcodec_cli.report_file import ReportFile
 
@@ -139,6 +139,7 @@ class Report:
         record.error = error.message if isinstance(error, MelcodecError) else describe(error)
         self.add(record)
         if self._batch:
+            show_traceback(error)
             self._say(str(error) if isinstance(error, MelcodecError) else f"{record.source}: {record.error}")
         else:
             if isinstance(error, OSError):
@@ -171,10 +172,11 @@ class Report:
 
 
 def describe(error: Exception) -> str:
-    """One lower-case line for an error of the system."""
+    """One line for an error that is none of the family's."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
-    return f"{type(error).__name__}: {error}"
+    reason = (str(error).splitlines() or [""])[0]
+    return f"internal error: {type(error).__name__}: {reason}"
 
 
 def clock(seconds: float) -> str:

@@ -15,8 +15,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-from melcodec_cli.errors import MelcodecError
-
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -79,10 +77,39 @@ class _Event:
     error: Exception | None = None
 
 
+@dataclass(frozen=True)
+class _Failure:
+    """In the place of a result."""
+
+    error: Exception
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Jobs of one engine under way, and the places that they have among the window's."""
+
+    engine: Engine
+    jobs: Sequence[Any]
+    places: Sequence[int]
+    work: Work | _Failure
+
+    def results(self) -> Sequence[Any]:
+        """Where all together fail, each alone: one may be to blame, and the others may be other files'."""
+        if isinstance(self.work, _Failure):
+            error = self.work.error
+        else:
+            try:
+                return self.work.results()
+            except Exception as caught:
+                error = caught
+        return [_Failure(error)] if len(self.jobs) == 1 else [_alone(self.engine, job) for job in self.jobs]
+
+    def cancel(self) -> None:
+        if not isinstance(self.work, _Failure):
+            self.work.cancel()
+
+
 Window: TypeAlias = Sequence[_Event]
-Works: TypeAlias = Sequence[
-    tuple[Work, Sequence[int]]
-]  # and the places that their jobs have among the window's
 
 
 def convert(
@@ -99,7 +126,7 @@ class _Run:
     def __init__(self, on_result: Callable[[Any, Any], None] | None):
         self._on_result = on_result
         self._elapsed_s: dict[Stream[Any, Any], float] = {}  # of the streams that have not ended
-        self._under_way: deque[tuple[Window, Works]] = deque()
+        self._under_way: deque[tuple[Window, Sequence[_Batch]]] = deque()
 
     def ended(self, streams: Iterable[Stream[Any, Any]]) -> Generator[Ended[Any]]:
         try:
@@ -111,9 +138,9 @@ class _Run:
             while self._under_way:
                 yield from self._settle(*self._under_way.popleft())
         except BaseException as error:
-            for _, works in self._under_way:
-                for work, _ in works:
-                    work.cancel()
+            for _, batches in self._under_way:
+                for batch in batches:
+                    batch.cancel()
             for stream in self._elapsed_s:
                 stream.discard(error)
             raise
@@ -129,16 +156,16 @@ class _Run:
                     event = _Event(stream, None if job is None else stream.engine, job)
                 except BrokenPipeError:
                     raise
-                except (MelcodecError, OSError) as error:
+                except Exception as error:  # a library's own, too, is this file's trouble and not the run's
                     event = _Event(stream, error=error)
                 self._elapsed_s[stream] += time.perf_counter() - began_s
                 yield event
                 if event.job is None:
                     break
 
-    def _settle(self, window: Window, works: Works) -> Iterator[Ended[Any]]:
+    def _settle(self, window: Window, batches: Sequence[_Batch]) -> Iterator[Ended[Any]]:
         """Hands the results of a window to its streams."""
-        results = iter(self._results(window, works))
+        results = iter(self._results(window, batches))
         for event in window:
             result = None if event.job is None else next(results)
             if event.stream not in self._elapsed_s:
@@ -146,6 +173,8 @@ class _Run:
             began_s = time.perf_counter()
             error = event.error
             try:
+                if isinstance(result, _Failure):
+                    raise result.error
                 if event.job is not None:
                     event.stream.take(event.job, result)
                     if self._on_result:
@@ -154,7 +183,7 @@ class _Run:
                     event.stream.finish()
             except BrokenPipeError:
                 raise
-            except (MelcodecError, OSError) as caught:
+            except Exception as caught:
                 error = caught
             self._elapsed_s[event.stream] += time.perf_counter() - began_s
             if event.job is None or error is not None:
@@ -163,12 +192,12 @@ class _Run:
                     event.stream.discard(error)
                 yield Ended(event.stream, error, elapsed_s)
 
-    def _results(self, window: Window, works: Works) -> list[Any]:
+    def _results(self, window: Window, batches: Sequence[_Batch]) -> list[Any]:
         """Of the window's jobs, in their order; the time of waiting for them is shared by the streams."""
         began_s = time.perf_counter()
         results: dict[int, Any] = {}
-        for work, places in works:
-            results.update(zip(places, work.results(), strict=True))
+        for batch in batches:
+            results.update(zip(batch.places, batch.results(), strict=True))
         elapsed_s = time.perf_counter() - began_s
         jobs = [event for event in window if event.job is not None]
         tokens = sum(event.job.tokens for event in jobs)
@@ -178,14 +207,30 @@ class _Run:
         return [results[place] for place in range(len(jobs))]
 
 
-def _started(window: Window) -> Works:
+def _started(window: Window) -> Sequence[_Batch]:
     """The window's jobs under way, those of streams with one engine together."""
-    jobs = [event for event in window if event.engine is not None]
-    works = []
-    for engine in dict.fromkeys(event.engine for event in jobs if event.engine):
-        places = [place for place, event in enumerate(jobs) if event.engine is engine]
-        works.append((engine.start([jobs[place].job for place in places]), places))
-    return works
+    events = [event for event in window if event.engine is not None]
+    batches = []
+    for engine in dict.fromkeys(event.engine for event in events if event.engine):
+        places = [place for place, event in enumerate(events) if event.engine is engine]
+        jobs = [events[place].job for place in places]
+        batches.append(_Batch(engine, jobs, places, _start(engine, jobs)))
+    return batches
+
+
+def _start(engine: Engine, jobs: Sequence[Any]) -> Work | _Failure:
+    try:
+        return engine.start(jobs)
+    except Exception as error:
+        return _Failure(error)
+
+
+def _alone(engine: Engine, job: Any) -> Any:
+    try:
+        (result,) = engine.start([job]).results()
+    except Exception as error:
+        return _Failure(error)
+    return result
 
 
 def _windows(events: Iterable[_Event]) -> Iterator[Window]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,8 @@ from melcodec_cli.commands.inputs import STDIO
 from melcodec_cli.commands.progress import progress
 from melcodec_cli.commands.targets import Pair
 from melcodec_cli.conversion import Conversion
-from melcodec_cli.errors import MelcodecError, OutputExists, UsageProblem
+from melcodec_cli.errors import OutputExists, UsageProblem
+from melcodec_cli.printable import printable
 from melcodec_cli.report import Record, Report
 
 
@@ -51,14 +52,15 @@ def run(
             for pair, _ in ready:
                 report.add_planned(Record(pair.source, pair.target))
         elif ready:
-            _convert([conversion_of(pair, force) for pair, force in ready], report)
+            # Each is made when its turn comes, and forgotten when it has ended: there may be very many.
+            _convert((conversion_of(pair, force) for pair, force in ready), len(ready), report)
         report.finish()
 
 
-def _convert(conversions: Sequence[Conversion[Any]], report: Report) -> None:
+def _convert(conversions: Iterable[Conversion[Any]], count: int, report: Report) -> None:
     # Closed in any case, so that what is under way is cleaned up before an error is told.
     with (
-        progress(len(conversions), report) as shown,
+        progress(count, report) as shown,
         closing(convert(conversions, shown.job_done if shown else None)) as conversions_ended,
     ):
         for ended in conversions_ended:
@@ -107,7 +109,9 @@ def _admitted(
                     if not force:
                         raise
             yield pair, force
-        except (MelcodecError, OSError) as error:
+        except click.Abort:  # ^C at the question
+            raise
+        except Exception as error:
             report.add_failure(record, error)
 
 
@@ -115,7 +119,7 @@ def _may_replace(pair: Pair, overwriting: Overwriting) -> bool:
     if overwriting.skip:
         return overwriting.is_worthless(pair)
     if sys.stdin.isatty() and sys.stderr.isatty() and pair.source != STDIO:
-        return click.confirm(f"{pair.target} is there already; replace it?", err=True)
+        return click.confirm(f"{printable(pair.target)} is there already; replace it?", err=True)
     return False
 
 

@@ -4,16 +4,19 @@ import json
 import os
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pydoc import locate
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 
 from melcodec_cli.cli import main
 from melcodec_cli.codec.compression import CompressSettings
 from melcodec_cli.codec.models import Models
+from melcodec_cli.codec.pipeline import STREAMS_PER_WINDOW
 from melcodec_cli.commands.batch import Overwriting, run
 from melcodec_cli.commands.targets import Pair
 from melcodec_cli.conversion import CompressConversion
@@ -107,6 +110,80 @@ def test_an_input_that_vanishes_fails_and_the_rest_goes_on(folder: Path) -> None
     assert statuses() == {"gone.wav": "failed", "talk.wav": "done"}
     assert "no such file" in records()["gone.wav"]["error"]
     assert names(folder) == ["run.jsonl", "talk.mlc", "talk.wav"]
+
+
+FAULTS: dict[str, tuple[str, Callable[..., Any], Exception]] = {
+    "reading": (
+        "audio.source.AudioSource.blocks",
+        lambda source, *_: source.name == "loud.wav",
+        ValueError("no such\nblock"),
+    ),
+    "coding": (
+        "chain.chain.Chain.encode",
+        lambda chain, audio, *_: audio.abs().max() > 1,
+        RuntimeError("not enough memory"),
+    ),
+    "writing": (
+        "codec.compression.Compression.take",
+        lambda coding, *_: coding.source.name == "loud.wav",
+        MemoryError(),
+    ),
+    "finishing": (
+        "codec.compression.Compression.finish",
+        lambda coding, *_: coding.source.name == "loud.wav",
+        AssertionError("odd"),
+    ),
+}
+
+
+@pytest.mark.parametrize("step", FAULTS)
+def test_an_error_out_of_a_library_fails_its_file_and_no_other(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    Path("loud.wav").write_bytes(wav(20 * noise(2)))
+    Path("other.wav").write_bytes(wav(noise(3)))
+    inputs = ["talk.wav", "loud.wav", "other.wav"]
+    place, is_concerned, error = FAULTS[step]
+    whole: Any = locate(f"melcodec_cli.{place}")
+
+    def failing(*arguments: Any) -> Any:
+        if is_concerned(*arguments):
+            raise error
+        return whole(*arguments)
+
+    monkeypatch.setattr(f"melcodec_cli.{place}", failing)
+    assert main(["compress", "--report", "run.jsonl", *inputs]) == ExitCode.BATCH
+    assert statuses() == {"talk.wav": "done", "loud.wav": "failed", "other.wav": "done"}
+    lines = capsys.readouterr().err.splitlines()
+    reason = str(error).split("\n")[0]
+    assert lines[0] == f"melcodec: loud.wav: internal error: {type(error).__name__}: {reason}"
+    assert lines[-1] == "melcodec: 2 done, 0 skipped, 1 failed"
+    written = ["other.wav.mlc", "run.jsonl", "talk.wav.mlc"]
+    assert names(folder) == sorted([*inputs, *written])
+    assert main(["verify", "-q", "talk.wav.mlc", "other.wav.mlc"]) == 0
+    monkeypatch.setenv("MELCODEC_DEBUG", "1")
+    assert main(["compress", "--force", *inputs]) == ExitCode.BATCH
+    assert f"in failing\n    raise error\n{type(error).__name__}" in capsys.readouterr().err
+
+
+def test_what_was_converted_is_forgotten(folder: Path) -> None:
+    """Readers, writers and buffers of a hundred thousand files at a time would be too many."""
+    alive: WeakSet[CompressConversion] = WeakSet()
+    most = 0
+    report = Report(batch=True, quiet=True)
+    models = Models(report.notice, report.detail)
+    Path("short.wav").write_bytes(wav(noise(0.05)))
+
+    def conversion_of(pair: Pair, force: bool) -> CompressConversion:
+        nonlocal most
+        made = CompressConversion(*pair.files, models, report.notice, force, CompressSettings())
+        alive.add(made)
+        most = max(most, len(alive))
+        return made
+
+    pairs = [Pair("short.wav", f"{place}.mlc") for place in range(4 * STREAMS_PER_WINDOW)]
+    run(pairs, conversion_of, Overwriting(False, False, lambda pair: False, lambda pair: False), report)
+    assert most < 3 * STREAMS_PER_WINDOW
 
 
 def test_what_a_full_disk_cannot_take_fails_and_the_rest_goes_on(
