@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import BinaryIO, cast
 
+from mlcfile.header_bytes import MAGIC as MLC_MAGIC
+
 from melcodec_cli.audio import au_source, wav_source
 from melcodec_cli.audio.formats import FORMATS
 from melcodec_cli.audio.raw import RawFormat, encoding_named
@@ -49,6 +51,8 @@ def _recognise(stream: ByteStream, raw: RawFormat | None, file: BinaryIO | None 
     magic = stream.read(12)
     if not magic:
         raise AudioUnreadable("is empty: not even a header", stream.name)
+    if magic.startswith(MLC_MAGIC):
+        raise AudioUnreadable("is an .mlc file already; melcodec decompress makes audio of it", stream.name)
     for reader in (wav_source, au_source):
         if reader.recognises(magic):
             stream.rewind()

@@ -17,7 +17,7 @@ from melcodec_cli.commands.inputs import STDIO
 from melcodec_cli.commands.progress import progress
 from melcodec_cli.commands.targets import Pair
 from melcodec_cli.conversion import Conversion
-from melcodec_cli.errors import OutputExists, UsageProblem
+from melcodec_cli.errors import OutputExists, SameFile, UsageProblem
 from melcodec_cli.printable import printable
 from melcodec_cli.report import Record, Report
 
@@ -80,39 +80,54 @@ def _admitted(
     pairs: Sequence[Pair], overwriting: Overwriting, report: Report, dry_run: bool
 ) -> Iterator[tuple[Pair, bool]]:
     """The pairs that are to be converted, and whether their targets are to be replaced."""
+    sources = {os.path.realpath(pair.source) for pair in pairs} if len(pairs) > 1 else set()
     for pair in pairs:
         record = Record(pair.source, pair.target)
         try:
-            if pair.problem:
-                raise pair.problem
-            if pair.source != STDIO and not os.path.exists(pair.source):
-                raise UsageProblem("no such file", pair.source)
-            force = overwriting.force
-            if pair.target != STDIO:
-                pair.check_inside()
-                if pair.root is not None and not os.path.isdir(pair.folder):
-                    if dry_run:
-                        yield pair, force
-                        continue
-                    os.makedirs(pair.folder, exist_ok=True)
-                try:
-                    check_output(
-                        pair.target, force, [pair.source] if pair.source != STDIO else [sys.stdin.buffer]
-                    )
-                except OutputExists:
-                    if overwriting.skip and overwriting.is_complete(pair):
-                        sweep(pair.target)
-                        record.status = "skipped"
-                        report.add(record)
-                        continue
-                    force = _may_replace(pair, overwriting)
-                    if not force:
-                        raise
-            yield pair, force
+            force = _admit(pair, overwriting, dry_run)
+            target = os.path.realpath(pair.target)
+            if force and target in sources and target != os.path.realpath(pair.source):
+                raise SameFile("is another input; choose another name for the output", pair.target)
         except click.Abort:  # ^C at the question
             raise
         except Exception as error:
             report.add_failure(record, error)
+        else:
+            if force is None:
+                record.status = "skipped"
+                report.add(record)
+            else:
+                yield pair, force
+
+
+def _admit(pair: Pair, overwriting: Overwriting, dry_run: bool) -> bool | None:
+    """Whether the target is to be replaced if it is there; None if there is nothing to do."""
+    if pair.problem:
+        raise pair.problem
+    if pair.source != STDIO and not os.path.exists(pair.source):
+        raise UsageProblem("no such file", pair.source)
+    if pair.target == STDIO:
+        return overwriting.force
+    pair.check_inside()
+    if pair.root is not None and not os.path.isdir(pair.folder):
+        if not dry_run:
+            os.makedirs(pair.folder, exist_ok=True)
+        return overwriting.force
+    try:
+        source = pair.source if pair.source != STDIO else sys.stdin.buffer
+        check_output(pair.target, overwriting.force, [source])
+    except OutputExists:
+        if overwriting.skip and overwriting.is_complete(pair):
+            sweep(pair.target)
+            return None
+        if not _may_replace(pair, overwriting):
+            raise
+        return True
+    except SameFile:
+        # The conversion refuses it as well, but says first if the input is none that it can read.
+        if dry_run:
+            raise
+    return overwriting.force
 
 
 def _may_replace(pair: Pair, overwriting: Overwriting) -> bool:

@@ -10,7 +10,7 @@ from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
 
 from ..codec.sounds import noise, wav
-from .shell import last_line
+from .shell import last_line, names
 
 
 def test_a_batch_goes_on_past_what_fails_and_says_so(
@@ -35,6 +35,19 @@ def test_a_batch_goes_on_past_what_fails_and_says_so(
     assert lines[-1] == "melcodec: 2 done, 0 skipped, 3 failed"
     assert any(line.startswith("melcodec: broken.wav: ") for line in lines)
     assert Path("other.wav.mlc").exists() and not Path("broken.wav.mlc").exists()
+
+
+def test_no_input_is_replaced_not_even_by_another_ones_output(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "a.mlc"):
+        Path(name).write_bytes(bytes(32000))
+    raw = ["--raw", "--raw-rate", "16000"]
+    assert main(["compress", "--force", *raw, "a", "a.mlc", "talk.wav"]) == ExitCode.BATCH
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first == "melcodec: a.mlc: is another input; choose another name for the output"
+    assert Path("a.mlc").read_bytes() == bytes(32000)
+    assert names(folder) == ["a", "a.mlc", "a.mlc.mlc", "talk.wav", "talk.wav.mlc"]
 
 
 def test_skip_existing_keeps_the_complete_and_redoes_the_damaged(

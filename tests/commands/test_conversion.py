@@ -155,6 +155,27 @@ def test_unreadable_audio_and_what_is_no_mlc_file_have_their_exit_codes(
     assert names(folder) == ["noise.wav", "talk.wav"]
 
 
+def test_a_file_given_to_the_wrong_command_is_told_for_what_it_is(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where it would itself be the output."""
+    before = Path("talk.wav").read_bytes()
+    assert main(["decompress", "talk.wav"]) == ExitCode.MLC_CORRUPT
+    assert last_line(capsys) == "melcodec: talk.wav: not an .mlc file: it looks like a WAV file"
+    assert main(["decompress", "--force", "talk.wav"]) == ExitCode.MLC_CORRUPT
+    assert Path("talk.wav").read_bytes() == before
+    assert main(["compress", "-q", "talk.wav", "a.mlc"]) == 0
+    for arguments in (["a.mlc"], ["-o", "a.mlc", "a.mlc"]):
+        assert main(["compress", *arguments]) == ExitCode.AUDIO_UNREADABLE
+        assert last_line(capsys) == (
+            "melcodec: a.mlc: is an .mlc file already; melcodec decompress makes audio of it"
+        )
+    os.rename("a.mlc", "a.wav")  # an .mlc file under the name of its own output
+    assert main(["decompress", "--force", "a.wav"]) == ExitCode.OUTPUT
+    assert main(["decompress", "--dry-run", "a.wav"]) == ExitCode.OUTPUT
+    assert names(folder) == ["a.wav", "talk.wav"]
+
+
 def test_truncated_file_recovers_complete_chunks_and_exits_4(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
