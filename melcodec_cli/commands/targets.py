@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from melcodec_cli.commands.collisions import refuse_collisions
 from melcodec_cli.commands.inputs import STDIO, Selection, listed, named
 from melcodec_cli.errors import MelcodecError, OutputOutside, UsageProblem
 
@@ -37,7 +38,7 @@ class Pair:
 
     source: str
     target: str
-    root: str | None = None  # the output folder that the target must lie in, and that is made for it
+    root: str | None = None  # the folder that the target must lie in, and that is made for it
     problem: MelcodecError | None = None  # why there is nothing to convert
 
     @property
@@ -110,18 +111,10 @@ def pair_up(
             if found.path == STDIO:
                 raise UsageProblem("standard input has no name to derive another from; name the output file")
             pairs.append(Pair(found.path, os.path.join(output or "", derive(found.name)), root=output))
+        elif many:  # beside the input, and there only
+            root = os.path.dirname(found.path) or os.curdir
+            pairs.append(Pair(found.path, derive(found.path), root=root))
         else:
             pairs.append(Pair(found.path, output or derive(found.path)))
-    _refuse_collisions(pairs)
+    refuse_collisions(pair.files for pair in pairs if not pair.problem)
     return pairs
-
-
-def _refuse_collisions(pairs: Iterable[Pair]) -> None:
-    sources: dict[str, str] = {}
-    for pair in pairs:
-        if pair.problem:
-            continue
-        key = os.path.abspath(pair.target) if pair.target != STDIO else STDIO
-        if key in sources:
-            raise UsageProblem(f"{sources[key]} and {pair.source} would both become {pair.target}")
-        sources[key] = pair.source

@@ -1,5 +1,8 @@
-"""What the tests of commands look at."""
+"""What the tests of commands look at, and what they run into."""
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,3 +13,14 @@ def names(folder: Path) -> list[str]:
 
 def last_line(capture: Any) -> str:
     return str(capture.readouterr().err).splitlines()[-1]
+
+
+@contextmanager
+def file_size_limit(size_bytes: int) -> Iterator[None]:
+    """Writing beyond it fails, as it does on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

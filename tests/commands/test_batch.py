@@ -1,6 +1,7 @@
 """Many files: what fails, what is skipped, where everything goes."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
 
 from ..codec.sounds import noise, wav
-from .shell import last_line, names
+from .shell import file_size_limit, last_line, names
 
 
 def test_a_batch_goes_on_past_what_fails_and_says_so(
@@ -99,9 +100,14 @@ def test_a_full_disk_fails_the_file_and_not_the_batch(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("full.wav.mlc").symlink_to("/dev/full")
-    Path("full.wav").write_bytes(wav(noise(0.5)))
+    os.link("talk.wav", "full.wav")
     assert main(["compress", "full.wav"]) == ExitCode.INTERNAL
     assert last_line(capsys) == "melcodec: full.wav: no space left on device"
-    assert main(["compress", "full.wav", "talk.wav"]) == ExitCode.BATCH
-    assert capsys.readouterr().err.splitlines()[0] == "melcodec: full.wav: no space left on device"
-    assert main(["verify", "talk.wav.mlc"]) == 0
+    Path("long.wav").write_bytes(wav(noise(20)))
+    with file_size_limit(300):
+        assert main(["compress", "-q", "long.wav", "talk.wav"]) == ExitCode.BATCH
+    first, last = capsys.readouterr().err.splitlines()
+    assert first == "melcodec: long.wav: file too large"
+    assert last == "melcodec: 1 done, 0 skipped, 1 failed"
+    assert names(folder) == ["full.wav", "full.wav.mlc", "long.wav", "talk.wav", "talk.wav.mlc"]
+    assert main(["verify", "-q", "talk.wav.mlc"]) == 0

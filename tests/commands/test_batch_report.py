@@ -2,10 +2,8 @@
 
 import json
 import os
-import resource
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from pydoc import locate
 from typing import Any
@@ -24,7 +22,7 @@ from melcodec_cli.errors import BatchFailures, ExitCode
 from melcodec_cli.report import Record, Report, print_table
 
 from ..codec.sounds import noise, wav
-from .shell import last_line, names
+from .shell import file_size_limit, last_line, names
 
 
 def records(path: str = "run.jsonl") -> dict[str, dict[str, Any]]:
@@ -36,17 +34,6 @@ def records(path: str = "run.jsonl") -> dict[str, dict[str, Any]]:
 
 def statuses(path: str = "run.jsonl") -> dict[str, str]:
     return {source: record["status"] for source, record in records(path).items()}
-
-
-@contextmanager
-def file_size_limit(size_bytes: int) -> Iterator[None]:
-    """Writing beyond it fails, as it does on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_the_report_has_a_line_for_every_input(folder: Path) -> None:

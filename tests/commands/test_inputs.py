@@ -156,6 +156,21 @@ def test_links_in_the_output_folder_lead_nothing_out_of_it(folder: Path, kind: s
         assert Path("elsewhere/a.wav.mlc").read_text() == "mine"
 
 
+@pytest.mark.parametrize("arguments", [["-r", "in"], ["in/a.wav", "in/b.wav"]], ids=["folder", "names"])
+@pytest.mark.parametrize("link", ["../elsewhere/new", "../elsewhere/there", "/dev/null"])
+def test_links_beside_the_inputs_lead_nothing_away(folder: Path, arguments: list[str], link: str) -> None:
+    """As a folder from a stranger may hold them."""
+    Path("in").mkdir()
+    Path("elsewhere").mkdir()
+    Path("elsewhere/there").write_text("mine")
+    os.link("talk.wav", "in/a.wav")
+    os.link("talk.wav", "in/b.wav")
+    Path("in/a.wav.mlc").symlink_to(link)
+    assert main(["compress", "-q", "--force", *arguments]) == ExitCode.BATCH
+    assert names(folder / "elsewhere") == ["there"] and Path("elsewhere/there").read_text() == "mine"
+    assert Path("in/b.wav.mlc").stat().st_size > 0
+
+
 def test_an_output_folder_may_be_a_link_itself(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "out").symlink_to("real")
