@@ -19,6 +19,8 @@ def add_bundle(path: Path, force: bool = False) -> tuple[BundleInfo, list[Bundle
     """The bundle as installed, and those it replaced, which share its name or its ids."""
     from melcodec_cli.bundle import try_out
 
+    if not path.is_file():
+        raise UsageProblem("is no regular file, and a pipe can be read only once", path)
     info = read_bundle_info(path)
     if not NAME.fullmatch(info.name):
         raise ModelMismatch(f"its name {info.name[:80]!r} cannot be that of an installed bundle", path)

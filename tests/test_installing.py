@@ -1,6 +1,7 @@
 """Bundles are added whole and checked, or not at all, and never in the place of what others rely upon."""
 
 import json
+import os
 import pickle
 import resource
 import struct
@@ -145,6 +146,12 @@ def test_what_is_no_sound_bundle_is_refused_and_leaves_nothing(
     with pytest.raises(ModelMismatch):
         add_bundle(path)
     assert not user_bundles.exists() and not (tmp_path / "victim").exists()
+
+
+def test_a_pipe_is_refused_rather_than_waited_for(user_bundles: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    with pytest.raises(UsageProblem, match="no regular file"):
+        add_bundle(tmp_path / "pipe.safetensors")
 
 
 def test_a_disk_that_fills_up_leaves_what_was_there(
