@@ -12,6 +12,7 @@ from typing import Any
 from melcodec_cli.chain.profile import Profile, ProfileError
 
 BLOCK_REACH = 3  # of a kernel of 7
+HIFIGAN_BRANCH_REACH = 60  # of the widest branch: kernels of 11, with dilations of 1, 3 and 5 and without
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,10 @@ class Latency:
 
 
 def latency(profile_values: dict[str, Any], chunk_tokens: int) -> Latency | None:
-    """None for a profile that this release cannot read, or whose vocoder has a reach of another kind."""
+    """None for a profile that this release cannot read."""
     try:
         profile = Profile.from_dict(profile_values)
     except ProfileError:
-        return None
-    if profile.vocoder.name != "harmonic":
         return None
     # A decoder's look-ahead comes in whole chunks, too.
     chunks_ahead = -(-decode_reach_tokens(profile) // chunk_tokens)
@@ -49,9 +48,9 @@ def encode_reach_tokens(profile: Profile) -> int:
 
 
 def decode_reach_tokens(profile: Profile) -> int:
-    """With the profile's own number of refiner steps, and the harmonic vocoder."""
-    coder, vocoder = profile.coder, profile.vocoder
-    frames = 3 + BLOCK_REACH * vocoder.blocks + vocoder.fft_samples // profile.mel.hop_samples + 1
+    """With the profile's own number of refiner steps."""
+    coder = profile.coder
+    frames = vocoder_reach_frames(profile)
     if profile.pitch:
         frames += 2 + BLOCK_REACH * profile.pitch.blocks
     if profile.refiner:
@@ -59,3 +58,14 @@ def decode_reach_tokens(profile: Profile) -> int:
     upsampling_frames = BLOCK_REACH * (coder.decoder_frame_blocks + 2 * coder.decoder_half_blocks)
     tokens = 1 + BLOCK_REACH * coder.decoder_token_blocks + -(-upsampling_frames // 4)
     return -(-frames // coder.token_frames) + tokens
+
+
+def vocoder_reach_frames(profile: Profile) -> int:
+    vocoder = profile.vocoder
+    if vocoder.name == "harmonic":
+        return 3 + BLOCK_REACH * vocoder.blocks + vocoder.fft_samples // profile.mel.hop_samples + 1
+    frames, samples_per_frame = 3.0, 1
+    for stride, kernel in zip(vocoder.upsample_strides, vocoder.upsample_kernels, strict=True):
+        samples_per_frame *= stride
+        frames += (kernel + HIFIGAN_BRANCH_REACH) / samples_per_frame
+    return int(frames) + 2

@@ -10,7 +10,7 @@ import pytest
 from mlcfile import Reader
 
 from melcodec_cli.audio import RawFormat
-from melcodec_cli.chain.profile import CoderConfig, Profile, RefinerConfig
+from melcodec_cli.chain.profile import CoderConfig, PitchConfig, Profile, RefinerConfig, VocoderConfig
 from melcodec_cli.codec.compression import CompressSettings
 from melcodec_cli.codec.decompression import DecompressSettings
 from melcodec_cli.codec.models import Models
@@ -132,12 +132,28 @@ def test_the_latency_that_is_told_is_the_one_that_is_measured(models: Models) ->
 
 
 @pytest.mark.parametrize("steps", [0, 2])
-def test_the_reach_told_without_torch_is_that_of_the_layers(steps: int) -> None:
+@pytest.mark.parametrize(
+    "vocoder",
+    [
+        VocoderConfig(width=16, blocks=3),
+        VocoderConfig(name="hifigan", upsample_width=16),
+        VocoderConfig(
+            name="hifigan", upsample_width=16, upsample_strides=(10, 16), upsample_kernels=(20, 32)
+        ),
+    ],
+    ids=["harmonic", "hifigan", "hifigan of two steps"],
+)
+@pytest.mark.parametrize("pitch", [PitchConfig(width=16), None], ids=["pitch", "no pitch"])
+def test_the_reach_told_without_torch_is_that_of_the_layers(
+    steps: int, vocoder: VocoderConfig, pitch: PitchConfig | None
+) -> None:
     from melcodec_cli.chain.chain import Chain
 
+    if vocoder.name == "harmonic":
+        pitch = PitchConfig(width=16, blocks=3)  # which it cannot do without
     refiner = RefinerConfig(width=16, dilations=(1, 2), steps=steps)
     coder = CoderConfig(half_width=16, token_width=24, frame_width=16, encoder_half_blocks=3)
-    profile = Profile(coder=coder, refiner=refiner)
+    profile = Profile(coder=coder, refiner=refiner, pitch=pitch, vocoder=vocoder)
     chain = Chain(profile)
     assert encode_reach_tokens(profile) == chain.encode_context_tokens
     assert decode_reach_tokens(profile) == chain.decode_context_tokens(steps)
