@@ -117,7 +117,7 @@ def evaluate(
     clips = clips_of([*places, *(clips_listed(files_from) if files_from else [])])
     session = Session(outputs, quiet)
     session.leave_out(absent)
-    session.run(spread(clips, limit), [*own, *others])
+    session.run(spread(clips, limit), [*own, *others], threads)
     session.write()
 
 

@@ -9,10 +9,11 @@ from typing import BinaryIO, TypeVar
 
 import numpy as np
 
-from melcodec_cli.audio import Resampler, mix_down, open_source
+from melcodec_cli.audio import AudioSource, Resampler, mix_down, open_source
 from melcodec_cli.errors import UsageProblem
-from melcodec_cli.evaluate.speech import RATE_HZ, Audio
+from melcodec_cli.evaluate.speech import FULL_RATE_HZ, RATE_HZ, Audio, Speech
 
+FULL_BAND_FROM_HZ = 32_000  # files of a lower rate are measured at 16 kHz alone
 BUILT_IN = Path(__file__).parent / "builtin"
 SUFFIXES = frozenset(
     (".aif", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".w64", ".wav")
@@ -61,8 +62,19 @@ def spread(clips: Sequence[Item], limit: int | None) -> list[Item]:
 def read_speech(file: Path | BinaryIO, rate_hz: int = RATE_HZ) -> Audio:
     """A path or binary file as mono float32 at `rate_hz`."""
     with open_source(file) as source:
-        resampler = Resampler(source.rate_hz, rate_hz, 1)
-        pieces = [resampler.process(mix_down(block)) for block in source.blocks(source.rate_hz)]
-        pieces.append(resampler.flush())
+        return _mono(source, rate_hz)
+
+
+def read_original(path: Path) -> Speech:
+    """With the full band, where the file's rate has more of it than 16 kHz could hold."""
+    with open_source(path) as source:
+        rate_hz = FULL_RATE_HZ if source.rate_hz >= FULL_BAND_FROM_HZ else RATE_HZ
+        return Speech(_mono(source, rate_hz), rate_hz)
+
+
+def _mono(source: AudioSource, rate_hz: int) -> Audio:
+    resampler = Resampler(source.rate_hz, rate_hz, 1)
+    pieces = [resampler.process(mix_down(block)) for block in source.blocks(source.rate_hz)]
+    pieces.append(resampler.flush())
     audio: Audio = np.concatenate(pieces)[:, 0]
     return audio

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from melcodec_cli.errors import UsageProblem
-from melcodec_cli.evaluate.results import Evaluation, SystemResult
+from melcodec_cli.evaluate.results import COSTS, ClipResult, Evaluation, SystemResult
 from melcodec_cli.evaluate.statistics import Interval, mean_interval
 
 # Fewer clips than this may all point one way by chance more often than once in twenty times.
@@ -46,7 +47,10 @@ def compare(first: Evaluation, second: Evaluation) -> list[Comparison]:
         (next(iter(before.values())), next(iter(after.values())))
     ]
     metrics = [metric for metric in first.metrics if metric["key"] in second.keys]
-    return [_compare(*pair, metrics) for pair in pairs]
+    costs = [{"key": key, "label": label, "better": "lower"} for key, label in COSTS.items()]
+    if first.machine != second.machine:
+        costs = [cost for cost in costs if not cost["key"].endswith("of_real_time")]
+    return [_compare(*pair, [*metrics, *costs]) for pair in pairs]
 
 
 def _models(evaluation: Evaluation) -> dict[str, SystemResult]:
@@ -55,31 +59,35 @@ def _models(evaluation: Evaluation) -> dict[str, SystemResult]:
 
 
 def _compare(first: SystemResult, second: SystemResult, metrics: list[dict[str, str]]) -> Comparison:
-    before = {clip.name: clip.scores for clip in first.clips}
-    after = {clip.name: clip.scores for clip in second.clips}
+    before = {clip.name: clip for clip in first.clips}
+    after = {clip.name: clip for clip in second.clips}
     names = [name for name in before if name in after]
     if not names:
         raise UsageProblem(f"{first.name} and {second.name} were not measured on the same clips")
-    differences = []
-    for metric in metrics:
-        key = metric["key"]
-        pairs = [
-            (one, other)
-            for name in names
-            if (one := before[name].get(key)) is not None and (other := after[name].get(key)) is not None
-        ]
-        interval = mean_interval([other - one for one, other in pairs])
-        differences.append(
-            Difference(
-                key,
-                metric["label"],
-                mean_interval([one for one, _ in pairs]).mean,
-                mean_interval([other for _, other in pairs]).mean,
-                interval,
-                _verdict(interval, metric["better"]),
-            )
-        )
+    differences = [_difference(metric, [(before[name], after[name]) for name in names]) for metric in metrics]
     return Comparison(first.name, second.name, len(names), differences)
+
+
+def _difference(metric: dict[str, str], pairs: Sequence[tuple[ClipResult, ClipResult]]) -> Difference:
+    key, better = metric["key"], metric["better"]
+    found = [
+        (one, other, before.duration_s if key in COSTS else 1.0)
+        for before, after in pairs
+        if (one := _value(before, key, better)) is not None
+        and (other := _value(after, key, better)) is not None
+    ]
+    weights = [weight for *_, weight in found]
+    first = mean_interval([one for one, _, _ in found], weights)
+    second = mean_interval([other for _, other, _ in found], weights)
+    difference = mean_interval([other - one for one, other, _ in found], weights)
+    label = f"|{metric['label']}|" if better == "zero" else metric["label"]
+    return Difference(key, label, first.mean, second.mean, difference, _verdict(difference, better))
+
+
+def _value(clip: ClipResult, key: str, better: str) -> float | None:
+    """Of what is best at zero, how far it is from there."""
+    value = (clip.costs if key in COSTS else clip.scores).get(key)
+    return abs(value) if value is not None and better == "zero" else value
 
 
 def _verdict(interval: Interval, better: str) -> str:

@@ -11,7 +11,7 @@ from statistics import median
 
 import numpy as np
 
-from melcodec_cli.evaluate.speech import RATE_HZ, Audio
+from melcodec_cli.evaluate.speech import RATE_HZ, Audio, Speech
 
 LONGEST_S = 0.2
 LEAST_S = 0.001  # a vocoder without any delay moves envelopes by a few tenths of a millisecond
@@ -47,6 +47,10 @@ def _centred(envelope: np.ndarray, samples: int) -> np.ndarray:
     return envelope / (np.linalg.norm(envelope) + 1e-12)
 
 
-def aligned(reference: Audio, decoded: Audio, delay: int) -> tuple[Audio, Audio]:
-    """Both from the first sample on that the other has too."""
-    return reference[max(0, -delay) :], decoded[max(0, delay) :]
+def aligned(reference: Speech, decoded: Speech, delay: int) -> tuple[Speech, Speech]:
+    """Both from the first sample on that the other has too; `delay` is at 16 kHz."""
+    samples = delay * reference.rate_hz // RATE_HZ
+    return (
+        reference.between(max(0, -samples), len(reference.sound)),
+        decoded.between(max(0, samples), len(decoded.sound)),
+    )

@@ -5,26 +5,24 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from melcodec_cli.errors import MelcodecError, UsageProblem
-from melcodec_cli.evaluate.clips import Clip, read_speech
+from melcodec_cli.evaluate.clips import Clip, read_original
 from melcodec_cli.evaluate.delay import aligned, constant_delay, delay_samples
-from melcodec_cli.evaluate.metrics import Metric, measure_speech
+from melcodec_cli.evaluate.metrics import Metric, measure
 from melcodec_cli.evaluate.results import ClipResult, SystemResult, defined
-from melcodec_cli.evaluate.speech import RATE_HZ, Audio, Speech
+from melcodec_cli.evaluate.speech import RATE_HZ, Speech
 from melcodec_cli.evaluate.systems import Coded, System
+from melcodec_cli.evaluate.workers import Map
 
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """A clip and its speech at 16 kHz."""
+    """A clip and its speech."""
 
     clip: Clip
     speech: Speech
-
-    @property
-    def duration_s(self) -> float:
-        return len(self.speech.audio) / RATE_HZ
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Heard:
     """How good a system is, and what it made of the recordings that are to be listened to."""
 
     result: SystemResult
-    audio: dict[str, Audio]  # by the clip's name, without the system's delay
+    speech: dict[str, Speech]  # by the clip's name, without the system's delay
 
 
 @dataclass(frozen=True)
@@ -48,12 +46,12 @@ def read_recordings(clips: Iterable[Clip], complain: Callable[[str], None]) -> l
     recordings = []
     for clip in clips:
         try:
-            audio = read_speech(clip.path)
+            speech = read_original(clip.path)
         except MelcodecError as error:
             complain(f"left out: {error}")
             continue
-        if len(audio):
-            recordings.append(Recording(clip, Speech(audio)))
+        if len(speech.sound):
+            recordings.append(Recording(clip, speech))
         else:
             complain(f"left out: {clip.path}: holds no samples")
     if not recordings:
@@ -66,6 +64,7 @@ def evaluate(
     systems: Iterable[System],
     metrics: Sequence[Metric],
     played: Collection[Recording],
+    spread: Map,
     listener: Listener,
 ) -> Iterator[Heard]:
     """One system after the other; those that could code nothing are passed over."""
@@ -73,8 +72,9 @@ def evaluate(
         coded = dict(_code(recordings, system, listener))
         if coded:
             heard = [each for each in recordings if each.clip.name in coded]
-            result, audio = _measure(heard, coded, system, metrics, listener)
-            yield Heard(result, {each.clip.name: audio[each.clip.name] for each in heard if each in played})
+            result, speech = _measure(heard, coded, system, metrics, spread, listener)
+            names = [each.clip.name for each in heard if each in played]
+            yield Heard(result, {name: speech[name] for name in names})
 
 
 def _code(recordings: Sequence[Recording], system: System, listener: Listener) -> Iterator[tuple[str, Coded]]:
@@ -83,8 +83,8 @@ def _code(recordings: Sequence[Recording], system: System, listener: Listener) -
         try:
             if position == 0:
                 # Once for nothing: what the first call of anything costs is no part of its speed.
-                system.code(recording.clip, recording.speech.audio)
-            yield recording.clip.name, system.code(recording.clip, recording.speech.audio)
+                system.code(recording.clip, recording.speech)
+            yield recording.clip.name, system.code(recording.clip, recording.speech)
         except MelcodecError as error:
             listener.complain(f"{system.name} left out {recording.clip.name}: {error}")
 
@@ -94,24 +94,25 @@ def _measure(
     coded: dict[str, Coded],
     system: System,
     metrics: Sequence[Metric],
+    spread: Map,
     listener: Listener,
-) -> tuple[SystemResult, dict[str, Audio]]:
+) -> tuple[SystemResult, dict[str, Speech]]:
+    originals = [each.speech for each in recordings]
+    decoded = [Speech(coded[each.clip.name].audio, each.speech.rate_hz) for each in recordings]
     delay = constant_delay(
-        delay_samples(each.speech.audio, coded[each.clip.name].audio) for each in recordings
+        spread(delay_samples, [each.audio for each in originals], [each.audio for each in decoded])
     )
-    audio, clips = {}, []
-    for recording in recordings:
+    pairs = [aligned(*pair, delay) for pair in zip(originals, decoded, strict=True)]
+    judged = spread(_judge, *zip(*pairs, strict=True), [metrics] * len(pairs))
+    clips = []
+    for recording, (original, _), (scores, learnt) in zip(recordings, pairs, judged, strict=True):
         listener.advance(f"{system.name}: measuring")
-        name, found = recording.clip.name, coded[recording.clip.name]
-        before, after = aligned(recording.speech.audio, found.audio, delay)
-        # The recording's own Speech, where nothing is cut from it, remembers what it took to compute.
-        reference = Speech(before) if delay < 0 else recording.speech
-        scores = measure_speech(reference, Speech(after), metrics)
-        audio[name] = after
+        original.remember(learnt)
+        found = coded[recording.clip.name]
         clips.append(
             ClipResult(
-                name,
-                recording.duration_s,
+                recording.clip.name,
+                recording.speech.duration_s,
                 found.total_bits,
                 found.payload_bits,
                 found.encode_s,
@@ -119,8 +120,15 @@ def _measure(
                 {key: defined(score) for key, score in scores.items()},
             )
         )
-    about = system.describe()
-    return SystemResult(system.name, system.kind, 1000 * delay / RATE_HZ, clips, about), audio
+    result = SystemResult(system.name, system.kind, 1000 * delay / RATE_HZ, clips, system.describe())
+    return result, {each.clip.name: after for each, (_, after) in zip(recordings, pairs, strict=True)}
+
+
+def _judge(
+    original: Speech, decoded: Speech, metrics: Sequence[Metric]
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """The scores, and what was learnt of the original: another process would have to find it out again."""
+    return measure(original, decoded, metrics), original.learnt
 
 
 def machine() -> str:

@@ -8,7 +8,7 @@ import io
 import numpy as np
 
 from melcodec_cli.audio import open_sink
-from melcodec_cli.evaluate.speech import RATE_HZ, Audio, Speech, Table
+from melcodec_cli.evaluate.speech import Speech, Table
 from melcodec_cli.picture import LEVELS, write_png
 
 COLUMNS = 640  # a picture has one for every so many frames; more would be sent and not seen
@@ -16,18 +16,18 @@ SHADES = 48  # of the palette's 254: hardly seen, and a third of the bytes
 RANGE_NEPER = 80 / 20 * np.log(10)  # 80 dB below the original's loudest
 
 
-def sound(audio: Audio) -> str:
+def sound(speech: Speech) -> str:
     """Ogg Opus, which every browser plays and which is transparent beside what is compared here."""
     file = io.BytesIO()
-    sink = open_sink(file, "opus", RATE_HZ, 1, len(audio))
-    sink.write(audio[:, None])
+    sink = open_sink(file, "opus", speech.rate_hz, 1, len(speech.sound))
+    sink.write(speech.sound[:, None])
     sink.finish()
     return _data_uri("audio/ogg", file.getvalue())
 
 
 def picture(speech: Speech, loudest: float) -> str:
     """The log-mel as PNG, low bands at the bottom; `loudest` (of the original) is the brightest shade."""
-    mel = columns(speech.log_mel)
+    mel = columns(speech.whole_log_mel)
     level = np.clip((mel - loudest) / RANGE_NEPER + 1, 0, 1)
     shade = np.round(level * (SHADES - 1)) * ((LEVELS - 1) / (SHADES - 1))
     file = io.BytesIO()

@@ -1,6 +1,6 @@
 """The metrics: what each is called, which way is better, what it needs, and how it compares two clips.
 
-Every function takes reference and decoded speech of equal length, and gives NaN where it is not defined.
+Every function takes reference and decoded speech of equal rate and length, and gives NaN where it is not defined.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from melcodec_cli.evaluate.speech import RATE_HZ, Audio, Speech
+from melcodec_cli.evaluate.speech import FULL_RATE_HZ, RATE_HZ, Speech
 
 NAN = float("nan")
 CEPSTRAL_DB = 10 * np.sqrt(2) / np.log(10)
@@ -22,11 +22,12 @@ CEPSTRAL_DB = 10 * np.sqrt(2) / np.log(10)
 class Metric:
     key: str  # in JSON and CSV
     label: str
-    better: str  # "higher" or "lower"
+    better: str  # "higher", "lower", or "zero": the nearer to it, from either side
     digits: int  # behind the point, in tables
     compare: Callable[[Speech, Speech], float]
     needs: str | None = None  # a package that has to be there
     means: str = ""  # one line for people
+    full_band: bool = False  # needs speech at 48 kHz
 
     def missing(self) -> str | None:
         """Why it cannot be measured here, if so."""
@@ -91,6 +92,27 @@ def log_spectral_distance(reference: Speech, decoded: Speech) -> float:
     return float(np.sqrt(squares).mean())
 
 
+def full_band_distance(reference: Speech, decoded: Speech) -> float:
+    if not reference.full_band:
+        return NAN
+    squares = np.square(reference.whole_spectrum_db - decoded.whole_spectrum_db).mean(axis=1)
+    return float(np.sqrt(squares).mean())
+
+
+def upper_octave(reference: Speech, decoded: Speech) -> float:
+    return _gain_db(reference, decoded, 8000, 16000)
+
+
+def top_octave(reference: Speech, decoded: Speech) -> float:
+    return _gain_db(reference, decoded, 16000, FULL_RATE_HZ / 2)
+
+
+def _gain_db(reference: Speech, decoded: Speech, low_hz: float, high_hz: float) -> float:
+    if not reference.full_band:
+        return NAN
+    return decoded.band_power_db(low_hz, high_hz) - reference.band_power_db(low_hz, high_hz)
+
+
 def pitch_rmse(reference: Speech, decoded: Speech) -> float:
     both = (reference.pitch_hz > 0) & (decoded.pitch_hz > 0)
     if not both.any():
@@ -139,6 +161,33 @@ METRICS = (
         means="mean over frames of the RMS difference of 20 log10 |STFT| over bins; FFT 1024, Hann 640, hop 160",
     ),
     Metric(
+        "full_lsd_db",
+        "LSD 0-24k dB",
+        "lower",
+        2,
+        full_band_distance,
+        means="the same from 0 to 24 kHz, of clips with that band; FFT 3072, Hann 1920, hop 480",
+        full_band=True,
+    ),
+    Metric(
+        "energy_8k_16k_db",
+        "8-16k dB",
+        "zero",
+        1,
+        upper_octave,
+        means="energy of the whole clip from 8 to 16 kHz less the original's",
+        full_band=True,
+    ),
+    Metric(
+        "energy_16k_24k_db",
+        "16-24k dB",
+        "zero",
+        1,
+        top_octave,
+        means="the same from 16 to 24 kHz, what there is of the next octave",
+        full_band=True,
+    ),
+    Metric(
         "f0_rmse_cents",
         "F0 RMSE cents",
         "lower",
@@ -168,6 +217,9 @@ METRICS = (
 )
 
 
+DIGITS = {metric.key: metric.digits for metric in METRICS}
+
+
 def available_metrics() -> tuple[list[Metric], dict[str, str]]:
     """Those that can be measured here, and why the others cannot, by label."""
     reasons = {metric.label: metric.missing() for metric in METRICS}
@@ -175,14 +227,10 @@ def available_metrics() -> tuple[list[Metric], dict[str, str]]:
     return [metric for metric in METRICS if metric.label not in missing], missing
 
 
-def measure(reference: Audio, decoded: Audio, metrics: Iterable[Metric] = METRICS) -> dict[str, float]:
-    """Compare two float32 clips at 16 kHz; what one has beyond the other's end is left out."""
-    return measure_speech(Speech(reference), Speech(decoded), metrics)
-
-
-def measure_speech(reference: Speech, decoded: Speech, metrics: Iterable[Metric]) -> dict[str, float]:
-    samples = min(len(reference.audio), len(decoded.audio))
+def measure(reference: Speech, decoded: Speech, metrics: Iterable[Metric] = METRICS) -> dict[str, float]:
+    """Compare two clips; what one has beyond the other's end is left out."""
+    samples = min(len(reference.sound), len(decoded.sound))
     if not samples:
         return {metric.key: NAN for metric in metrics}
-    reference, decoded = reference.first(samples), decoded.first(samples)
+    reference, decoded = reference.between(0, samples), decoded.between(0, samples)
     return {metric.key: metric.compare(reference, decoded) for metric in metrics}

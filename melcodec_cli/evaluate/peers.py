@@ -15,11 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from melcodec_cli.audio import Resampler
 from melcodec_cli.errors import MelcodecError, UsageProblem
 from melcodec_cli.evaluate.clips import Clip, read_speech
 from melcodec_cli.evaluate.ogg import packet_bytes
-from melcodec_cli.evaluate.speech import RATE_HZ, Audio
+from melcodec_cli.evaluate.speech import RATE_HZ, Audio, Speech, resampled
 from melcodec_cli.evaluate.systems import Coded, System
 
 NARROW_HZ = 8000
@@ -35,15 +34,16 @@ class Program(System):
     kind = "peer"
     rate_hz = RATE_HZ
 
-    def code(self, clip: Clip, speech: Audio) -> Coded:
+    def code(self, clip: Clip, speech: Speech) -> Coded:
         with tempfile.TemporaryDirectory(prefix="melcodec-") as name:
             folder = Path(name)
             original, coded, decoded = (folder / each for each in ("original.wav", "coded", "decoded.wav"))
-            write_wav(original, resampled(speech, RATE_HZ, self.rate_hz), self.rate_hz)
+            write_wav(original, resampled(speech.sound, speech.rate_hz, self.rate_hz), self.rate_hz)
             encode_s = _timed(lambda: self.encode(original, coded))
             decode_s = _timed(lambda: self.decode(coded, decoded))
             total_bits = 8 * coded.stat().st_size
-            return Coded(read_speech(decoded), total_bits, self.payload_bits(coded), encode_s, decode_s)
+            audio = read_speech(decoded, speech.rate_hz)
+            return Coded(audio, total_bits, self.payload_bits(coded), encode_s, decode_s)
 
     @abstractmethod
     def encode(self, wav: Path, coded: Path) -> None: ...
@@ -124,9 +124,10 @@ class NarrowBand(System):
     kind = "reference"
     name = "original at 8 kHz"
 
-    def code(self, clip: Clip, speech: Audio) -> Coded:
-        narrow = resampled(speech, RATE_HZ, NARROW_HZ)
-        return Coded(resampled(narrow, NARROW_HZ, RATE_HZ)[: len(speech)], 0, 0, 0.0, 0.0)
+    def code(self, clip: Clip, speech: Speech) -> Coded:
+        narrow = resampled(speech.sound, speech.rate_hz, NARROW_HZ)
+        audio = resampled(narrow, NARROW_HZ, speech.rate_hz)[: len(speech.sound)]
+        return Coded(audio, 0, 0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -174,13 +175,6 @@ def peers(names: Sequence[str]) -> tuple[list[System], dict[str, str]]:
         systems += found
         narrow |= family.narrow
     return systems + ([NarrowBand()] if narrow else []), missing
-
-
-def resampled(audio: Audio, rate_in_hz: int, rate_out_hz: int) -> Audio:
-    resampler = Resampler(rate_in_hz, rate_out_hz, 1)
-    pieces = [resampler.process(audio[:, None]), resampler.flush()]
-    result: Audio = np.concatenate(pieces)[:, 0]
-    return result
 
 
 def write_wav(path: Path, audio: Audio, rate_hz: int) -> None:

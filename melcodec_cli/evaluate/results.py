@@ -13,6 +13,13 @@ from melcodec_cli.errors import UsageProblem
 from melcodec_cli.evaluate.statistics import Interval, mean_interval
 
 FORMAT = "melcodec-evaluation-1"
+# What a second of speech costs. In means a clip counts by its length, so that they are those of all clips together.
+COSTS = {
+    "payload_bits_per_s": "payload bit/s",
+    "total_bits_per_s": "total bit/s",
+    "encode_share_of_real_time": "encoding, s/s",
+    "decode_share_of_real_time": "decoding, s/s",
+}
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,12 @@ class ClipResult:
     decode_s: float
     scores: dict[str, float | None]  # by metric key; None where the metric is not defined on this clip
 
+    @property
+    def costs(self) -> dict[str, float]:
+        """By the keys of COSTS."""
+        spent = (self.payload_bits, self.total_bits, self.encode_s, self.decode_s)
+        return {key: each / self.duration_s for key, each in zip(COSTS, spent, strict=True)}
+
 
 @dataclass(frozen=True)
 class SystemResult:
@@ -34,29 +47,17 @@ class SystemResult:
     clips: list[ClipResult]
     about: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def duration_s(self) -> float:
-        return sum(clip.duration_s for clip in self.clips)
-
-    @property
-    def total_bits_per_s(self) -> float:
-        return sum(clip.total_bits for clip in self.clips) / self.duration_s
+    def mean(self, key: str) -> Interval:
+        """Of a metric or a cost."""
+        if key in COSTS:
+            return mean_interval(
+                [clip.costs[key] for clip in self.clips], [clip.duration_s for clip in self.clips]
+            )
+        return mean_interval([clip.scores.get(key) for clip in self.clips])
 
     @property
     def payload_bits_per_s(self) -> float:
-        return sum(clip.payload_bits for clip in self.clips) / self.duration_s
-
-    @property
-    def encode_share(self) -> float:
-        """Of real time."""
-        return sum(clip.encode_s for clip in self.clips) / self.duration_s
-
-    @property
-    def decode_share(self) -> float:
-        return sum(clip.decode_s for clip in self.clips) / self.duration_s
-
-    def mean(self, key: str) -> Interval:
-        return mean_interval([clip.scores.get(key) for clip in self.clips])
+        return self.mean("payload_bits_per_s").mean or 0.0
 
     def to_json(self, keys: list[str]) -> dict[str, Any]:
         return {
@@ -64,11 +65,8 @@ class SystemResult:
             "kind": self.kind,
             **self.about,
             "delay_ms": round(self.delay_ms, 3),
-            "total_bits_per_s": round(self.total_bits_per_s, 2),
-            "payload_bits_per_s": round(self.payload_bits_per_s, 2),
-            "encode_share_of_real_time": round(self.encode_share, 5),
-            "decode_share_of_real_time": round(self.decode_share, 5),
-            "mean": {key: self.mean(key).to_json() for key in keys},
+            **{key: self.mean(key).mean for key in COSTS},
+            "mean": {key: self.mean(key).to_json() for key in [*COSTS, *keys]},
             "clips": [asdict(clip) for clip in self.clips],
         }
 
@@ -106,10 +104,15 @@ def read_json(path: Path) -> Evaluation:
         document = json.loads(path.read_text())
         if document["format"] != FORMAT:
             raise UsageProblem(f"is {document['format']}, not {FORMAT}", path)
+        if not document["systems"]:
+            raise UsageProblem("holds no systems", path)
         return Evaluation(
             document["melcodec"],
             document["machine"],
-            document["metrics"],
+            [
+                {name: metric[name] for name in ("key", "label", "better", "means")}
+                for metric in document["metrics"]
+            ],
             document["missing"],
             [
                 SystemResult(

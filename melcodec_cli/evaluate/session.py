@@ -24,6 +24,7 @@ from melcodec_cli.evaluate.page import PLAYED_CLIPS, page
 from melcodec_cli.evaluate.results import Evaluation, read_json, write_csv, write_json
 from melcodec_cli.evaluate.systems import System
 from melcodec_cli.evaluate.table import print_comparison, print_markdown, print_systems
+from melcodec_cli.evaluate.workers import worker_count, workers
 from melcodec_cli.printable import printable
 
 STDOUT = Path("-")
@@ -103,15 +104,23 @@ class Session:
             self._complain(f"without {name}: {reason}")
         self.missing |= missing
 
-    def run(self, clips: Sequence[Clip], systems: Sequence[System]) -> None:
+    def run(self, clips: Sequence[Clip], systems: Sequence[System], threads: int | None = None) -> None:
         with warnings.catch_warnings():
             # Of the packages that measure, about themselves and each other.
             warnings.simplefilter("ignore")
             self.recordings = read_recordings(clips, self._complain)
             self.played = spread(self.recordings, PLAYED_CLIPS) if self._outputs.page else []
-            with self._progress(2 * len(self.recordings) * len(systems)) as advance:
+            if not any(each.speech.full_band for each in self.recordings):
+                self._metrics = [metric for metric in self._metrics if not metric.full_band]
+            seconds = sum(each.speech.duration_s for each in self.recordings) * len(systems)
+            with (
+                workers(worker_count(seconds, threads)) as spread_out,
+                self._progress(2 * len(self.recordings) * len(systems)) as advance,
+            ):
                 listener = Listener(advance, self._complain)
-                self.heard = list(evaluate(self.recordings, systems, self._metrics, self.played, listener))
+                self.heard = list(
+                    evaluate(self.recordings, systems, self._metrics, self.played, spread_out, listener)
+                )
 
     @property
     def evaluation(self) -> Evaluation:

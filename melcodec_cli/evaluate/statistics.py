@@ -23,12 +23,32 @@ class Interval:
         return dict(vars(self))
 
 
-def mean_interval(values: Sequence[float | None]) -> Interval:
-    """Percentile interval of the mean; None and NaN are left out."""
-    numbers = np.array([value for value in values if value is not None and not math.isnan(value)])
-    if not len(numbers):
-        return Interval(None, None, None, 0)
+NOTHING = Interval(None, None, None, 0)
+
+
+def spent(interval: Interval) -> Interval:
+    """Nothing, where nothing was: a reference has no rate."""
+    return interval if interval.mean else NOTHING
+
+
+def times(share: Interval) -> Interval:
+    """Times faster than real time, from the share of it."""
+    if not share.mean or not share.low or not share.high:
+        return NOTHING
+    return Interval(1 / share.mean, 1 / share.high, 1 / share.low, share.count)
+
+
+def mean_interval(values: Sequence[float | None], weights: Sequence[float] | None = None) -> Interval:
+    """Percentile interval of the mean, in which clips may weigh differently; None and NaN are left out."""
+    pairs = [
+        (value, weight)
+        for value, weight in zip(values, weights or [1.0] * len(values), strict=True)
+        if value is not None and not math.isnan(value)
+    ]
+    if not pairs:
+        return NOTHING
+    numbers, shares = np.array(pairs).T
     drawn = np.random.default_rng(0).integers(0, len(numbers), (RESAMPLES, len(numbers)))
-    means = numbers[drawn].mean(axis=1)
+    means = (numbers * shares)[drawn].sum(axis=1) / shares[drawn].sum(axis=1)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(numbers.mean()), float(low), float(high), len(numbers))
+    return Interval(float(np.average(numbers, weights=shares)), float(low), float(high), len(numbers))

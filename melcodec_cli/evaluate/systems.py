@@ -1,4 +1,4 @@
-"""What is compared: each system takes a clip through its own coder and back to 16 kHz."""
+"""What is compared: each system takes a clip through its own coder and back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from melcodec_cli.codec.models import Models
 from melcodec_cli.codec.pipeline import convert
 from melcodec_cli.conversion import CompressConversion, Conversion, DecompressConversion
 from melcodec_cli.evaluate.clips import Clip, read_speech
-from melcodec_cli.evaluate.speech import Audio
+from melcodec_cli.evaluate.speech import Audio, Speech
 from melcodec_cli.inspection import inspect
 from melcodec_cli.installed import bundle_named
 
@@ -24,7 +24,7 @@ from melcodec_cli.installed import bundle_named
 class Coded:
     """One clip after one system."""
 
-    audio: Audio  # mono, 16 kHz
+    audio: Audio  # mono, at the rate of the speech
     total_bits: int  # of the file
     payload_bits: int  # of it what is neither header nor framing
     encode_s: float
@@ -36,8 +36,8 @@ class System(ABC):
     name: str
 
     @abstractmethod
-    def code(self, clip: Clip, speech: Audio) -> Coded:
-        """The clip's file, and the same as mono speech at 16 kHz."""
+    def code(self, clip: Clip, speech: Speech) -> Coded:
+        """Take the clip's file, or the speech in it; give back audio at the speech's rate."""
 
     def describe(self) -> dict[str, object]:
         """What else the results should say of it."""
@@ -55,7 +55,7 @@ class Melcodec(System):
         self._steps = steps
         self.name = name if steps is None else f"{name} --steps {steps}"
 
-    def code(self, clip: Clip, speech: Audio) -> Coded:
+    def code(self, clip: Clip, speech: Speech) -> Coded:
         mlc, wav = io.BytesIO(), io.BytesIO()
         encode_s = _run(
             CompressConversion(
@@ -72,7 +72,7 @@ class Melcodec(System):
         wav.seek(0)
         streams = inspect(mlc).streams
         return Coded(
-            audio=read_speech(wav),
+            audio=read_speech(wav, speech.rate_hz),
             total_bits=8 * len(mlc.getvalue()),
             payload_bits=sum(stream.payload_bits for stream in streams),
             encode_s=encode_s,

@@ -1,4 +1,4 @@
-"""Tables for a terminal: a row a system, or a row a metric of a comparison."""
+"""Tables for a terminal, a column a system or a row a metric of a comparison; and for a README, a row a system."""
 
 from __future__ import annotations
 
@@ -7,52 +7,56 @@ from typing import TextIO
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from melcodec_cli.evaluate.comparison import Comparison
-from melcodec_cli.evaluate.metrics import METRICS
+from melcodec_cli.evaluate.metrics import DIGITS
 from melcodec_cli.evaluate.results import Evaluation
-from melcodec_cli.evaluate.statistics import Interval
+from melcodec_cli.evaluate.statistics import Interval, spent, times
 
-# Wide enough for all columns where the output is no terminal, whose width would otherwise be taken for 80.
+# Where the output is no terminal, whose width would otherwise be taken for 80.
 FILE_WIDTH = 160
-DIGITS = {metric.key: metric.digits for metric in METRICS}
 
 
 def print_systems(evaluation: Evaluation, file: TextIO) -> None:
-    """Means, and below each half the width of its 95 % interval."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    first, *titles = titles_of(evaluation)
-    table.add_column(first, no_wrap=True)
-    for title in titles:
-        table.add_column(title, justify="right", overflow="fold")
-    for row in rows_of(evaluation, "\n"):
-        table.add_row(*row)
-    _print(table, file)
+    """Means and half the width of their 95 % intervals, of as many systems beside each other as there is room for."""
+    console = _console(file)
+    titles, systems = titles_of(evaluation), list(rows_of(evaluation))
+    widest = max(len(cell) for system in systems for cell in system)
+    abreast = max(1, (console.width - max(map(len, titles))) // (widest + 2))
+    for start in range(0, len(systems), abreast):
+        columns = [titles, *systems[start : start + abreast]]
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        for place, (head, *_) in enumerate(columns):
+            table.add_column(escape(head), justify="right" if place else "left", no_wrap=True)
+        for row in list(zip(*columns, strict=True))[1:]:
+            table.add_row(*row)
+        console.print(table)
 
 
 def print_markdown(evaluation: Evaluation, file: TextIO) -> None:
     titles = titles_of(evaluation)
     rules = ["---", *["--:"] * (len(titles) - 1)]
-    for row in (titles, rules, *rows_of(evaluation, " ")):
+    for row in (titles, rules, *rows_of(evaluation)):
         print("|", " | ".join(row), "|", file=file)
 
 
 def titles_of(evaluation: Evaluation) -> list[str]:
     labels = [metric["label"] for metric in evaluation.metrics]
-    return ["system", "bit/s", "in all", *labels, "code ×", "decode ×"]
+    return ["system", "payload bit/s", "total bit/s", *labels, "delay ms", "encode ×", "decode ×"]
 
 
-def rows_of(evaluation: Evaluation, between: str) -> Iterator[list[str]]:
-    """`between` a mean and its margin."""
+def rows_of(evaluation: Evaluation) -> Iterator[list[str]]:
     for system in evaluation.systems:
         yield [
             system.name,
-            _bits(system.payload_bits_per_s),
-            _bits(system.total_bits_per_s),
-            *(with_margin(system.mean(key), DIGITS.get(key, 3), between) for key in evaluation.keys),
-            _times(system.encode_share),
-            _times(system.decode_share),
+            with_margin(spent(system.mean("payload_bits_per_s")), 0),
+            with_margin(spent(system.mean("total_bits_per_s")), 0),
+            *(with_margin(system.mean(key), DIGITS.get(key, 3)) for key in evaluation.keys),
+            f"{system.delay_ms:.1f}",
+            with_margin(times(system.mean("encode_share_of_real_time")), 0),
+            with_margin(times(system.mean("decode_share_of_real_time")), 0),
         ]
 
 
@@ -60,7 +64,12 @@ def print_comparison(comparison: Comparison, file: TextIO) -> None:
     """A row a metric: both means, and the mean difference with its 95 % interval."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=f"{comparison.clips} clips", title_justify="left")
     table.add_column("metric", no_wrap=True)
-    for title in (f"A: {comparison.first}", f"B: {comparison.second}", "B - A", "95 % interval"):
+    for title in (
+        escape(f"A: {comparison.first}"),
+        escape(f"B: {comparison.second}"),
+        "B - A",
+        "95 % interval",
+    ):
         table.add_column(title, justify="right")
     table.add_column("B is")
     for each in comparison.differences:
@@ -76,24 +85,14 @@ def print_comparison(comparison: Comparison, file: TextIO) -> None:
             f"{found.low:+.{digits}f} to {found.high:+.{digits}f}",
             each.verdict,
         )
-    _print(table, file)
+    _console(file).print(table)
 
 
-def with_margin(interval: Interval, digits: int, between: str) -> str:
+def with_margin(interval: Interval, digits: int) -> str:
     if interval.mean is None or interval.low is None or interval.high is None:
         return "-"
-    return f"{interval.mean:.{digits}f}{between}±{(interval.high - interval.low) / 2:.{digits}f}"
+    return f"{interval.mean:.{digits}f} ±{(interval.high - interval.low) / 2:.{digits}f}"
 
 
-def _bits(bits_per_s: float) -> str:
-    return f"{bits_per_s:.0f}" if bits_per_s else "-"
-
-
-def _times(share: float) -> str:
-    """Times faster than real time."""
-    return f"{1 / share:.0f}" if share else "-"
-
-
-def _print(table: Table, file: TextIO) -> None:
-    console = Console(file=file, width=None if file.isatty() else FILE_WIDTH)
-    console.print(table)
+def _console(file: TextIO) -> Console:
+    return Console(file=file, width=None if file.isatty() else FILE_WIDTH)

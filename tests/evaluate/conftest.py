@@ -22,7 +22,7 @@ def clip(number: int, good: float | None, bad: float | None) -> ClipResult:
 def evaluation(good: list[float | None], bad: list[float | None], name: str = "model") -> Evaluation:
     clips = [clip(number, *scores) for number, scores in enumerate(zip(good, bad, strict=True))]
     system = SystemResult(name, "melcodec", 0.0, clips, {"bitstream_id": "01020304"})
-    return Evaluation("1.0", "a machine", METRICS, {"codec2": "c2enc not installed"}, [system])
+    return Evaluation("1.0", "a machine", list(METRICS), {"codec2": "c2enc not installed"}, [system])
 
 
 @pytest.fixture

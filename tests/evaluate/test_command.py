@@ -5,6 +5,7 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from melcodec_cli.cli import main
@@ -67,7 +68,7 @@ def test_bundles_of_one_file_name_are_told_apart_by_their_paths(tiny_bundle: Pat
 def test_the_table_can_be_markdown(tiny_bundle: Path, two_clips: list[str], capsys: Capture) -> None:
     assert main(["evaluate", two_clips[0], "--bundle", str(tiny_bundle), "--markdown"]) == ExitCode.OK
     titles, rules, row = capsys.readouterr().out.splitlines()
-    assert titles.startswith("| system | bit/s | in all |") and row.startswith("| tiny | ")
+    assert titles.startswith("| system | payload bit/s | total bit/s |") and row.startswith("| tiny | ")
     assert titles.count("|") == rules.count("|") == row.count("|")
 
 
@@ -110,6 +111,25 @@ def test_two_runs_are_compared(
     assert (found["first"], found["second"]) == ("tiny --steps 0", "tiny --steps 2")
     assert found["clips"] == 2
     assert "B - A" in err
+
+
+def test_full_band_recordings_are_measured_to_24_khz(
+    tiny_bundle: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    import soundfile
+
+    noise = 0.1 * np.random.default_rng(0).standard_normal(96000)
+    soundfile.write(tmp_path / "wide.wav", noise, 48000)
+    soundfile.write(tmp_path / "narrow.wav", noise[::3], 16000)
+    names = [str(tmp_path / f"{name}.wav") for name in ("wide", "narrow")]
+    page = tmp_path / "page.html"
+    arguments = ["evaluate", *names, "--bundle", str(tiny_bundle), "--json", "-", "--out", str(page), "-q"]
+    assert main(arguments) == ExitCode.OK
+    wide, narrow = (clip["scores"] for clip in json.loads(capsys.readouterr().out)["systems"][0]["clips"])
+    for key in ("full_lsd_db", "energy_8k_16k_db", "energy_16k_24k_db"):
+        assert narrow[key] is None
+        assert abs(wide[key]) > 0
+    assert "to 24 kHz" in page.read_text() and "to 8 kHz" in page.read_text()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Paired differences: what is shown by them, and what is not."""
 
+from dataclasses import replace
+
 import pytest
 
 from melcodec_cli.errors import UsageProblem
@@ -16,8 +18,8 @@ def moved(by: float) -> list[float | None]:
 
 def test_a_small_steady_gain_is_better_in_one_metric_and_worse_in_the_other(make: Make) -> None:
     (found,) = compare(make(CLIPS, CLIPS), make(moved(0.1), moved(0.1)))
-    assert [each.verdict for each in found.differences] == ["better", "worse"]
-    assert [each.difference.mean for each in found.differences] == pytest.approx([0.1, 0.1])
+    assert [each.verdict for each in found.differences[:2]] == ["better", "worse"]
+    assert [each.difference.mean for each in found.differences[:2]] == pytest.approx([0.1, 0.1])
     assert (found.clips, found.differences[0].first, found.differences[0].second) == (8, 4.875, 4.975)
 
 
@@ -25,6 +27,29 @@ def test_differences_that_go_both_ways_are_unclear(make: Make) -> None:
     both_ways = [value + (0.5 if number % 2 else -0.45) for number, value in enumerate(moved(0))]  # type: ignore[operator]
     (found,) = compare(make(CLIPS, CLIPS), make(both_ways, both_ways))
     assert {each.verdict for each in found.differences} == {"unclear"}
+
+
+def test_fewer_bits_are_better_and_times_count_on_one_machine_only(make: Make) -> None:
+    after = make(CLIPS, CLIPS)
+    clips = after.systems[0].clips
+    clips[:] = [replace(clip, total_bits=1100, decode_s=0.05) for clip in clips]
+    (found,) = compare(make(CLIPS, CLIPS), after)
+    verdicts = {each.key: each.verdict for each in found.differences}
+    assert verdicts["total_bits_per_s"] == "better"
+    assert verdicts["payload_bits_per_s"] == "unclear"
+    assert verdicts["decode_share_of_real_time"] == "worse"
+    (elsewhere,) = compare(make(CLIPS, CLIPS), replace(after, machine="another"))
+    assert not any("time" in each.key for each in elsewhere.differences)
+
+
+def test_what_is_best_at_zero_is_compared_by_how_far_it_is_from_there(make: Make) -> None:
+    before, after = make(CLIPS, CLIPS), make([-0.5 * value for value in moved(0)], CLIPS)  # type: ignore[operator]
+    for each in (before, after):
+        each.metrics[0] = {**each.metrics[0], "better": "zero"}
+    (found,) = compare(before, after)
+    assert found.differences[0].label == "|Good|"
+    assert found.differences[0].verdict == "better"
+    assert found.differences[0].difference.mean == pytest.approx(-4.875 / 2)
 
 
 def test_three_clips_decide_nothing(make: Make) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,10 @@ import pytest
 from melcodec_cli.evaluate.clips import BUILT_IN, read_speech
 from melcodec_cli.evaluate.delay import aligned, constant_delay, delay_samples
 from melcodec_cli.evaluate.metrics import METRICS, Metric, measure, mel_cepstral_distortion
-from melcodec_cli.evaluate.peers import resampled
-from melcodec_cli.evaluate.speech import RATE_HZ, Audio, Speech
+from melcodec_cli.evaluate.speech import FULL_RATE_HZ, RATE_HZ, Audio, Speech, resampled
 
 CLIP = BUILT_IN / "speechocean762-010440053.opus"
+FULL_BAND = [metric for metric in METRICS if metric.full_band]
 PERFECT = {
     "pesq_wb": pytest.approx(4.644, abs=1e-3),
     "stoi": pytest.approx(1.0),
@@ -21,6 +22,9 @@ PERFECT = {
     "log_mel_l1": 0.0,
     "mcd_db": 0.0,
     "lsd_db": 0.0,
+    "full_lsd_db": 0.0,
+    "energy_8k_16k_db": 0.0,
+    "energy_16k_24k_db": 0.0,
     "f0_rmse_cents": 0.0,
     "voicing_error_percent": 0.0,
     "speaker_similarity": pytest.approx(1.0, abs=1e-5),
@@ -36,12 +40,23 @@ def needs(metric: Metric) -> None:
         pytest.skip(reason)
 
 
-metrics = pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.key)
+def each_of(metrics: Sequence[Metric]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("metric", metrics, ids=lambda metric: metric.key)
+
+
+metrics = each_of([metric for metric in METRICS if not metric.full_band])
 
 
 @pytest.fixture(scope="module")
 def speech() -> Audio:
     return read_speech(CLIP)
+
+
+@pytest.fixture(scope="module")
+def full_speech(speech: Audio) -> Audio:
+    """At 48 kHz, with something above 8 kHz that is loud where the speech is."""
+    wide = resampled(speech, RATE_HZ, FULL_RATE_HZ)
+    return wide + 0.1 * wide * np.random.default_rng(2).standard_normal(len(wide)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -51,17 +66,17 @@ def noise(speech: Audio) -> Audio:
     return white * np.sqrt(np.square(speech).mean() / np.square(white).mean())
 
 
-def score(metric: Metric, reference: Audio, decoded: Audio) -> float:
+def score(metric: Metric, reference: Audio, decoded: Audio, rate_hz: int = RATE_HZ) -> float:
     needs(metric)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the packages', about their own age
-        return measure(reference, decoded, [metric])[metric.key]
+        return measure(Speech(reference, rate_hz), Speech(decoded, rate_hz), [metric])[metric.key]
 
 
-def loss(metric: Metric, reference: Audio, decoded: Audio) -> float:
+def loss(metric: Metric, reference: Audio, decoded: Audio, rate_hz: int = RATE_HZ) -> float:
     """Larger is worse, whichever way the metric runs."""
-    found = score(metric, reference, decoded)
-    return -found if metric.better == "higher" else found
+    found = score(metric, reference, decoded, rate_hz)
+    return {"higher": -found, "lower": found, "zero": abs(found)}[metric.better]
 
 
 @metrics
@@ -74,7 +89,8 @@ def test_a_delayed_copy_is_perfect_once_its_delay_is_taken_out(metric: Metric, s
     late = np.pad(speech, (431, 0))
     delay = delay_samples(speech, late)
     assert delay == 431
-    assert score(metric, *aligned(speech, late, delay)) == PERFECT[metric.key]
+    before, after = aligned(Speech(speech), Speech(late), delay)
+    assert score(metric, before.sound, after.sound) == PERFECT[metric.key]
 
 
 @metrics
@@ -101,9 +117,8 @@ def test_a_low_passed_copy_lies_between_the_original_and_one_with_half_the_band(
 def test_pesq_equals_its_package(speech: Audio, noise: Audio) -> None:
     pesq = pytest.importorskip("pesq")
     noisy = speech + 0.1 * noise
-    assert measure(speech, noisy, metrics_named("pesq_wb"))["pesq_wb"] == pesq.pesq(
-        16000, speech, noisy, "wb"
-    )
+    found = measure(Speech(speech), Speech(noisy), metrics_named("pesq_wb"))
+    assert found["pesq_wb"] == pesq.pesq(16000, speech, noisy, "wb")
 
 
 @pytest.mark.parametrize(("key", "extended"), [("stoi", False), ("estoi", True)])
@@ -112,12 +127,83 @@ def test_intelligibility_equals_its_package(key: str, extended: bool, speech: Au
     noisy = speech + 0.1 * noise
     # Not the same to the last digit: the package adds a little noise of its own to ESTOI.
     expected = pystoi.stoi(speech, noisy, 16000, extended=extended)
-    assert measure(speech, noisy, metrics_named(key))[key] == pytest.approx(expected, abs=1e-9)
+    found = measure(Speech(speech), Speech(noisy), metrics_named(key))
+    assert found[key] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("metric", ["pesq_wb", "stoi", "log_mel_l1", "mcd_db", "lsd_db"])
+def test_of_48_khz_the_other_metrics_see_the_version_at_16_khz(
+    metric: str, full_speech: Audio, noise: Audio
+) -> None:
+    (found,) = metrics_named(metric)
+    noisy = full_speech + 0.3 * resampled(noise, RATE_HZ, FULL_RATE_HZ)
+    halved = [resampled(each, FULL_RATE_HZ, RATE_HZ) for each in (full_speech, noisy)]
+    assert score(found, full_speech, noisy, FULL_RATE_HZ) == score(found, halved[0], halved[1])
+
+
+@each_of(FULL_BAND)
+def test_the_full_band_is_measured_where_there_is_one(
+    metric: Metric, speech: Audio, full_speech: Audio
+) -> None:
+    assert math.isnan(score(metric, speech, speech))
+    assert score(metric, full_speech, full_speech, FULL_RATE_HZ) == PERFECT[metric.key]
+    late = np.pad(full_speech, (1293, 0))
+    before, after = aligned(Speech(full_speech, FULL_RATE_HZ), Speech(late, FULL_RATE_HZ), 431)
+    assert score(metric, before.sound, after.sound, FULL_RATE_HZ) == PERFECT[metric.key]
+    noise = 0.01 * np.random.default_rng(3).standard_normal(len(full_speech)).astype(np.float32)
+    losses = [loss(metric, full_speech, full_speech + level * noise, FULL_RATE_HZ) for level in (0.1, 1)]
+    assert 0 < losses[0] < losses[1]
+
+
+@each_of(FULL_BAND)
+def test_what_16_khz_leaves_of_the_full_band_lies_between_all_and_the_telephone(
+    metric: Metric, full_speech: Audio
+) -> None:
+    def low_passed(rate_hz: int) -> Audio:
+        return resampled(resampled(full_speech, FULL_RATE_HZ, rate_hz), rate_hz, FULL_RATE_HZ)[
+            : len(full_speech)
+        ]
+
+    losses = [
+        loss(metric, full_speech, each, FULL_RATE_HZ)
+        for each in (full_speech, low_passed(16000), low_passed(8000))
+    ]
+    assert losses[0] < losses[1]
+    assert (
+        losses[1] < losses[2]
+        if metric.key == "full_lsd_db"
+        else losses[1] == pytest.approx(losses[2], abs=0.5)
+    )
+
+
+def test_the_energy_of_an_octave_is_in_decibels_less_the_originals(full_speech: Audio) -> None:
+    def tones(*levels: float) -> Audio:
+        times_s = np.arange(FULL_RATE_HZ) / FULL_RATE_HZ
+        waves = [
+            level * np.sin(2 * np.pi * hz * times_s)
+            for level, hz in zip(levels, (1000, 12000, 20000), strict=True)
+        ]
+        return np.sum(waves, axis=0).astype(np.float32)
+
+    found = measure(
+        Speech(tones(0.3, 0.1, 0.1), FULL_RATE_HZ), Speech(tones(0.1, 0.2, 0.01), FULL_RATE_HZ), FULL_BAND
+    )
+    assert found["energy_8k_16k_db"] == pytest.approx(20 * math.log10(2), abs=0.01)
+    assert found["energy_16k_24k_db"] == pytest.approx(-20, abs=0.01)
+
+
+def test_an_octave_without_anything_is_as_loud_as_the_rounding_of_16_bits() -> None:
+    silent = Speech(np.zeros(FULL_RATE_HZ, np.float32), FULL_RATE_HZ)
+    rounding = (np.random.default_rng(4).uniform(-0.5, 0.5, FULL_RATE_HZ) / 32768).astype(np.float32)
+    assert silent.band_power_db(8000, 16000) == pytest.approx(
+        Speech(rounding, FULL_RATE_HZ).band_power_db(8000, 16000), abs=0.2
+    )
 
 
 def test_a_level_change_is_its_decibels_in_spectra_and_nothing_in_cepstra() -> None:
     tone = (0.1 * np.random.default_rng(1).standard_normal(RATE_HZ)).astype(np.float32)
-    found = measure(tone, tone * np.float32(0.5), [metric for metric in METRICS if metric.needs is None])
+    unneeding = [metric for metric in METRICS if metric.needs is None]
+    found = measure(Speech(tone), Speech(tone * np.float32(0.5)), unneeding)
     assert found["log_mel_l1"] == pytest.approx(math.log(2), rel=1e-3)
     assert found["lsd_db"] == pytest.approx(20 * math.log10(2), rel=1e-3)
     assert found["mcd_db"] == pytest.approx(0, abs=1e-2)
@@ -140,11 +226,12 @@ def test_cepstral_distortion_is_the_rms_decibels_of_one_cosine_across_the_bands(
     [np.zeros(RATE_HZ, np.float32), np.zeros(0, np.float32), np.full(50, 0.1, np.float32)],
     ids=["silence", "nothing", "three milliseconds"],
 )
-def test_what_is_not_defined_is_nan_and_raises_nothing(audio: Audio) -> None:
+@pytest.mark.parametrize("rate_hz", [RATE_HZ, FULL_RATE_HZ])
+def test_what_is_not_defined_is_nan_and_raises_nothing(audio: Audio, rate_hz: int) -> None:
     present = [metric for metric in METRICS if not metric.missing()]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = measure(audio, audio, present)
+        found = measure(Speech(audio, rate_hz), Speech(audio, rate_hz), present)
     assert all(isinstance(value, float) for value in found.values())
     assert math.isnan(found.get("stoi", math.nan))
 
@@ -160,7 +247,7 @@ def test_a_metric_without_its_package_says_which(tmp_path: Path) -> None:
 def test_the_delay_of_speech_is_found_to_the_sample(delay: int, speech: Audio) -> None:
     shifted = np.pad(speech, (delay, 0)) if delay >= 0 else speech[-delay:]
     assert delay_samples(speech, shifted) == delay
-    before, after = aligned(speech, shifted, delay)
+    before, after = (each.sound for each in aligned(Speech(speech), Speech(shifted), delay))
     shared = min(len(before), len(after))
     assert np.array_equal(before[:shared], after[:shared])
 

@@ -9,6 +9,7 @@ import pytest
 
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
+from melcodec_cli.evaluate.plot import NARROW, WIDE
 from tests.evaluate.browser import Browser
 
 TAB, ENTER, SPACE = "\ue004", "\ue007", " "
@@ -149,6 +150,31 @@ def test_systems_sort_by_name(opened: Browser) -> None:
     assert names == sorted(names, key=str.lower)
 
 
+def test_what_is_best_at_zero_sorts_by_how_far_it_is_from_there(opened: Browser) -> None:
+    script = """
+        const table = document.querySelector("#systems table"), head = table.tHead.rows[0].cells[3];
+        head.dataset.better = "zero";
+        const values = [-3, 2, -1];
+        [...table.tBodies[0].rows].forEach((row) => { row.cells[3].dataset.value = values.shift() ?? ""; });
+        head.querySelector("button").click();
+    """
+    opened.run(script)
+    assert column(opened, 3)[:3] == ["-1", "2", "-3"]
+
+
+def test_a_phone_has_a_plot_of_its_own_width(opened: Browser) -> None:
+    script = """
+        const shown = [...document.querySelectorAll("#rates svg")].filter((each) => each.checkVisibility());
+        return shown.map((each) => [each.viewBox.baseVal.width, each.getBoundingClientRect().width]);
+    """
+    ((drawn, _),) = opened.run(script)
+    assert drawn == WIDE
+    opened.resize(390, 800)
+    ((drawn, seen),) = opened.run(script)
+    assert drawn == NARROW
+    assert 0.9 * drawn < seen <= 390  # letters keep their size
+
+
 def test_the_plot_and_the_clips_follow_their_choices(opened: Browser) -> None:
     script = """
         for (const [name, value] of Object.entries(arguments[0])) {
@@ -159,7 +185,7 @@ def test_the_plot_and_the_clips_follow_their_choices(opened: Browser) -> None:
         const seen = (each) => each.checkVisibility();
         return [
             [...document.querySelectorAll("[data-metric]")].filter(seen).map((each) => each.dataset.metric),
-            [...document.querySelectorAll("#clips tbody tr")].filter(seen).map((each) => each.cells[0].textContent),
+            [...document.querySelectorAll("#clips tbody tr")].filter(seen).map((each) => each.cells[1].textContent),
         ];
     """
     choice = {"metric": "mcd_db", "system": "tiny --steps 1"}

@@ -9,6 +9,7 @@ from melcodec_cli.errors import MelcodecError, UsageProblem
 from melcodec_cli.evaluate.clips import BUILT_IN, Clip, read_speech
 from melcodec_cli.evaluate.ogg import packet_bytes
 from melcodec_cli.evaluate.peers import CODEC2_FRAME_BITS, FAMILIES, Codec2, NarrowBand, peers
+from melcodec_cli.evaluate.speech import FULL_RATE_HZ, RATE_HZ, Speech, resampled
 
 CLIP = BUILT_IN / "speechocean762-027400171.opus"
 
@@ -46,7 +47,7 @@ def test_a_failing_program_is_reported_with_its_last_words() -> None:
     if peers(["codec2"])[1]:
         pytest.skip("codec2 is not installed")
     with pytest.raises(MelcodecError, match="c2enc failed"):
-        Codec2("no such mode").code(Clip("a", CLIP), np.zeros(16000, np.float32))
+        Codec2("no such mode").code(Clip("a", CLIP), Speech(np.zeros(16000, np.float32)))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -58,13 +59,24 @@ def test_every_installed_peer_gives_back_the_clip_at_about_its_rate(family: str)
     expected = {f"codec2 {mode}": int(mode.rstrip("C")) for mode in CODEC2_FRAME_BITS}
     expected |= {"opus 6k": 6000, "speex 2.15k": 2150, "speex 4k": 3950, "original at 8 kHz": 0}
     for system in systems:
-        coded = system.code(Clip("a", CLIP), speech)
+        coded = system.code(Clip("a", CLIP), Speech(speech))
         seconds = len(speech) / 16000
         assert coded.payload_bits / seconds == pytest.approx(expected[system.name], rel=0.3), system.name
         assert coded.payload_bits <= coded.total_bits
         assert len(coded.audio) == pytest.approx(len(speech), abs=3200), system.name
         # Neither silence nor noise at full scale.
         assert 0.25 < np.square(coded.audio).mean() / np.square(speech).mean() < 2, system.name
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_peers_take_the_full_band_and_give_back_its_rate(family: str) -> None:
+    systems, missing = peers([family])
+    if missing:
+        pytest.skip(missing[family])
+    wide = Speech(resampled(read_speech(CLIP), RATE_HZ, FULL_RATE_HZ), FULL_RATE_HZ)
+    for system in systems:
+        coded = system.code(Clip("a", CLIP), wide)
+        assert len(coded.audio) == pytest.approx(len(wide.sound), abs=9600), system.name
 
 
 def test_narrow_band_peers_bring_their_reference_and_others_do_not() -> None:
@@ -76,7 +88,7 @@ def test_narrow_band_peers_bring_their_reference_and_others_do_not() -> None:
 
 def test_the_narrow_band_reference_has_nothing_above_4_khz_and_all_below() -> None:
     noise = (0.1 * np.random.default_rng(0).standard_normal(16000)).astype(np.float32)
-    audio = NarrowBand().code(Clip("a", CLIP), noise).audio
+    audio = NarrowBand().code(Clip("a", CLIP), Speech(noise)).audio
     before, after = (np.abs(np.fft.rfft(each))[100:] for each in (noise, audio))
     assert np.square(after[4200:]).sum() < 1e-4 * np.square(before[4200:]).sum()
     assert np.square(after[:3300]).sum() == pytest.approx(np.square(before[:3300]).sum(), rel=0.01)

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from melcodec_cli.evaluate.plot import Point, rate_quality_svg
+from melcodec_cli.evaluate.plot import NARROW, WIDE, Point, rate_quality_svg
 
 OURS = Point("speech-16k", "melcodec", 255, 1.5, 1.45, 1.55)
 PEERS = [
@@ -31,14 +31,30 @@ def test_the_drawing_is_sound_xml_in_which_every_system_is_named_once() -> None:
     assert all(texts.count(point.name) == 1 for point in [OURS, *PEERS, REFERENCE])
 
 
-def test_labels_of_crowded_points_do_not_cover_each_other() -> None:
-    crowd = [Point(f"system {number}", "peer", 1000 + 10 * number, 1.5, 1.4, 1.6) for number in range(4)]
-    svg = rate_quality_svg([OURS, *crowd], "PESQ-WB", "higher")
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_labels_cover_neither_each_other_nor_the_edge(width: int) -> None:
+    crowd = [Point(f"system {number}", "peer", 3000 + 10 * number, 1.5, 1.4, 1.6) for number in range(3)]
+    svg = ElementTree.fromstring(
+        rate_quality_svg([OURS, *PEERS, *crowd, REFERENCE], "PESQ-WB", "higher", width)
+    )
+    labels = [text for text in svg.iter("text") if text.get("class")]
     places = [
-        (float(x), float(y)) for x, y in re.findall(r'<text class="peer" x="([\d.]+)" y="([\d.]+)"', svg)
+        (float(text.get("x", 0)), float(text.get("y", 0)), 7.2 * len(text.text or "")) for text in labels
     ]
-    for number, (x, y) in enumerate(places):
-        assert all(abs(x - other_x) > 50 or abs(y - other_y) > 12 for other_x, other_y in places[:number])
+    assert len(places) == 9
+    for number, (x, y, across) in enumerate(places):
+        assert x >= 0 and x + across <= width
+        for other_x, other_y, other_across in places[:number]:
+            assert x >= other_x + other_across or other_x >= x + across or abs(y - other_y) >= 12
+
+
+def test_a_label_far_from_its_point_is_joined_to_it() -> None:
+    crowd = [Point(f"system {number}", "peer", 3000 + 10 * number, 1.5, 1.4, 1.6) for number in range(5)]
+    svg = ElementTree.fromstring(rate_quality_svg(crowd, "PESQ-WB", "higher", NARROW))
+    leaders = [line for line in svg.iter("line") if line.get("class") == "leader"]
+    points = circles(ElementTree.tostring(svg, encoding="unicode"))
+    assert leaders
+    assert all((float(line.get("x1", 0)), float(line.get("y1", 0))) in points for line in leaders)
 
 
 @pytest.mark.parametrize("points", [[], [REFERENCE]], ids=["nothing", "no rate"])

@@ -4,14 +4,15 @@ import csv
 import io
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from melcodec_cli.errors import UsageProblem
-from melcodec_cli.evaluate.results import read_json, write_csv, write_json
-from melcodec_cli.evaluate.statistics import mean_interval
+from melcodec_cli.evaluate.results import COSTS, read_json, write_csv, write_json
+from melcodec_cli.evaluate.statistics import Interval, mean_interval, spent, times
 from tests.evaluate.conftest import Make
 
 
@@ -36,8 +37,21 @@ def test_an_interval_of_nothing_is_nothing() -> None:
 
 def test_bitrate_and_speed_are_of_all_clips_together(make: Make) -> None:
     system = make([1.0, 2.0], [1.0, 1.0]).systems[0]
-    assert (system.payload_bits_per_s, system.total_bits_per_s) == (250, 600)
-    assert (system.encode_share, system.decode_share) == pytest.approx((0.01, 0.02))
+    assert [system.mean(key).mean for key in COSTS] == pytest.approx([250, 600, 0.01, 0.02])
+
+
+def test_in_the_mean_rate_a_long_clip_counts_for_more_and_the_interval_runs_between_its_clips(
+    make: Make,
+) -> None:
+    system = make([1.0, 2.0], [1.0, 1.0]).systems[0]
+    system.clips[1] = replace(system.clips[0], name="long", duration_s=8.0, payload_bits=1000)  # 125 bit/s
+    found = system.mean("payload_bits_per_s")
+    assert (found.mean, found.low, found.high) == (150, 125, 250)  # 1500 bits in 10 s
+
+
+def test_times_real_time_are_the_inverse_of_the_share_of_it_and_undefined_for_nothing() -> None:
+    assert times(Interval(0.02, 0.01, 0.05, 3)) == Interval(50, 20, 100, 3)
+    assert times(mean_interval([0.0, 0.0])).mean is spent(mean_interval([0.0])).mean is None
 
 
 def test_json_comes_back_as_it_was(make: Make, tmp_path: Path) -> None:
@@ -51,11 +65,19 @@ def test_json_comes_back_as_it_was(make: Make, tmp_path: Path) -> None:
     document = json.loads(path.read_text())
     assert document["systems"][0]["mean"]["good"] == {"mean": 1.0, "low": 1.0, "high": 1.0, "count": 1}
     assert document["systems"][0]["bitstream_id"] == "01020304"
+    assert document["systems"][0]["total_bits_per_s"] == 600
+    assert document["systems"][0]["mean"]["total_bits_per_s"] == {
+        "mean": 600,
+        "low": 600,
+        "high": 600,
+        "count": 2,
+    }
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"format": "melcodec-evaluation-1"}', '{"format": "another"}'],
-    ids=["nothing", "a list", "no format", "no systems", "another format"],
+    "text", ["", "[]", "{}", '{"format": "melcodec-evaluation-1"}', '{"format": "another"}',
+             '{"format": "melcodec-evaluation-1", "systems": []}'],
+    ids=["nothing", "a list", "no format", "only a format", "another format", "no systems"],
 )  # fmt: skip
 def test_json_of_something_else_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "b.json"

@@ -11,7 +11,8 @@ for (const table of document.querySelectorAll("table")) {
     heads.forEach((each) => each.removeAttribute("aria-sort"));
     head.setAttribute("aria-sort", order);
     const value = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent;
-    const number = (row) => (value(row) === "" ? NaN : Number(value(row)));
+    const size = head.dataset.better === "zero" ? Math.abs : Number;
+    const number = (row) => (value(row) === "" ? NaN : size(value(row)));
     const rows = [...table.tBodies[0].rows];
     const numeric = rows.some((row) => !Number.isNaN(number(row)));
     const sign = order === "ascending" ? 1 : -1;
@@ -35,8 +36,9 @@ showPlot();
 
 const system = document.getElementById("system");
 const showRows = () => {
+  document.querySelector("#clips table").classList.toggle("one-system", system.value !== "");
   for (const row of document.querySelectorAll("#clips tbody tr")) {
-    row.hidden = system.value !== "" && row.cells[0].textContent !== system.value;
+    row.hidden = system.value !== "" && row.cells[1].textContent !== system.value;
   }
 };
 system.addEventListener("change", showRows);
