@@ -192,7 +192,7 @@ class DecompressConversion(Conversion[Decompression]):
     def _describe(self) -> None:
         codec, record = self.codec, self.record
         assert codec.header is not None and codec.sink is not None
-        record.rate_hz, record.channels = codec.rate_hz, codec.header.channels
+        record.rate_hz, record.channels = codec.rate_hz, codec.channels
         record.duration_s = codec.sink.samples / codec.rate_hz
         record.mlc_bytes, record.payload_bits = codec.mlc_bytes, codec.payload_bits
         record.lost_s = codec.lost_s

@@ -11,7 +11,7 @@ import mlcfile
 import numpy as np
 from numpy.typing import NDArray
 
-from melcodec_cli.audio import AudioSink
+from melcodec_cli.audio import AudioSink, mix_down
 from melcodec_cli.codec.batch import Decoder
 from melcodec_cli.codec.pipeline import Stream
 from melcodec_cli.codec.playback import Playback
@@ -33,6 +33,7 @@ class DecompressSettings:
     start_s: float = 0.0
     end_s: float | None = None
     conceal: bool = False  # put silence where chunks are lost
+    channels: int | None = None  # None: the original's
 
     def __post_init__(self) -> None:
         if self.end_s is not None and self.end_s <= self.start_s:
@@ -41,6 +42,13 @@ class DecompressSettings:
     def rate_of(self, header: mlcfile.Header) -> int:
         """Of the output, when this is the first stream's header."""
         return header.layout.model_rate_hz if self.model_rate else self.rate_hz or header.rate_hz
+
+    def channels_of(self, header: mlcfile.Header) -> int:
+        """Of the output, when this is the first stream's header."""
+        found = header.channels if header.all_channels else 1
+        if self.channels not in (None, 1, found) and found > 1:
+            raise UsageProblem(f"{self.channels} channels cannot be made of {found}; --channels 1 mixes them")
+        return self.channels or header.channels
 
     def range_of(self, rate_hz: int) -> tuple[int, int | None]:
         """First sample and the one after the last, None for the end."""
@@ -66,7 +74,7 @@ class Decompression(Stream[DecodeJob, NDArray[np.float32]]):
     ):
         self.live = live
         self.header: mlcfile.Header | None = None  # the first stream's
-        self.rate_hz = 0  # of the output
+        self.rate_hz = self.channels = 0  # of the output
         self.truncated: mlcfile.TruncatedError | None = None
         self.damage: list[mlcfile.CorruptError] = []
         self.lost_s: list[list[float]] = []  # [from, to]
@@ -141,6 +149,7 @@ class Decompression(Stream[DecodeJob, NDArray[np.float32]]):
         if self.header is None:
             self.header = header
             self.rate_hz = self._settings.rate_of(header)
+            self.channels = self._settings.channels_of(header)
         elif header.channels != self.header.channels:
             raise Unsupported(f"a stream of {header.channels} channels follows one of {self.header.channels}")
         self.engine = self._decoder_for(header)
@@ -148,12 +157,12 @@ class Decompression(Stream[DecodeJob, NDArray[np.float32]]):
     def _sink_for(self, tokens: TokenReader) -> AudioSink:
         if tokens.truncated and tokens.is_empty:
             raise tokens.truncated  # nothing can be saved
-        return self._open_sink(self.rate_hz, tokens.header.channels, tokens.tags)
+        return self._open_sink(self.rate_hz, self.channels, tokens.tags)
 
     def _jobs_of(self, tokens: TokenReader, playback: Playback, begin_s: float) -> Iterator[DecodeJob]:
         """The jobs of one stream, which begins at `begin_s` of the recording."""
         segments, enough_tokens = self._segments(tokens.header, playback)
-        samples_per_s = self.rate_hz * tokens.header.channels
+        samples_per_s = self.rate_hz * self.channels
         max_silence_s = min(MAX_SILENCE_S, MAX_SILENCE_SAMPLES / samples_per_s)
         try:
             for indices, globals_ in tokens.tokens_from(segments.first_needed_token, self._file.seekable()):
@@ -196,8 +205,12 @@ class Decompression(Stream[DecodeJob, NDArray[np.float32]]):
         return segments, (playback.last_chunk + 1) * chunk_tokens + context_tokens
 
     def _write(self, block: NDArray[np.float32]) -> None:
-        if self.sink is not None and len(block):
-            self.sink.write(block)
+        """block (sample, coded channel)"""
+        if self.sink is None or not len(block):
+            return
+        if block.shape[1] != self.channels:
+            block = np.repeat(mix_down(block), self.channels, axis=1)
+        self.sink.write(block)
 
 
 def _counted(jobs: Iterator[DecodeJob], playback: Playback) -> Iterator[DecodeJob]:

@@ -65,7 +65,7 @@ class Playback:
         self._last = self.samples if self._last is None else min(self._last, self.samples)
 
     def process(self, audio: Audio) -> Iterator[Audio]:
-        """One chunk (coded channel, sample) at the model's rate -> (sample, channel), whatever is ready.
+        """One chunk (coded channel, sample) at the model's rate -> (sample, coded channel), whatever is ready.
 
         A second at a time: at 384 kHz in eight channels a chunk of a minute would take a gigabyte.
         """
@@ -90,5 +90,4 @@ class Playback:
         begin = self._position
         self._position += len(block)
         end = len(block) if self._last is None else self._last - begin
-        block = block[max(0, self._first - begin) : max(0, end)]
-        return block if self.header.all_channels else np.repeat(block, self.header.channels, axis=1)
+        return block[max(0, self._first - begin) : max(0, end)]

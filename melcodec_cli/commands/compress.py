@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from melcodec_cli.commands.options import (
@@ -13,12 +15,29 @@ from melcodec_cli.commands.options import (
     report_options,
 )
 
+
+class Channels(click.ParamType):
+    """What to code of several channels, or how many there are."""
+
+    name = "channels"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        if value in ("mix", "keep") or isinstance(value, int):
+            return value
+        if not value.isdecimal():
+            self.fail(f"{value!r} is neither mix nor keep nor, with --raw, a number", param, ctx)
+        return int(value)
+
+
 raw_options = options(
     click.option("--raw", is_flag=True, help="The input is PCM without a header."),
-    click.option("--raw-rate", type=int, metavar="HZ", help="Its sampling rate; needed with --raw."),
-    click.option("--raw-channels", type=int, default=1, show_default=True, metavar="N", help="Its channels."),
-    click.option("--raw-format", default="s16le", show_default=True, metavar="NAME", help="Its samples."),
-)
+    click.option("--rate", "--raw-rate", "raw_rate", type=int, metavar="HZ",
+                 help="Its sampling rate; needed with --raw."),
+    click.option("--raw-channels", type=int, default=1, show_default=True, metavar="N",
+                 help="Its channels; --channels N says the same."),
+    click.option("--format", "--raw-format", "raw_format", default="s16le", show_default=True, metavar="NAME",
+                 help="Its samples."),
+)  # fmt: skip
 
 
 @click.command(short_help="Compress recordings to .mlc files.")
@@ -27,9 +46,10 @@ raw_options = options(
 @output_options
 @click.option(
     "--channels",
-    type=click.Choice(["mix", "keep"]),
+    type=Channels(),
     default="mix",
     show_default=True,
+    metavar="mix|keep",
     help="Code one channel that mixes them, or each.",
 )
 @click.option(
@@ -58,7 +78,7 @@ def compress(
     recursive: bool,
     force: bool,
     skip_existing: bool,
-    channels: str,
+    channels: int | str,
     profile: str | None,
     bundle: str | None,
     chunk_seconds: float | None,
@@ -89,6 +109,7 @@ def compress(
       melcodec compress --profile auto *.wav       speech-48k, if installed, for those from 32 kHz up
       find . -name '*.wav' -print0 | melcodec compress --files-from - -o coded/
       arecord -f S16_LE -r 16000 | melcodec compress - - | ssh far 'melcodec decompress - -' | aplay
+      melcodec compress --raw --rate 8000 --channels 2 --format s16be call.pcm
     """
     from melcodec_cli.audio import RawFormat
     from melcodec_cli.codec.compression import CompressSettings
@@ -102,7 +123,10 @@ def compress(
     from melcodec_cli.report import Report
 
     if raw and raw_rate is None:
-        raise UsageProblem("--raw needs --raw-rate, which nothing in the input tells")
+        raise UsageProblem("--raw needs --rate, which nothing in the input tells")
+    if not raw and (raw_rate is not None or isinstance(channels, int)):
+        raise UsageProblem("--rate and a number of --channels describe what is read with --raw")
+    raw_channels = channels if isinstance(channels, int) else raw_channels
     raw_form = RawFormat(raw_rate, raw_channels, raw_format) if raw and raw_rate else None
     settings = CompressSettings(channels == "keep", chunk_seconds, not no_tags)
     names = listed_names(files, files_from)

@@ -29,12 +29,26 @@ class Rate(click.ParamType):
         return int(value)
 
 
+class Form(click.Choice[str]):
+    """The name of a format, or of samples for --raw."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from melcodec_cli.audio.raw import encoding_named
+        from melcodec_cli.errors import UsageProblem
+
+        try:
+            encoding_named(value)
+        except UsageProblem:
+            return super().convert(value, param, ctx)
+        return str(value)
+
+
 format_options = options(
     click.option(
         "--format",
         "form",
-        type=click.Choice(["wav", "flac", "ogg", "opus", "mp3", "raw"]),
-        help="Format of the output.  [default: by its suffix, else wav]",
+        type=Form(["wav", "flac", "ogg", "opus", "mp3", "raw"]),
+        help="Format of the output; with --raw its samples.  [default: by its suffix, else wav]",
     ),
     click.option("--subtype", metavar="NAME", help="Samples of the format, such as PCM_24, FLOAT or s16be."),
     click.option("--raw", is_flag=True, help="Write PCM without a header: --format raw."),
@@ -43,6 +57,12 @@ format_options = options(
         type=Rate(),
         metavar="HZ|model",
         help="Sampling rate; 'model' saves resampling.  [default: original]",
+    ),
+    click.option(
+        "--channels",
+        type=click.IntRange(1, 8),
+        metavar="N",
+        help="Channels of the output.  [default: original]",
     ),
     click.option("--no-tags", is_flag=True, help="Do not copy title, artist and the like."),
 )
@@ -73,6 +93,7 @@ def decompress(
     subtype: str | None,
     raw: bool,
     rate: int | str | None,
+    channels: int | None,
     no_tags: bool,
     start: float,
     end: float | None,
@@ -97,6 +118,7 @@ def decompress(
       melcodec decompress talk.wav.mlc               writes talk.wav
       melcodec decompress talk.mlc talk.flac
       melcodec decompress --start 3:20 --end 4:00 talk.mlc part.wav
+      melcodec decompress --raw --rate 16000 --channels 1 --format s16le talk.mlc - | aplay -r 16000 -f S16_LE
       melcodec decompress --conceal damaged.mlc
       melcodec decompress -r coded/ -o decoded/      mirrors the tree
       melcodec decompress -r coded/ -o decoded/ --exclude 'draft*' --report run.jsonl
@@ -114,11 +136,15 @@ def decompress(
     from melcodec_cli.errors import UsageProblem
     from melcodec_cli.report import Report
 
+    if form is not None and form not in FORMATS:
+        if not raw or subtype:
+            raise UsageProblem(f"--format {form} names samples: it needs --raw, and no --subtype beside it")
+        form, subtype = "raw", form
     if raw and form not in (None, "raw"):
         raise UsageProblem(f"--raw and --format {form} contradict each other")
     form = "raw" if raw else form
     settings = DecompressSettings(
-        rate if isinstance(rate, int) else None, rate == "model", start, end, conceal
+        rate if isinstance(rate, int) else None, rate == "model", start, end, conceal, channels
     )
     names = listed_names(files, files_from)
     inputs, target = (

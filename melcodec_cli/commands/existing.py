@@ -44,4 +44,4 @@ def is_same_length(pair: Pair, settings: DecompressSettings) -> bool:
             found = (source.rate_hz, source.channels, samples if source.samples is None else source.samples)
     except MelcodecError:
         return False
-    return found == (rate_hz, streams[0].header.channels, samples)
+    return found == (rate_hz, settings.channels_of(streams[0].header), samples)

@@ -87,13 +87,53 @@ def test_raw_samples_in_and_out(
     assert (folder / "a.raw").stat().st_size == 8000 * 2 * 2
 
 
+def test_raw_samples_are_described_alike_both_ways(
+    folder: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    described = ["--raw", "--rate", "8000", "--channels", "2", "--format", "S16_BE"]
+    Path("a.pcm").write_bytes((noise(1, 8000, 2) * 32767).astype(">i2").tobytes())
+    assert main(["compress", *described, "a.pcm", "a.mlc"]) == 0
+    header = Reader(io.BytesIO(Path("a.mlc").read_bytes())).header
+    assert (header.rate_hz, header.channels, header.samples) == (8000, 2, 8000)
+    capfdbinary.readouterr()
+    assert main(["decompress", "-q", *described, "a.mlc", "-"]) == 0
+    samples = np.frombuffer(capfdbinary.readouterr().out, ">i2").reshape(-1, 2)
+    assert len(samples) == 8000 and (samples[:, 0] == samples[:, 1]).all() and samples.any()
+
+
+@pytest.mark.parametrize("keep", [False, True], ids=["mixed", "kept"])
+def test_the_number_of_channels_of_the_output(folder: Path, keep: bool) -> None:
+    Path("two.wav").write_bytes(wav(noise(1, channels=2)))
+    assert main(["compress", "-q", "--channels", "keep" if keep else "mix", "two.wav", "a.mlc"]) == 0
+
+    def decompressed(channels: int) -> Any:
+        arguments = ["--skip-existing", "--subtype", "FLOAT", "--channels", str(channels)]
+        for _ in ("made", "skipped"):
+            assert main(["decompress", "-q", *arguments, "a.mlc", f"{channels}.wav"]) == 0
+        return soundfile.read(f"{channels}.wav", always_2d=True)[0]
+
+    one, two = decompressed(1), decompressed(2)
+    assert (one.shape, two.shape) == ((16000, 1), (16000, 2))
+    np.testing.assert_allclose(one[:, 0], two.mean(axis=1), atol=1e-5)
+    assert keep == (two[:, 0] != two[:, 1]).any()
+    if keep:
+        assert main(["decompress", "--channels", "3", "a.mlc", "3.wav"]) == ExitCode.USAGE
+    else:
+        assert decompressed(3).shape == (16000, 3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
         (["compress"], "missing argument"),
         (["compress", "absent.wav"], "absent.wav: no such file"),
         (["decompress", "absent.mlc"], "absent.mlc: no such file"),
-        (["compress", "--raw", "talk.wav"], "--raw needs --raw-rate"),
+        (["compress", "--raw", "talk.wav"], "--raw needs --rate"),
+        (["compress", "--rate", "8000", "talk.wav"], "describe what is read with --raw"),
+        (["compress", "--channels", "2", "talk.wav"], "describe what is read with --raw"),
+        (["compress", "--channels", "both", "talk.wav"], "neither mix nor keep"),
+        (["decompress", "--format", "s16le", "talk.wav"], "it needs --raw"),
+        (["decompress", "--format", "docx", "talk.wav"], "is not one of"),
         (["compress", "--raw", "--raw-rate", "7", "talk.wav"], "7 hz"),
         (["compress", "--chunk-seconds", "0.1", "talk.wav"], "outside 0.5 to 60 s"),
         (["compress", "--force", "--skip-existing", "talk.wav"], "contradict"),
