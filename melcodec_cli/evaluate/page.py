@@ -9,6 +9,7 @@ from string import Template
 
 import numpy as np
 
+from melcodec_cli.evaluate.clips import spread
 from melcodec_cli.evaluate.evaluation import Heard, Recording
 from melcodec_cli.evaluate.media import picture, sound
 from melcodec_cli.evaluate.metrics import DIGITS, METRICS
@@ -18,10 +19,18 @@ from melcodec_cli.evaluate.speech import Speech
 from melcodec_cli.evaluate.statistics import RESAMPLES, Interval, spent, times
 
 TEMPLATE = Path(__file__).parent / "template"
-PLAYED_CLIPS = 12  # with sounds and pictures, evenly spread; the figures are of all
+PLAYED_S = (
+    3600  # of sound in one page, about 30 MB; of more, clips evenly spread, while the figures are of all
+)
 RATES = (("payload bit/s", "lower"), ("total bit/s", "lower"))
 TIMES = (("encode ×", "higher"), ("decode ×", "higher"))
 SHOWN_WITH_SOUND = ("pesq_wb", "stoi", "mcd_db", "speaker_similarity")
+
+
+def listened(recordings: Sequence[Recording], systems: int) -> list[Recording]:
+    """Those whose originals and copies the page holds: all, as a rule."""
+    seconds = sum(each.speech.duration_s for each in recordings) * (systems + 1)
+    return spread(recordings, max(1, int(len(recordings) * PLAYED_S / seconds)))
 
 
 def page(

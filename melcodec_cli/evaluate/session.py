@@ -16,11 +16,11 @@ import click
 
 from melcodec_cli import __version__
 from melcodec_cli.atomic import check_output, output_file
-from melcodec_cli.evaluate.clips import Clip, spread
+from melcodec_cli.evaluate.clips import Clip
 from melcodec_cli.evaluate.comparison import compare
 from melcodec_cli.evaluate.evaluation import Heard, Listener, Recording, evaluate, machine, read_recordings
 from melcodec_cli.evaluate.metrics import available_metrics
-from melcodec_cli.evaluate.page import PLAYED_CLIPS, page
+from melcodec_cli.evaluate.page import listened, page
 from melcodec_cli.evaluate.results import Evaluation, read_json, write_csv, write_json
 from melcodec_cli.evaluate.systems import System
 from melcodec_cli.evaluate.table import print_comparison, print_markdown, print_systems
@@ -109,7 +109,7 @@ class Session:
             # Of the packages that measure, about themselves and each other.
             warnings.simplefilter("ignore")
             self.recordings = read_recordings(clips, self._complain)
-            self.played = spread(self.recordings, PLAYED_CLIPS) if self._outputs.page else []
+            self.played = listened(self.recordings, len(systems)) if self._outputs.page else []
             if not any(each.speech.full_band for each in self.recordings):
                 self._metrics = [metric for metric in self._metrics if not metric.full_band]
             seconds = sum(each.speech.duration_s for each in self.recordings) * len(systems)

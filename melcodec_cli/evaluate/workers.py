@@ -19,7 +19,9 @@ from typing import Any, TypeVar
 import torch
 
 MOST = 8  # each holds half a gigabyte of libraries
-WORTH_S = 300  # of speech, through one system: a process takes about as long to start as to measure it
+WORTH_S = (
+    150  # of speech through one system, which is measured in about the time that a process takes to start
+)
 
 Result = TypeVar("Result")
 Map = Callable[..., Iterator[Any]]

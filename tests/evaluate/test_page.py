@@ -5,11 +5,16 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
+from melcodec_cli.evaluate.clips import Clip
+from melcodec_cli.evaluate.evaluation import Recording
+from melcodec_cli.evaluate.page import listened
 from melcodec_cli.evaluate.plot import NARROW, WIDE
+from melcodec_cli.evaluate.speech import Speech
 from tests.evaluate.browser import Browser
 
 TAB, ENTER, SPACE = "\ue004", "\ue007", " "
@@ -65,6 +70,15 @@ def test_the_page_needs_nothing_from_anywhere(page: Path) -> None:
     assert not re.search(
         r"\$\{?\w+\}?(?![^<]*</script>)", re.sub(r"<script>.*</script>", "", text, flags=re.DOTALL)
     )
+
+
+def test_every_clip_can_be_heard_unless_that_would_be_an_hour() -> None:
+    second = Speech(np.zeros(16000, np.float32))
+    clips = [Recording(Clip(str(number), Path()), second) for number in range(1000)]
+    assert listened(clips[:100], systems=10) == clips[:100]
+    some = listened(clips, systems=5)
+    assert len(some) == 600 and some[0] is clips[0] and some[-1] is not clips[599]
+    assert listened([Recording(clips[0].clip, Speech(np.zeros(80_000_000, np.float32)))], systems=1) != []
 
 
 def test_names_from_outside_are_text_not_markup(
