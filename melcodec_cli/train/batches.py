@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -31,6 +31,10 @@ class Crops:
     audio: Tensor  # (batch, samples), what is to be decoded
     noisy: Tensor  # (batch, samples), what is encoded
     other: Tensor  # (batch, samples), another part of the same speaker, through the same equaliser
+    bandwidth_hz: Tensor  # (batch,), above which the recording holds nothing
+
+    def to(self, device: torch.device) -> Crops:
+        return Crops(*(getattr(self, each.name).to(device) for each in fields(self)))
 
 
 class Batches:
@@ -51,6 +55,7 @@ class Batches:
             raise ValueError(f"the corpus has no clips in its {split} split")
         self.starts = corpus.starts[rows]
         self.lengths = corpus.lengths[rows]
+        self.bandwidths_hz = corpus.bandwidths_hz[rows]
         weight = np.array([weights.get(corpus.clips[i].source, 1.0) for i in rows])
         self.cumulative = np.cumsum(self.lengths * weight)
         names = [corpus.clips[i].speaker for i in rows]
@@ -67,7 +72,16 @@ class Batches:
         other = self._within(rng, rows, samples, whole_speaker=True)
         both = self._gather(np.concatenate([start, other]), samples)
         generator = torch.Generator(self.device).manual_seed(seed)
-        return self._augment(both[:batch], both[batch:], generator)
+        bandwidth_hz = torch.from_numpy(self._narrowest_hz(start, samples)).float().to(self.device)
+        return self._augment(both[:batch], both[batch:], bandwidth_hz, generator)
+
+    def _narrowest_hz(self, starts: np.ndarray, samples: int) -> np.ndarray:
+        """Bandwidth of each crop: the least of the clips that it runs through."""
+        first = np.searchsorted(self.starts, starts, side="right") - 1
+        last = np.searchsorted(self.starts, starts + samples)
+        return np.array(
+            [self.bandwidths_hz[max(0, a) : b].min() for a, b in zip(first, last, strict=True)], np.float64
+        )
 
     def _within(
         self, rng: np.random.Generator, rows: np.ndarray, samples: int, whole_speaker: bool = False
@@ -87,7 +101,9 @@ class Batches:
         crops = np.stack([self.audio[s : s + samples] for s in starts])
         return torch.from_numpy(crops).float() / 32768
 
-    def _augment(self, audio: Tensor, other: Tensor, generator: torch.Generator) -> Crops:
+    def _augment(
+        self, audio: Tensor, other: Tensor, bandwidth_hz: Tensor, generator: torch.Generator
+    ) -> Crops:
         setting = self.augmentation
         batch, samples = audio.shape
 
@@ -111,13 +127,14 @@ class Batches:
         silent = torch.where(chosen(0.5), position < cut, position > 1 - cut) & edge
         audio = audio.masked_fill(silent, 0.0)
         if setting.noise == 0:
-            return Crops(audio, audio, other)
+            return Crops(audio, audio, other, bandwidth_hz)
         loudness = audio.square().mean(1, keepdim=True).sqrt()
         ratio = 10 ** (-uniform(setting.noise_low_db, setting.noise_high_db, batch, 1) / 20)
         white = torch.randn(audio.shape, generator=generator, device=self.device)
         hiss = _equalise(white, uniform(-1, 1, batch, 6) * 20.0)
         hiss = hiss / hiss.square().mean(1, keepdim=True).sqrt() * loudness * ratio
-        return Crops(audio, torch.where(chosen(setting.noise), audio + hiss, audio), other)
+        noisy = torch.where(chosen(setting.noise), audio + hiss, audio)
+        return Crops(audio, noisy, other, bandwidth_hz)
 
 
 def _runs(names: list[str], starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -142,17 +159,29 @@ def _equalise(audio: Tensor, curve_db: Tensor) -> Tensor:
     return torch.fft.irfft(spectrum * torch.exp(gain_db * (math.log(10) / 20)), n=audio.shape[-1])
 
 
-def dev_crops(corpus: Corpus, sources: set[str] | None, samples: int, limit: int) -> Tensor:
-    """The first `samples` of dev clips that are long enough, spread evenly: (clips, samples)."""
+def dev_crops(corpus: Corpus, sources: set[str] | None, samples: int, limit: int) -> Crops:
+    """The first `samples` of dev clips that are long enough, as many of each source, spread evenly."""
     rows = [
         i for i, clip in enumerate(corpus.clips)
         if clip.split == "dev" and corpus.lengths[i] >= samples and (not sources or clip.source in sources)
     ]  # fmt: skip
     if not rows:
         rows = [int(i) for i in np.argsort(-corpus.lengths)[:limit]]
-    picked = [rows[int(k)] for k in np.linspace(0, len(rows) - 1, min(limit, len(rows)))]
+    picked = _spread(rows, [corpus.clips[i].source for i in rows], limit)
     crops = np.zeros((len(picked), samples), np.float32)
     for row, i in enumerate(picked):
         clip = corpus.audio[corpus.starts[i] : corpus.starts[i] + min(samples, corpus.lengths[i])]
         crops[row, : len(clip)] = clip / np.float32(32768)
-    return torch.from_numpy(crops)
+    audio = torch.from_numpy(crops)
+    return Crops(audio, audio, audio, torch.from_numpy(corpus.bandwidths_hz[picked]).float())
+
+
+def _spread(rows: list[int], sources: list[str], limit: int) -> list[int]:
+    """`limit` of the rows at most, in equal shares of the sources as far as these go."""
+    left, picked = limit, []
+    groups = [[row for row, name in zip(rows, sources, strict=True) if name == s] for s in set(sources)]
+    for number, group in enumerate(sorted(groups, key=lambda each: (len(each), each))):
+        count = min(len(group), left // (len(groups) - number))
+        picked += [group[int(k)] for k in np.linspace(0, len(group) - 1, count)]
+        left -= count
+    return sorted(picked)

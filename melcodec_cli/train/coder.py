@@ -13,7 +13,14 @@ from melcodec_cli.chain.coder import Coder
 from melcodec_cli.chain.pitch import Pitch
 from melcodec_cli.chain.profile import Profile
 from melcodec_cli.train.batches import Crops
-from melcodec_cli.train.losses import band_centres_hz, envelope_loss, third_octaves
+from melcodec_cli.train.losses import (
+    CHANGE_S,
+    band_centres_hz,
+    envelope_loss,
+    excess,
+    masked_mean,
+    third_octaves,
+)
 from melcodec_cli.train.task import Moment, Task
 
 
@@ -23,7 +30,8 @@ class CoderLosses:
     squared: float = 0.5
     codebook: float = 0.5
     envelope: float = 0.3  # intelligibility: third-octave envelopes over 0.38 s
-    difference: float = 0.3  # change from frame to frame, against blurred onsets
+    difference: float = 0.3  # change over 10 ms, against blurred onsets
+    hush: float = 0.0  # against sound above the bandwidth of the recording, where nothing else judges
     pitch: float = 0.0  # a trained pitch stage must hear in the decoded mel what it hears in the original
     usage_decay: float = 0.99  # of the running usage that online clustering goes by
     foreign_timbre: float = (
@@ -48,6 +56,7 @@ class CoderTask(Task):
 
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
         coder, weight = self.stage, self.losses
+        heard = self.heard(crops)
         with torch.no_grad():
             mel = self.mel(crops.audio)
             target = coder.standardise(mel)
@@ -67,21 +76,31 @@ class CoderTask(Task):
         self.latest = (indices.detach(), encoded.detach())
         decoded = coder.decoder(points, timbre).float()
 
-        error = decoded - target
-        absolute, squared = error.abs().mean(), error.square().mean()
+        error = (decoded - target).masked_fill(~heard, 0.0)
+        absolute, squared = masked_mean(error.abs(), heard), masked_mean(error.square(), heard)
         loss = weight.absolute * absolute + weight.squared * squared + weight.codebook * codebook_loss
         figures = {
-            "l1": (error.abs().mean((0, 1)) * coder.deviation).mean().item(),
+            "l1": masked_mean(error.abs() * coder.deviation, heard).item(),
             "vq": codebook_loss.item(),
         }
+        restored = coder.restore(decoded)
+        if weight.hush and not heard.all():
+            loud = excess(restored, heard, self.mel.silence)
+            loss = loss + weight.hush * loud
+            figures["excess"] = loud.item()
+        # What judges whole frames is shown silence there, on both sides.
+        restored, mel = (x.masked_fill(~heard, self.mel.silence) for x in (restored, mel))
         if weight.difference:
-            loss = loss + weight.difference * (error[:, 1:] - error[:, :-1]).abs().mean()
+            change = max(1, round(CHANGE_S * self.frames_per_s))
+            loss = loss + weight.difference * masked_mean(
+                (error[:, change:] - error[:, :-change]).abs(), heard
+            )
         if weight.envelope:
-            envelope = envelope_loss(coder.restore(decoded), mel, self.member)
+            envelope = envelope_loss(restored, mel, self.member, self.frames_per_s)
             loss = loss + weight.envelope * envelope
             figures["envelope"] = envelope.item()
         if self.pitch:
-            heard = self._pitch_loss(coder.restore(decoded), mel)
+            heard = self._pitch_loss(restored, mel)
             loss = loss + weight.pitch * heard
             figures["pitch"] = heard.item()
         return loss, figures
@@ -121,21 +140,23 @@ class CoderTask(Task):
         return mel, self.stage.decode(indices, globals_), indices
 
     @torch.no_grad()
-    def evaluate(self, audio: Tensor) -> dict[str, float]:
-        mel, decoded, indices = self._code(audio)
+    def evaluate(self, crops: Crops) -> dict[str, float]:
+        mel, decoded, indices = self._code(crops.audio)
+        heard = self.heard(crops)
         share = (
             torch.bincount(indices.flatten(), minlength=self.profile.coder.codewords).double()
             / indices.numel()
         )
         entropy = -(share * (share + 1e-12).log()).sum()
         return {
-            "dev_l1": (decoded - mel).abs().mean().item(),
-            "dev_envelope": envelope_loss(decoded, mel, self.member).item(),
+            "dev_l1": masked_mean((decoded - mel).abs(), heard).item(),
+            "dev_excess": excess(decoded, heard, self.mel.silence).item(),
+            "dev_envelope": envelope_loss(decoded, mel, self.member, self.frames_per_s).item(),
             "perplexity": entropy.exp().item(),
             "codewords": float((share > 0).sum()),
         }
 
     @torch.no_grad()
-    def picture(self, audio: Tensor) -> list[Tensor]:
-        mel, decoded, _ = self._code(audio)
+    def picture(self, crops: Crops) -> list[Tensor]:
+        mel, decoded, _ = self._code(crops.audio[:1])
         return [mel[0], decoded[0]]

@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from melcodec_cli.train.bandwidth import bandwidth_hz
+
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".w64", ".caf"}
 DEV_SHARE = 1 / 20  # of speakers, where no manifest says which
 TRIM_DB = -50.0  # below the clip's peak: trimmed at both ends ...
@@ -42,6 +44,7 @@ class Corpus:
     audio: NDArray[np.int16]  # memory map
     starts: NDArray[np.int64]
     lengths: NDArray[np.int64]
+    bandwidths_hz: NDArray[np.float64]
     clips: list[Clip]
     rate_hz: int
     fingerprint: str
@@ -107,7 +110,7 @@ def open_corpus(folders: list[Path], cache: Path, rate_hz: int, speed_copies: in
     if not clips:
         raise ValueError(f"no audio found in {', '.join(map(str, folders))}")
     clips.sort(key=lambda c: (c.split, c.source, c.speaker, c.path))
-    key = hashlib.sha256(f"3 {rate_hz}".encode())
+    key = hashlib.sha256(f"4 {rate_hz}".encode())
     for clip in clips:
         size = os.path.getsize(clip.path) if os.path.exists(clip.path) else -1
         key.update(f"{os.path.basename(clip.path)} {size} {clip.split} {clip.speed}\n".encode())
@@ -131,16 +134,20 @@ def _decode_all(clips: list[Clip], home: Path, rate_hz: int) -> None:
             if isinstance(result, str):
                 print(f"melcodec: {clip.path}: left out: {result}", file=sys.stderr)
                 continue
-            out.write(result.tobytes())
-            rows.append({**clip.__dict__, "start": start, "length": len(result)})
-            start += len(result)
+            samples, measured_hz = result
+            out.write(samples.tobytes())
+            rows.append(
+                {**clip.__dict__, "start": start, "length": len(samples), "bandwidth_hz": round(measured_hz)}
+            )
+            start += len(samples)
     os.replace(temporary, home / "audio.i16")
     part = home / "index.json.part"
     part.write_text(json.dumps({"rate_hz": rate_hz, "clips": rows}))
     os.replace(part, home / "index.json")  # its presence says that the cache is complete
 
 
-def _decode(clip: Clip, rate_hz: int) -> NDArray[np.int16] | str:
+def _decode(clip: Clip, rate_hz: int) -> tuple[NDArray[np.int16], float] | str:
+    """Samples and their bandwidth in Hz, or why there are none."""
     import soundfile
     import soxr
 
@@ -153,7 +160,8 @@ def _decode(clip: Clip, rate_hz: int) -> NDArray[np.int16] | str:
     trimmed = _trim(np.asarray(mono, np.float32), rate_hz)
     if len(trimmed) < rate_hz // 4:
         return "shorter than a quarter of a second"
-    return np.clip(np.rint(trimmed * 32767), -32768, 32767).astype(np.int16)
+    samples16 = np.clip(np.rint(trimmed * 32767), -32768, 32767).astype(np.int16)
+    return samples16, bandwidth_hz(samples16, rate_hz)
 
 
 def _trim(mono: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
@@ -172,6 +180,7 @@ def _open(home: Path, fingerprint: str) -> Corpus:
         audio=np.memmap(home / "audio.i16", np.int16, mode="r"),
         starts=np.array([row["start"] for row in rows], np.int64),
         lengths=np.array([row["length"] for row in rows], np.int64),
+        bandwidths_hz=np.array([row["bandwidth_hz"] for row in rows], np.float64),
         clips=[Clip(**{name: row[name] for name in fields}) for row in rows],
         rate_hz=index["rate_hz"],
         fingerprint=fingerprint,

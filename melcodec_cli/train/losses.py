@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-ENVELOPE_FRAMES = 38  # 0.38 s, the span over which intelligibility is correlated
-ENVELOPE_STEP = 6
+ENVELOPE_S = 0.38  # the span over which intelligibility is correlated
+ENVELOPE_STEP_S = 0.06
+CHANGE_S = 0.01  # over which the difference loss looks
 
 
 def third_octaves(band_hz: Tensor, low_hz: float = 150.0, count: int = 15) -> Tensor:
@@ -20,22 +21,23 @@ def third_octaves(band_hz: Tensor, low_hz: float = 150.0, count: int = 15) -> Te
     return member
 
 
-def envelope_loss(decoded: Tensor, target: Tensor, member: Tensor) -> Tensor:
+def envelope_loss(decoded: Tensor, target: Tensor, member: Tensor, frames_per_s: float) -> Tensor:
     """1 - correlation of short-time third-octave envelopes, normalised as in extended STOI.
 
     Segments more than 40 dB under the clip's loudest are left out.
     """
-    segments = [(_normal(log_mel, member)) for log_mel in (decoded, target)]
-    energy = target.float().exp().square().sum(-1).unfold(1, ENVELOPE_FRAMES, ENVELOPE_STEP).mean(-1)
+    span, step = round(ENVELOPE_S * frames_per_s), round(ENVELOPE_STEP_S * frames_per_s)
+    segments = [_normal(log_mel, member, span, step) for log_mel in (decoded, target)]
+    energy = target.float().exp().square().sum(-1).unfold(1, span, step).mean(-1)
     heard = (energy > energy.amax(1, keepdim=True) * 1e-4).float()
     correlation = (segments[0] * segments[1]).sum(-2).mean(-1)  # (batch, segment)
     return 1 - (correlation * heard).sum() / heard.sum().clamp(min=1)
 
 
-def _normal(log_mel: Tensor, member: Tensor) -> Tensor:
+def _normal(log_mel: Tensor, member: Tensor, span: int, step: int) -> Tensor:
     power = (2 * log_mel.float().clamp(max=8.0)).exp()
     envelope = (power @ member + 1e-9).sqrt()  # (batch, frame, third)
-    parts = envelope.unfold(1, ENVELOPE_FRAMES, ENVELOPE_STEP)  # (batch, segment, third, frame)
+    parts = envelope.unfold(1, span, step)  # (batch, segment, third, frame)
     parts = _unit(parts, -1)
     return _unit(parts, -2)
 
@@ -49,3 +51,20 @@ def band_centres_hz(filters: Tensor, rate_hz: int) -> Tensor:
     """Centre of gravity of each mel filter: (bin, band) -> (band,)."""
     hz = torch.linspace(0, rate_hz / 2, filters.shape[0], device=filters.device)
     return (filters * hz[:, None]).sum(0) / filters.sum(0).clamp(min=1e-9)
+
+
+def upper_edges_hz(filters: Tensor, rate_hz: int) -> Tensor:
+    """Highest frequency that each mel filter lets through: (bin, band) -> (band,)."""
+    hz = torch.linspace(0, rate_hz / 2, filters.shape[0], device=filters.device)
+    return ((filters > 0) * hz[:, None]).amax(0)
+
+
+def masked_mean(values: Tensor, heard: Tensor) -> Tensor:
+    """Mean where `heard`, which broadcasts over `values`, is true."""
+    share = heard.expand_as(values)
+    return values.masked_fill(~share, 0.0).sum() / share.sum().clamp(min=1)
+
+
+def excess(decoded: Tensor, heard: Tensor, silence: float) -> Tensor:
+    """How far the log-mel stands above silence where the recording holds nothing, and is therefore no target."""
+    return masked_mean((decoded - silence).clamp(min=0), ~heard)

@@ -51,7 +51,8 @@ class PitchTask(Task):
         return loss, {"height": height.item(), "voicing": decision.item()}
 
     @torch.no_grad()
-    def evaluate(self, audio: Tensor) -> dict[str, float]:
+    def evaluate(self, crops: Crops) -> dict[str, float]:
+        audio = crops.audio
         truth_hz = measured_pitch(audio, self.profile)
         mel = self.mel(audio)
         figures = _errors("", truth_hz, self.stage(mel))

@@ -13,7 +13,7 @@ from melcodec_cli.chain.refiner import FlowRefiner
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.coded import coded_mel
 from melcodec_cli.train.discriminators import mel_discriminators
-from melcodec_cli.train.losses import band_centres_hz, envelope_loss, third_octaves
+from melcodec_cli.train.losses import band_centres_hz, envelope_loss, masked_mean, third_octaves
 from melcodec_cli.train.task import Moment, Task
 
 DEV_STEPS = (1, 2, 4, 8)
@@ -49,7 +49,7 @@ class RefinerTask(Task):
         )
 
     @torch.no_grad()
-    def prepare(self, audio: Tensor) -> None:
+    def prepare(self, crops: Crops) -> None:
         self.stage.mean.copy_(self.coder[0].mean)
         self.stage.deviation.copy_(self.coder[0].deviation)
 
@@ -61,6 +61,9 @@ class RefinerTask(Task):
         with torch.no_grad():
             mel = self.mel(crops.audio)
             coarse, target = flow.standardise(coded_mel(self.coder[0], mel)), flow.standardise(mel)
+            # Where the recording holds nothing the coarse mel is left as it is.
+            heard = self.heard(crops)
+            target = torch.where(heard, target, coarse)
             start = flow.start(coarse, torch.randn_like(coarse))
         if player == "adversary":
             with torch.no_grad():
@@ -73,7 +76,7 @@ class RefinerTask(Task):
         end = flow.end(point, coarse, time).float()
         # A velocity's error is the end point's divided by what is left of the way.
         scale = 1 / (1 - t).clamp(min=0.1) if flow.config.predicts == "velocity" else torch.ones_like(t)
-        matching = ((end - target) * scale).square().mean()
+        matching = masked_mean(((end - target) * scale).square(), heard)
         loss, figures = matching, {"matching": matching.item()}
         if moment.progress >= weight.consistency_from:
             consistency = self._inconsistency(end, start, target, coarse, time)
@@ -105,24 +108,28 @@ class RefinerTask(Task):
         return ((end - agreed).square() * inside).mean()
 
     @torch.no_grad()
-    def evaluate(self, audio: Tensor) -> dict[str, float]:
+    def evaluate(self, crops: Crops) -> dict[str, float]:
         """Per number of steps: log-mel L1, and the texture (mean change along time) over that of speech."""
-        mel = self.mel(audio)
-        coarse = coded_mel(self.coder[0], mel)
+        mel = self.mel(crops.audio)
+        coarse, heard = coded_mel(self.coder[0], mel), self.heard(crops)
+        mel = torch.where(heard, mel, coarse)
         generator = torch.Generator(mel.device).manual_seed(0)
         noise = torch.randn(mel.shape, generator=generator, device=mel.device)
-        figures = {"dev_l1_0": (coarse - mel).abs().mean().item(), "texture_0": _texture(coarse, mel)}
-        figures["envelope_0"] = envelope_loss(coarse, mel, self.member).item()
+        figures = {
+            "dev_l1_0": masked_mean((coarse - mel).abs(), heard).item(),
+            "texture_0": _texture(coarse, mel),
+        }
+        figures["envelope_0"] = envelope_loss(coarse, mel, self.member, self.frames_per_s).item()
         for steps in DEV_STEPS:
             refined = self.stage(coarse, noise, steps)
-            figures[f"dev_l1_{steps}"] = (refined - mel).abs().mean().item()
+            figures[f"dev_l1_{steps}"] = masked_mean((refined - mel).abs(), heard).item()
             figures[f"texture_{steps}"] = _texture(refined, mel)
-            figures[f"envelope_{steps}"] = envelope_loss(refined, mel, self.member).item()
+            figures[f"envelope_{steps}"] = envelope_loss(refined, mel, self.member, self.frames_per_s).item()
         return figures
 
     @torch.no_grad()
-    def picture(self, audio: Tensor) -> list[Tensor]:
-        mel = self.mel(audio)
+    def picture(self, crops: Crops) -> list[Tensor]:
+        mel = self.mel(crops.audio)
         coarse = coded_mel(self.coder[0], mel)
         return [mel[0], coarse[0], self.stage(coarse, torch.randn_like(coarse), 4)[0]]
 

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from melcodec_cli.errors import UsageProblem
-from melcodec_cli.train.batches import Batches
+from melcodec_cli.train.batches import Batches, Crops
 from melcodec_cli.train.log import Log
 from melcodec_cli.train.stopping import StopSignal
 from melcodec_cli.train.task import Moment, Task
@@ -52,7 +52,7 @@ class Run:
     """One stage trained in one folder: checkpoint.safetensors, log.csv, sample.npy (log-mel panels) and
     stage.safetensors (averaged weights)."""
 
-    def __init__(self, task: Task, batches: Batches, dev: Tensor, config: RunConfig, folder: Path) -> None:
+    def __init__(self, task: Task, batches: Batches, dev: Crops, config: RunConfig, folder: Path) -> None:
         self.task, self.batches, self.config, self.folder = task, batches, config, folder
         self.device = batches.device
         self.task.to(self.device)
@@ -112,7 +112,7 @@ class Run:
         if resume and self.has_checkpoint:
             self.load()
         elif not self.prepared:
-            task.prepare(self.batches.draw(64, samples, seed=0).audio)
+            task.prepare(self.batches.draw(64, samples, seed=0))
         if self.step == 0:
             self.average = {k: v.detach().clone() for k, v in task.stage.state_dict().items()}
         log = Log(self.folder / "log.csv", self.step)
@@ -205,7 +205,7 @@ class Run:
         self.task.stage.load_state_dict(self.average)
         self.task.eval()
         figures = self.task.evaluate(self.dev)
-        panels = torch.stack([panel.float().cpu() for panel in self.task.picture(self.dev[:1])])
+        panels = torch.stack([panel.float().cpu() for panel in self.task.picture(self.dev)])
         np.save(self.folder / "sample.npy", panels.numpy().astype(np.float16))
         self.task.train()
         self.task.stage.load_state_dict(own)

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from melcodec_cli.chain.mel import LogMel
 from melcodec_cli.chain.profile import Profile
+from melcodec_cli.errors import UsageProblem
 from melcodec_cli.train.batches import Crops
+from melcodec_cli.train.losses import upper_edges_hz
 
 
 @dataclass(frozen=True)
@@ -27,27 +29,43 @@ class Task(nn.Module):
 
     players: tuple[str, ...] = ("stage",)
     stage: nn.Module
+    edges_hz: Tensor
 
     def __init__(self, profile: Profile) -> None:
         super().__init__()
         self.profile = profile
         self.mel = LogMel(profile.mel)
+        edges_hz = upper_edges_hz(self.mel.filters, profile.mel.rate_hz)
+        self.register_buffer("edges_hz", edges_hz, persistent=False)
+
+    @property
+    def frames_per_s(self) -> float:
+        return self.profile.mel.rate_hz / self.profile.mel.hop_samples
+
+    def heard(self, crops: Crops) -> Tensor:
+        """Whether the recording reaches the upper edge of each band: (batch, 1, band)."""
+        return (self.edges_hz <= crops.bandwidth_hz.unsqueeze(1)).unsqueeze(1)
 
     @abstractmethod
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
         """Loss of one player on a batch, and figures for the log."""
 
     @abstractmethod
-    def evaluate(self, audio: Tensor) -> dict[str, float]:
-        """Dev figures on (clips, samples); the first is the one that training is judged by, lower is better."""
+    def evaluate(self, crops: Crops) -> dict[str, float]:
+        """Dev figures; the first is the one that training is judged by, lower is better."""
 
     @torch.no_grad()
-    def prepare(self, audio: Tensor) -> None:
+    def prepare(self, crops: Crops) -> None:
         """Called once before a fresh run with some training audio: every stage standardises its mels by them."""
-        mel = self.mel(audio)
-        heard = mel[mel.mean(-1) > self.mel.silence + 1]
-        self.stage.get_buffer("mean").copy_(heard.mean(0))
-        self.stage.get_buffer("deviation").copy_(heard.std(0))
+        mel = self.mel(crops.audio)
+        sounding = mel.mean(-1, keepdim=True) > self.mel.silence + 1
+        weight = (sounding & self.heard(crops)).flatten(0, 1).float()  # (frame, band)
+        if not weight.any(0).all():
+            raise UsageProblem("no recording is wide enough for the highest mel bands: see mel.high_hz")
+        flat, count = mel.flatten(0, 1), weight.sum(0)
+        mean = (flat * weight).sum(0) / count
+        self.stage.get_buffer("mean").copy_(mean)
+        self.stage.get_buffer("deviation").copy_((((flat - mean).square() * weight).sum(0) / count).sqrt())
 
     def active(self, player: str, moment: Moment) -> bool:
         """Whether this player takes its turn now."""
@@ -57,6 +75,6 @@ class Task(nn.Module):
         """Anything that follows the optimiser's step."""
 
     @torch.no_grad()
-    def picture(self, audio: Tensor) -> list[Tensor]:
+    def picture(self, crops: Crops) -> list[Tensor]:
         """Log-mel panels (frame, band) of one dev clip, original first."""
-        return [self.mel(audio)[0]]
+        return [self.mel(crops.audio)[0]]

@@ -17,15 +17,17 @@ from melcodec_cli.chain.vocoder import HarmonicVocoder
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.coded import coded_mel
 from melcodec_cli.train.discriminators import audio_discriminators
+from melcodec_cli.train.losses import excess, masked_mean
 from melcodec_cli.train.task import Moment, Task
 
-STFTS = ((256, 64), (512, 128), (1024, 256), (2048, 512))  # FFT and hop, in samples
+STFTS_MS = ((16, 4), (32, 8), (64, 16), (128, 32))  # FFT and hop
 
 
 @dataclass(frozen=True)
 class VocoderLosses:
     spectrum: float = 1.0
     mel: float = 0.5
+    hush: float = 0.0  # against sound above the bandwidth of the recording, where nothing else judges
     adversary: float = 0.0  # weight of the adversarial loss; 0 trains without one
     features: float = 1.0  # of feature matching, relative to the adversarial loss
     adversary_from: float = 0.5  # progress at which the adversary joins
@@ -77,6 +79,9 @@ class VocoderTask(Task):
             noise = torch.randn_like(pulses)
         return self.stage(mel, pitch_hz, voicing, pulses, noise)
 
+    def _spectral_loss(self, made: Tensor, crops: Crops) -> Tensor:
+        return spectral_loss(made, crops.audio, self.profile.mel.rate_hz, crops.bandwidth_hz)
+
     def _input(self, mel: Tensor) -> Tensor:
         if not self.coder or torch.rand(()).item() >= self.losses.coded:
             return mel
@@ -91,7 +96,7 @@ class VocoderTask(Task):
         return refiner(coarse, torch.randn_like(coarse), max(1, refiner.config.steps))
 
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
-        real = crops.audio
+        real, heard = crops.audio, self.heard(crops)
         with torch.no_grad():
             mel = self.mel(real)
             source = self._input(mel)
@@ -101,10 +106,15 @@ class VocoderTask(Task):
             return self.adversary.judgement_loss(real, made), {}
         made = self.render(source)
         with torch.autocast(real.device.type, enabled=False):
-            spectrum = spectral_loss(made.float(), real)
-            mel_l1 = (self.mel(made.float()) - mel).abs().mean()
+            spectrum = self._spectral_loss(made.float(), crops)
+            made_mel = self.mel(made.float())
+            mel_l1 = masked_mean((made_mel - mel).abs(), heard)
         loss = self.losses.spectrum * spectrum + self.losses.mel * mel_l1
         figures = {"spectrum": spectrum.item(), "mel_l1": mel_l1.item()}
+        if self.losses.hush and not heard.all():
+            loud = excess(made_mel, heard, self.mel.silence)
+            loss = loss + self.losses.hush * loud
+            figures["excess"] = loud.item()
         if self.losses.adversary and self.active("adversary", moment):
             adversarial, features = self.adversary.deception_losses(real, made)
             loss = loss + self.losses.adversary * (adversarial + self.losses.features * features)
@@ -112,37 +122,41 @@ class VocoderTask(Task):
         return loss, figures
 
     @torch.no_grad()
-    def evaluate(self, audio: Tensor) -> dict[str, float]:
-        mel = self.mel(audio)
+    def evaluate(self, crops: Crops) -> dict[str, float]:
+        mel, heard = self.mel(crops.audio), self.heard(crops)
         made = self.render(mel)
         figures = {
-            "dev_spectrum": spectral_loss(made, audio).item(),
-            "dev_mel_l1": (self.mel(made) - mel).abs().mean().item(),
+            "dev_spectrum": self._spectral_loss(made, crops).item(),
+            "dev_mel_l1": masked_mean((self.mel(made) - mel).abs(), heard).item(),
         }
         if self.coder:
             made = self.render(self._coded(mel, refined=True))
-            figures["coded_spectrum"] = spectral_loss(made, audio).item()
-            figures["coded_mel_l1"] = (self.mel(made) - mel).abs().mean().item()
+            figures["coded_spectrum"] = self._spectral_loss(made, crops).item()
+            figures["coded_mel_l1"] = masked_mean((self.mel(made) - mel).abs(), heard).item()
         return figures
 
     @torch.no_grad()
-    def picture(self, audio: Tensor) -> list[Tensor]:
-        mel = self.mel(audio)
+    def picture(self, crops: Crops) -> list[Tensor]:
+        mel = self.mel(crops.audio[:1])
         return [mel[0], self.mel(self.render(mel))[0]]
 
 
-def spectral_loss(made: Tensor, real: Tensor) -> Tensor:
-    """Spectral convergence plus log-magnitude distance at several resolutions, on (batch, samples)."""
+def spectral_loss(made: Tensor, real: Tensor, rate_hz: int, bandwidth_hz: Tensor) -> Tensor:
+    """Spectral convergence plus log-magnitude distance at several resolutions, on (batch, samples), each up to the
+    bandwidth (batch,) of its recording."""
     total = made.new_zeros(())
-    for fft, hop in STFTS:
+    for fft_ms, hop_ms in STFTS_MS:
+        fft, hop = fft_ms * rate_hz // 1000, hop_ms * rate_hz // 1000
+        bins_hz = torch.arange(fft // 2 + 1, device=made.device) * (rate_hz / fft)
+        heard = (bins_hz <= bandwidth_hz.unsqueeze(1)).unsqueeze(2)  # (batch, bin, 1)
         window = torch.hann_window(fft, device=made.device)
         spectra = [
-            torch.stft(signal, fft, hop, window=window, return_complex=True).abs().clamp(min=1e-5)
+            torch.stft(signal, fft, hop, window=window, return_complex=True).abs().clamp(min=1e-5) * heard
             for signal in (made, real)
         ]
         difference = torch.linalg.matrix_norm(spectra[1] - spectra[0])
         convergence = (difference / torch.linalg.matrix_norm(spectra[1]).clamp(min=1e-2)).mean()
         # Floor at -60 dB of full scale bins: below it nothing is heard and logarithms run wild.
         logs = [(spectrum + 1e-3).log() for spectrum in spectra]
-        total = total + convergence + (logs[0] - logs[1]).abs().mean()
-    return total / len(STFTS)
+        total = total + convergence + masked_mean((logs[0] - logs[1]).abs(), heard)
+    return total / len(STFTS_MS)

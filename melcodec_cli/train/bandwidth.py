@@ -1,0 +1,35 @@
+"""The bandwidth of a recording, measured: a file's sampling rate says nothing of what was sampled."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+FRAME_SAMPLES = 2048
+SMOOTHING_HZ = 250.0
+ABOVE_ROUNDING_DB = 10.0  # less above the noise of 16-bit rounding is no content
+FULL_SHARE = 0.95  # of half the rate: the rest is a resampler's own slope
+
+
+def bandwidth_hz(samples: NDArray[np.int16], rate_hz: int) -> float:
+    """Highest frequency at which the long-term spectrum stands above the noise of rounding to 16 bits.
+
+    Half the rate where only the last twentieth is missing; 0 for silence.
+    """
+    count = max(1, len(samples) // FRAME_SAMPLES)
+    padded = np.zeros(count * FRAME_SAMPLES, np.float32)
+    padded[: min(len(samples), len(padded))] = samples[: len(padded)]
+    window = np.hanning(FRAME_SAMPLES).astype(np.float32)
+    frames = padded.reshape(count, FRAME_SAMPLES) * window
+    power = np.zeros(FRAME_SAMPLES // 2 + 1)
+    for start in range(0, count, 256):  # a long recording's spectra would not fit into memory
+        power += np.square(np.abs(np.fft.rfft(frames[start : start + 256]))).sum(0)
+    power /= count * np.square(window).sum()  # rounding to whole steps has a variance of 1/12
+    width = max(1, round(SMOOTHING_HZ * FRAME_SAMPLES / rate_hz))
+    smooth = np.convolve(power, np.full(width, 1 / width), "same")
+    present = np.flatnonzero(smooth > 10 ** (ABOVE_ROUNDING_DB / 10) / 12)
+    if not len(present):
+        return 0.0
+    # The average of `width` bins still holds the last one with content half a width further up.
+    highest = max(0.0, (present[-1] - width // 2) * rate_hz / FRAME_SAMPLES)
+    return rate_hz / 2 if highest >= FULL_SHARE * rate_hz / 2 else float(highest)
