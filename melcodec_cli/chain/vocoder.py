@@ -30,7 +30,9 @@ class HarmonicVocoder(nn.Module):
         self.widen = FrameConv(mel.bands + 2, config.width, 7)
         self.stack = BlockStack(config.width, (1,) * config.blocks)
         self.norm = nn.LayerNorm(config.width)
-        self.head = nn.Linear(config.width, 3 * (config.fft_samples // 2 + 1))
+        # The mel says nothing of what lies above its highest band, and nothing is made there.
+        self.bins = int(config.fft_samples * mel.high_hz / mel.rate_hz) + 1
+        self.head = nn.Linear(config.width, 3 * self.bins)
         # Overlap-add reaches half a window, and the spectra added reach half a window further.
         self.context_frames = 3 + self.stack.context + config.fft_samples // mel.hop_samples + 1
 
@@ -51,7 +53,7 @@ class HarmonicVocoder(nn.Module):
         """(batch, frame * hop) -> complex (batch, frame, bin); each frame is centred on its hop, as the mel's are."""
         margin = (self.fft_samples - self.hop_samples) // 2
         frames = nn.functional.pad(signal, (margin, margin)).unfold(1, self.fft_samples, self.hop_samples)
-        return torch.fft.rfft(frames * self.window)
+        return torch.fft.rfft(frames * self.window)[..., : self.bins]
 
     def _overlap_add(self, frames: Tensor) -> Tensor:
         """(batch, frame, fft) -> (batch, frame * hop)."""
