@@ -10,6 +10,7 @@ from torch import Tensor
 from melcodec_cli.chain.chain import Chain
 from melcodec_cli.chain.profile import (
     CoderConfig,
+    MelConfig,
     PitchConfig,
     Profile,
     RefinerConfig,
@@ -29,10 +30,16 @@ SMALL = Profile(
 )
 HIFIGAN = dataclasses.replace(SMALL, vocoder=VocoderConfig(name="hifigan", upsample_width=32), pitch=None)
 STRICT = dataclasses.replace(SMALL, timbre=None)
-PROFILES = [SMALL, STRICT, HIFIGAN]
+FULL_BAND = dataclasses.replace(
+    SMALL,
+    mel=MelConfig(48000, 2048, 1920, 160, 128, 0.0, 20000.0),
+    refiner=None,
+    vocoder=VocoderConfig(fft_samples=960, width=16, blocks=2),
+)
+PROFILES = [SMALL, STRICT, HIFIGAN, FULL_BAND]
 
 
-@pytest.fixture(params=PROFILES, ids=["harmonic", "no timbre", "hifigan"])
+@pytest.fixture(params=PROFILES, ids=["harmonic", "no timbre", "hifigan", "full band"])
 def chain(request: pytest.FixtureRequest) -> Chain:
     return lively(request.param)
 

@@ -1,0 +1,114 @@
+"""What lies above a recording's bandwidth is measured, and teaches nothing."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from melcodec_cli.chain.pitch import Pitch
+from melcodec_cli.chain.profile import (
+    CoderConfig,
+    MelConfig,
+    PitchConfig,
+    Profile,
+    TimbreConfig,
+    VocoderConfig,
+)
+from melcodec_cli.train.bandwidth import bandwidth_hz
+from melcodec_cli.train.batches import Crops
+from melcodec_cli.train.coder import CoderLosses, CoderTask
+from melcodec_cli.train.presets import read_preset
+from melcodec_cli.train.task import Moment, Task
+from melcodec_cli.train.vocoder import VocoderLosses, VocoderTask
+
+RATE_HZ = 48000
+
+
+def noise_up_to(edge_hz: float, samples: int = 96000) -> NDArray[np.float32]:
+    spectrum = np.fft.rfft(np.random.default_rng(2).standard_normal(samples))
+    spectrum[np.fft.rfftfreq(samples, 1 / RATE_HZ) > edge_hz] = 0
+    return (0.1 * np.fft.irfft(spectrum, samples)).astype(np.float32)
+
+
+@pytest.mark.parametrize("edge_hz", [3400, 8000, 11025, 20000])
+@pytest.mark.parametrize("gain", [1.0, 0.05])
+def test_bandwidth_is_where_noise_ends(edge_hz: float, gain: float) -> None:
+    samples = np.rint(noise_up_to(edge_hz) * gain * 32767).astype(np.int16)
+    assert bandwidth_hz(samples, RATE_HZ) == pytest.approx(edge_hz, abs=150)
+
+
+def test_all_of_the_band_and_nothing_of_it() -> None:
+    full = np.rint(noise_up_to(24000) * 32767).astype(np.int16)
+    assert bandwidth_hz(full, RATE_HZ) == 24000
+    assert bandwidth_hz(np.zeros(48000, np.int16), RATE_HZ) == 0
+    assert bandwidth_hz(full[:3000], RATE_HZ) == 24000
+
+
+def profile() -> Profile:
+    whole = read_preset("speech-48k").profile
+    return dataclasses.replace(
+        whole,
+        coder=CoderConfig(codewords=64, half_width=16, token_width=24, frame_width=16),
+        timbre=TimbreConfig(values=8, width=16, blocks=1),
+        pitch=PitchConfig(bins=32, width=16, blocks=1),
+        vocoder=VocoderConfig(fft_samples=960, width=16, blocks=1),
+    )
+
+
+def coder_task() -> Task:
+    return CoderTask(profile(), CoderLosses(pitch=0.3, foreign_timbre=0.0), Pitch(128, PitchConfig(width=16)))
+
+
+def vocoder_task() -> Task:
+    return VocoderTask(profile(), VocoderLosses(), Pitch(128, profile().pitch or PitchConfig()))
+
+
+@pytest.mark.parametrize("build", [coder_task, vocoder_task], ids=["coder", "vocoder"])
+def test_what_the_target_holds_above_the_bandwidth_changes_no_loss_and_no_gradient(
+    build: Callable[[], Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The input stays the same; the target alone gets treble, far above the bandwidth."""
+    low, high = noise_up_to(6000, 51200), noise_up_to(20000, 51200) - noise_up_to(14000, 51200)
+    task = build()
+    everything = _crops(torch.from_numpy(low + high), 24000.0)
+    task.prepare(everything)
+    heard = _crops(torch.from_numpy(low), 8000.0)
+
+    def outcome(target: Tensor) -> tuple[float, list[Tensor]]:
+        crops = dataclasses.replace(heard, audio=target)
+        if isinstance(task, VocoderTask):
+            monkeypatch.setattr(task, "_input", lambda mel: task.mel(heard.audio))
+        torch.manual_seed(4)
+        task.zero_grad()
+        loss, _ = task.loss("stage", crops, Moment(0, 0.0))
+        loss.backward()
+        return loss.item(), [p.grad.clone() for p in task.stage.parameters() if p.grad is not None]
+
+    plain, plain_gradients = outcome(heard.audio.clone())
+    bright, bright_gradients = outcome(everything.audio)
+    # Windows leak a little, at some 1e-4 of the treble.
+    assert bright == pytest.approx(plain, rel=1e-3)
+    for ours, theirs in zip(bright_gradients, plain_gradients, strict=True):
+        assert torch.allclose(ours, theirs, rtol=0.05, atol=1e-2 * float(theirs.abs().max()) + 1e-6)
+    wide = dataclasses.replace(heard, audio=everything.audio, bandwidth_hz=everything.bandwidth_hz)
+    torch.manual_seed(4)
+    assert task.loss("stage", wide, Moment(0, 0.0))[0].item() != pytest.approx(plain, rel=0.01)
+
+
+def _crops(audio: Tensor, bandwidth: float) -> Crops:
+    both = audio.repeat(2, 1)
+    return Crops(both, both, both, torch.full((2,), bandwidth))
+
+
+def test_the_preset_is_the_published_rate() -> None:
+    preset = read_preset("speech-48k")
+    coder, timbre = preset.profile.coder, preset.profile.timbre
+    assert preset.profile.tokens_per_second == 75 and coder.index_bits == 10
+    assert timbre is not None
+    seconds = preset.profile.chunk_tokens / 75
+    assert 750 + timbre.values * timbre.bits / seconds <= 770
+    assert preset.profile.mel == MelConfig(48000, 2048, 1920, 160, 128, 0.0, 20000.0)
