@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 from typing import Any, TypeVar
 
 import torch
@@ -41,6 +41,10 @@ def workers(count: int) -> Iterator[Map]:
     pool = ProcessPoolExecutor(count, get_context("spawn"), _begin)
     try:
         yield pool.map
+    except BaseException:
+        for process in active_children():  # rather than wait for what nobody will look at
+            process.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,13 @@ def test_there_are_as_many_as_the_work_is_worth_and_the_machine_has(
     seconds: float, threads: int, expected: int
 ) -> None:
     assert worker_count(seconds, threads) == expected
+
+
+def test_an_error_ends_the_others_at_what_they_are_doing() -> None:
+    with pytest.raises(ZeroDivisionError), workers(2) as spread:
+        spread(time.sleep, [600, 600])
+        raise ZeroDivisionError
+    assert active_children() == []
 
 
 KILLED = """
