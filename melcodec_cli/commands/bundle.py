@@ -33,7 +33,8 @@ def bundle() -> None:
 @click.option(
     "--cache", metavar="DIR", type=click.Path(path_type=Path), help="Where its decoded audio is kept."
 )
-@click.option("--licence", default="Apache-2.0", show_default=True, help="Licence of the weights.")
+@click.option("--licence", metavar="NAME",
+              help="Licence of the weights.  [default: what --data asks for, else Apache-2.0]")  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace BUNDLE if it exists.")
 def pack(
     run_folder: Path,
@@ -41,7 +42,7 @@ def pack(
     preset_name: str,
     folders: tuple[Path, ...],
     cache: Path | None,
-    licence: str,
+    licence: str | None,
     force: bool,
 ) -> None:
     """Pack the stages of a training RUN, in half precision, into BUNDLE.

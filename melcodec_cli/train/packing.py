@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -17,9 +18,13 @@ from melcodec_cli.train.stages import STAGES, trained
 
 
 def pack_run(
-    preset: Preset, folder: Path, path: Path, corpus: Corpus | None, licence: str = "Apache-2.0"
+    preset: Preset, folder: Path, path: Path, corpus: Corpus | None, licence: str | None = None
 ) -> None:
-    """Pack the averaged weights of every stage; each must have been trained."""
+    """Pack the averaged weights of every stage; each must have been trained.
+
+    licence: of the weights; if None, what the corpus asks for.
+    """
+    licence = licence or licence_for(set(corpus.licences().values()) if corpus else set())
     chain = Chain(preset.profile)
     summary: dict[str, Any] = {"command": shlex.join(["melcodec", *sys.argv[1:]]), "stages": {}}
     for stage in STAGES:
@@ -36,6 +41,14 @@ def pack_run(
             "sources": corpus.licences(),
         }
     save_bundle(chain, path, preset.profile.name, licence, summary)
+
+
+def licence_for(corpus_licences: set[str]) -> str:
+    """Share-alike and non-commercial terms pass on to the weights, which are Apache-2.0 without them."""
+    binding = sorted(each for each in corpus_licences if {"NC", "SA"} & set(re.split(r"[ -]", each)))
+    if len(binding) > 1:
+        raise UsageProblem(f"the corpus is under {' and '.join(binding)}: say --licence")
+    return binding[0] if binding else "Apache-2.0"
 
 
 def _last_row(log: Path) -> dict[str, float]:
