@@ -22,7 +22,7 @@ BITSTREAM_PARTS = ("coder.decoder.", "coder.quantiser.codebook", "coder.mean", "
 BITSTREAM_SETTINGS = ("mel", "coder", "timbre")
 RENDERER_PARTS = ("refiner.", "pitch.", "vocoder.")
 RENDERER_SETTINGS = ("refiner", "pitch", "vocoder")
-MAX_BUNDLE_BYTES = 256 << 20  # in single precision they take twice that
+MAX_BUNDLE_BYTES = 192 << 20  # with its weights in single precision, which take twice that, under a gigabyte
 TRAINING_STATE = "coder.quantiser.usage"  # of online clustering; not shipped
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,8 @@ def refusal(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
         ("mel", "hop_samples", 0),
         ("mel", "hop_samples", -160),
         ("mel", "bands", 10**9),
+        ("mel", "fft_samples", 65_536),  # of which a filter for each of 80 bands
+        ("mel", "fft_samples", 32_768),  # as many for every 160 samples of a chunk
         ("mel", "floor", 0.0),
         ("mel", "floor", math.nan),
         ("mel", "low_hz", math.nan),
@@ -83,6 +86,7 @@ def refusal(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
         ("pitch", "high_hz", math.nan),
         ("vocoder", "fft_samples", 10**9),
         ("vocoder", "fft_samples", 321),
+        ("vocoder", "fft_samples", 16_000),
         ("vocoder", "width", 0),
         ("vocoder", "blocks", 10**6),
         ("vocoder", "upsample_strides", []),
@@ -153,6 +157,15 @@ def test_a_header_that_lies_about_its_tensors_is_refused(
     tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], edit: Edit
 ) -> None:
     refusal(edited(tiny_bundle, tmp_path / "bad.safetensors", edit), capsys)
+
+
+def test_a_bundle_too_large_to_load_in_a_gigabyte_is_refused(
+    tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "large.safetensors"
+    path.write_bytes(tiny_bundle.read_bytes())
+    os.truncate(path, 200 << 20)  # which takes no room on the disk
+    assert "its 200 MiB are over the limit of 192" in refusal(path, capsys)
 
 
 def test_weights_that_are_no_numbers_are_refused(

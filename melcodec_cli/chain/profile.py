@@ -29,6 +29,8 @@ MAX_WIDTH, MAX_BLOCKS, MAX_SAMPLES = 4096, 64, 1 << 16
 MAX_DILATION_SUM = 128  # a refiner's field in blocks of dilation 1, for each of its steps
 MAX_STEPS = 64
 MAX_CHUNK_S = 60
+MAX_FILTER_VALUES = 1 << 22  # of the mel filters: 1024 bands on 4096 samples
+MAX_SPECTRUM_VALUES = 1 << 26  # of the longest chunk's spectra, which lie in memory together
 
 
 def _require_range(stage: str, config: Any, low: float, high: float, *settings: str) -> None:
@@ -64,6 +66,10 @@ class MelConfig:
             0 <= self.low_hz < self.high_hz <= self.rate_hz / 2, "mel.high_hz must lie in (low_hz, rate/2]"
         )
         _require(self.high_hz - self.low_hz >= self.bands, "mel.bands must be a hertz wide at least")
+        _require(
+            self.bands * self.fft_samples <= MAX_FILTER_VALUES,
+            f"mel.bands times mel.fft_samples must be at most {MAX_FILTER_VALUES}",
+        )
         _require(self.hop_samples % 2 == 0, "mel.hop_samples must be even: frames are centred on their hop")
 
 
@@ -205,6 +211,14 @@ class Profile:
                 math.prod(self.vocoder.upsample_strides) == self.mel.hop_samples,
                 "the product of vocoder.upsample_strides must be mel.hop_samples",
             )
+        widest = self.mel.fft_samples
+        if self.vocoder.name == "harmonic":
+            widest = max(widest, self.vocoder.fft_samples)
+        _require(
+            MAX_CHUNK_S * self.mel.rate_hz * widest // self.mel.hop_samples <= MAX_SPECTRUM_VALUES,
+            f"mel.fft_samples and vocoder.fft_samples make spectra of more than {MAX_SPECTRUM_VALUES} values "
+            f"in {MAX_CHUNK_S} s",
+        )
         if self.refiner is not None:
             _require(self.refiner.name == "flow", f"refiner.name {self.refiner.name!r} is unknown")
             _require(self.refiner.predicts in ("end", "velocity"), "refiner.predicts must be end or velocity")
