@@ -16,6 +16,7 @@ import click
 
 from melcodec_cli import __version__
 from melcodec_cli.atomic import check_output, output_file
+from melcodec_cli.errors import UsageProblem
 from melcodec_cli.evaluate.clips import Clip
 from melcodec_cli.evaluate.comparison import compare
 from melcodec_cli.evaluate.evaluation import Heard, Listener, Recording, evaluate, machine, read_recordings
@@ -121,6 +122,8 @@ class Session:
                 self.heard = list(
                     evaluate(self.recordings, systems, self._metrics, self.played, spread_out, listener)
                 )
+        if not self.heard:
+            raise UsageProblem("none of the clips could be coded")
 
     @property
     def evaluation(self) -> Evaluation:

@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 
 from melcodec_cli.cli import main
-from melcodec_cli.errors import ExitCode
+from melcodec_cli.errors import ExitCode, MelcodecError, UsageProblem
+from melcodec_cli.evaluate.clips import Clip, clips_of
+from melcodec_cli.evaluate.session import Outputs, Session
+from melcodec_cli.evaluate.speech import Speech
+from melcodec_cli.evaluate.systems import Coded, System
 
 Capture = pytest.CaptureFixture[str]
 
@@ -84,6 +88,18 @@ def test_unreadable_files_are_named_and_left_out(
     out, err = capsys.readouterr()
     assert len(json.loads(out)["systems"][0]["clips"]) == 2
     assert "left out" in err and "a.wav" in err and "b.wav" in err
+
+
+def test_a_codec_that_fails_on_every_clip_is_an_error(two_clip_folder: Path, capsys: Capture) -> None:
+    class Failing(System):
+        kind, name = "peer", "failing"
+
+        def code(self, clip: Clip, speech: Speech) -> Coded:
+            raise MelcodecError("out of order")
+
+    with pytest.raises(UsageProblem, match="none of the clips"):
+        Session(Outputs()).run(clips_of([two_clip_folder]), [Failing()])
+    assert capsys.readouterr().err.count("out of order") == 2
 
 
 def test_an_existing_output_is_refused_before_any_work_and_replaced_by_force(
