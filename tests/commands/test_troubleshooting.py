@@ -1,0 +1,93 @@
+"""What the README says of errors is what they say themselves."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from melcodec_cli.cli import main
+
+from ..codec.sounds import noise, wav
+from .conftest import make_stream
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+PART = README.split("## When something goes wrong", 1)[1].split("\n## ", 1)[0]
+MESSAGES = re.findall(r"^\| `([^`]+)` \|", PART, flags=re.MULTILINE)  # with "..." for a rest that varies
+
+
+def compressed(name: str = "talk.wav.mlc", change: Callable[[bytearray], bytes] = bytes) -> None:
+    if not Path("talk.wav.mlc").exists():
+        assert main(["compress", "-q", "talk.wav"]) == 0
+    data = Path("talk.wav.mlc").read_bytes()
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).write_bytes(change(bytearray(data)))
+
+
+def with_a_bad_byte(data: bytearray) -> bytes:
+    data[50] ^= 1
+    return bytes(data)
+
+
+def with_links() -> None:
+    Path("in").mkdir()
+    for name in ("a.wav", "b.wav"):
+        Path("in", name).write_bytes(wav(noise(0.1)))
+    Path("in/a.wav.mlc").symlink_to("../elsewhere")
+
+
+def two_of_a_name() -> None:
+    compressed("coded/a.mlc")
+    compressed("coded/a.wav.mlc")
+
+
+def full_disk() -> None:
+    Path("full.wav").write_bytes(wav(noise(0.1)))
+    Path("full.wav.mlc").symlink_to("/dev/full")
+
+
+CASES: dict[str, tuple[Callable[[], object], str]] = {
+    "existing output": (compressed, "compress talk.wav"),
+    "no file": (lambda: None, "compress absent.wav"),
+    "folder": (lambda: Path("recordings").mkdir(), "compress recordings"),
+    "no audio": (lambda: Path("notes.txt").write_text("notes"), "compress notes.txt"),
+    "empty": (Path("empty.wav").touch, "compress empty.wav"),
+    "no mlc": (lambda: None, "decompress talk.wav"),
+    "mlc": (compressed, "compress talk.wav.mlc"),
+    "odd suffix": (compressed, "decompress talk.wav.mlc talk.docx"),
+    "truncated": (lambda: compressed("cut.mlc", lambda data: bytes(data[:-12])), "decompress cut.mlc"),
+    "damaged": (lambda: compressed("damaged.mlc", with_a_bad_byte), "decompress damaged.mlc"),
+    "foreign": (lambda: Path("foreign.mlc").write_bytes(make_stream(1)), "decompress foreign.mlc"),
+    "no model": (lambda: None, "compress --profile speech-48k talk.wav"),
+    "full disk": (full_disk, "compress full.wav"),
+    "collision": (two_of_a_name, "decompress -r coded -o out"),
+    "link": (with_links, "compress -r in"),
+    "raw": (lambda: None, "compress --raw x.pcm"),
+    "batch": (lambda: None, "compress talk.wav absent.wav"),
+}
+
+
+def told(message: str) -> list[str]:
+    """The README's messages that this is."""
+    return [
+        line
+        for line in MESSAGES
+        if line == message or line.endswith("...") and message.startswith(line.removesuffix("..."))
+    ]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_error_has_a_line_in_the_readme(
+    folder: Path, capsys: pytest.CaptureFixture[str], case: str
+) -> None:
+    arrange, command = CASES[case]
+    arrange()
+    capsys.readouterr()
+    assert main(command.split()) != 0
+    messages = [line.removeprefix("melcodec: ") for line in capsys.readouterr().err.splitlines()]
+    message = messages[0] if case == "link" else messages[-1]
+    assert len(told(message)) == 1, message
+
+
+def test_the_readme_has_no_error_that_is_not_provoked() -> None:
+    assert len(MESSAGES) == len(CASES)
