@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from melcodec_cli.train.augmentation import Augmentation, augmented
 from melcodec_cli.train.corpus import Corpus
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """What is done to a crop.  Level and equaliser change input and target alike."""
-
-    level_low_db: float = -15.0
-    level_high_db: float = 6.0
-    equaliser: float = 0.5  # share of crops
-    equaliser_db: float = 6.0  # spread of the smooth random curve
-    noise: float = 0.0  # share of crops whose input (not target) gets noise added
-    noise_low_db: float = 15.0
-    noise_high_db: float = 35.0
-    edge: float = 0.15  # share of crops that begin or end in digital silence
 
 
 @dataclass(frozen=True)
@@ -50,6 +36,7 @@ class Batches:
     ) -> None:
         self.augmentation = augmentation
         self.device = device
+        self.rate_hz = corpus.rate_hz
         rows = [i for i, clip in enumerate(corpus.clips) if clip.split == split]
         if not rows:
             raise ValueError(f"the corpus has no clips in its {split} split")
@@ -73,7 +60,10 @@ class Batches:
         both = self._gather(np.concatenate([start, other]), samples)
         generator = torch.Generator(self.device).manual_seed(seed)
         bandwidth_hz = torch.from_numpy(self._narrowest_hz(start, samples)).float().to(self.device)
-        return self._augment(both[:batch], both[batch:], bandwidth_hz, generator)
+        audio, other = both[:batch], both[batch:]
+        return Crops(
+            *augmented(audio, other, self.rate_hz, self.augmentation, generator), bandwidth_hz=bandwidth_hz
+        )
 
     def _narrowest_hz(self, starts: np.ndarray, samples: int) -> np.ndarray:
         """Bandwidth of each crop: the least of the clips that it runs through."""
@@ -101,41 +91,6 @@ class Batches:
         crops = np.stack([self.audio[s : s + samples] for s in starts])
         return torch.from_numpy(crops).float() / 32768
 
-    def _augment(
-        self, audio: Tensor, other: Tensor, bandwidth_hz: Tensor, generator: torch.Generator
-    ) -> Crops:
-        setting = self.augmentation
-        batch, samples = audio.shape
-
-        def uniform(low: float, high: float, *shape: int) -> Tensor:
-            return low + (high - low) * torch.rand(shape, generator=generator, device=self.device)
-
-        def chosen(share: float) -> Tensor:
-            return uniform(0, 1, batch, 1) < share
-
-        curve_db = torch.where(
-            chosen(setting.equaliser), uniform(-1, 1, batch, 6) * setting.equaliser_db, 0.0
-        )
-        audio, other = _equalise(audio, curve_db), _equalise(other, curve_db)
-        level = 10 ** (uniform(setting.level_low_db, setting.level_high_db, batch, 1) / 20)
-        peak = torch.maximum(audio.abs().amax(1, keepdim=True), other.abs().amax(1, keepdim=True))
-        level = torch.minimum(level, 0.99 / peak.clamp(min=1e-4))
-        audio, other = audio * level, other * level
-
-        position = torch.arange(samples, device=self.device) / samples
-        edge, cut = chosen(setting.edge), uniform(0, 0.5, batch, 1)
-        silent = torch.where(chosen(0.5), position < cut, position > 1 - cut) & edge
-        audio = audio.masked_fill(silent, 0.0)
-        if setting.noise == 0:
-            return Crops(audio, audio, other, bandwidth_hz)
-        loudness = audio.square().mean(1, keepdim=True).sqrt()
-        ratio = 10 ** (-uniform(setting.noise_low_db, setting.noise_high_db, batch, 1) / 20)
-        white = torch.randn(audio.shape, generator=generator, device=self.device)
-        hiss = _equalise(white, uniform(-1, 1, batch, 6) * 20.0)
-        hiss = hiss / hiss.square().mean(1, keepdim=True).sqrt() * loudness * ratio
-        noisy = torch.where(chosen(setting.noise), audio + hiss, audio)
-        return Crops(audio, noisy, other, bandwidth_hz)
-
 
 def _runs(names: list[str], starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """First and last sample of each row's speaker; rows are sorted by speaker."""
@@ -148,15 +103,6 @@ def _runs(names: list[str], starts: np.ndarray, lengths: np.ndarray) -> tuple[np
         if names[i] == names[i + 1] and low[i + 1] == low[i]:
             high[i] = high[i + 1]
     return low, high
-
-
-def _equalise(audio: Tensor, curve_db: Tensor) -> Tensor:
-    """Filter with a smooth gain curve given at points from 0 to half the rate: (batch, points) in dB."""
-    spectrum = torch.fft.rfft(audio)
-    gain_db = torch.nn.functional.interpolate(
-        curve_db.unsqueeze(1), size=spectrum.shape[-1], mode="linear", align_corners=True
-    ).squeeze(1)
-    return torch.fft.irfft(spectrum * torch.exp(gain_db * (math.log(10) / 20)), n=audio.shape[-1])
 
 
 def dev_crops(corpus: Corpus, sources: set[str] | None, samples: int, limit: int) -> Crops:

@@ -10,7 +10,7 @@ from typing import Any
 
 from melcodec_cli.chain.profile import Profile, ProfileError, build
 from melcodec_cli.errors import UsageProblem
-from melcodec_cli.train.batches import Augmentation
+from melcodec_cli.train.augmentation import Augmentation
 from melcodec_cli.train.coder import CoderLosses
 from melcodec_cli.train.pitch import PitchLosses
 from melcodec_cli.train.refiner import RefinerLosses

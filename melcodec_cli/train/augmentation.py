@@ -1,0 +1,100 @@
+"""Other microphones, rooms and levels than the corpus has, drawn on the training device."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+CURVE_POINTS = 6  # of a random smooth gain curve, from 0 to half the rate
+ROOM_S = 0.6  # length of a room's response
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is done to a crop.  Equaliser, room and level change input and target alike: they are to be kept."""
+
+    equaliser: float = 0.5  # share of crops
+    equaliser_db: float = 6.0  # spread of the smooth random curve
+    room: float = 0.0  # share of crops that sound in a random room
+    room_low_s: float = 0.15  # until its echo has fallen by 60 dB
+    room_high_s: float = 0.6
+    room_low_db: float = -15.0  # of the echo's energy to that of the direct sound
+    room_high_db: float = 0.0
+    level_low_db: float = -15.0
+    level_high_db: float = 6.0
+    noise: float = 0.0  # share of crops whose input (not target) gets noise added
+    noise_low_db: float = 15.0  # of speech to noise
+    noise_high_db: float = 35.0
+    edge: float = 0.15  # share of crops that begin or end in digital silence
+
+
+def augmented(
+    audio: Tensor, other: Tensor, rate_hz: int, setting: Augmentation, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """audio and other (batch, samples), recorded alike -> the same as a target, as a noisy input, and other."""
+    batch, samples = audio.shape
+    device = audio.device
+
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        return low + (high - low) * torch.rand(shape, generator=generator, device=device)
+
+    def chosen(share: float) -> Tensor:
+        return uniform(0, 1, batch, 1) < share
+
+    curve_db = torch.where(
+        chosen(setting.equaliser), uniform(-1, 1, batch, CURVE_POINTS) * setting.equaliser_db, 0.0
+    )
+    audio, other = _equalised(audio, curve_db), _equalised(other, curve_db)
+    if setting.room:
+        fall_s = uniform(setting.room_low_s, setting.room_high_s, batch, 1)
+        share_db = uniform(setting.room_low_db, setting.room_high_db, batch, 1)
+        white = torch.randn(batch, int(ROOM_S * rate_hz), generator=generator, device=device)
+        response = room_response(white, fall_s, share_db, rate_hz)
+        inside = chosen(setting.room)
+        audio, other = (torch.where(inside, _convolved(x, response), x) for x in (audio, other))
+
+    level = 10 ** (uniform(setting.level_low_db, setting.level_high_db, batch, 1) / 20)
+    peak = torch.maximum(audio.abs().amax(1, keepdim=True), other.abs().amax(1, keepdim=True))
+    level = torch.minimum(level, 0.99 / peak.clamp(min=1e-4))
+    audio, other = audio * level, other * level
+
+    position = torch.arange(samples, device=device) / samples
+    edge, cut = chosen(setting.edge), uniform(0, 0.5, batch, 1)
+    silent = torch.where(chosen(0.5), position < cut, position > 1 - cut) & edge
+    audio = audio.masked_fill(silent, 0.0)
+    if setting.noise == 0:
+        return audio, audio, other
+    loudness = audio.square().mean(1, keepdim=True).sqrt()
+    ratio = 10 ** (-uniform(setting.noise_low_db, setting.noise_high_db, batch, 1) / 20)
+    white = torch.randn(audio.shape, generator=generator, device=device)
+    hiss = _equalised(white, uniform(-1, 1, batch, CURVE_POINTS) * 20.0)
+    hiss = hiss / hiss.square().mean(1, keepdim=True).sqrt() * loudness * ratio
+    return audio, torch.where(chosen(setting.noise), audio + hiss, audio), other
+
+
+def room_response(white: Tensor, fall_s: Tensor, share_db: Tensor, rate_hz: int) -> Tensor:
+    """White noise (batch, samples) that falls by 60 dB in fall_s (batch, 1), after a direct sound of 1."""
+    time_s = torch.arange(white.shape[1], device=white.device) / rate_hz
+    echo = white * torch.exp(-3 * math.log(10) * time_s / fall_s)
+    echo = echo / echo.square().sum(1, keepdim=True).sqrt() * 10 ** (share_db / 20)
+    direct = (time_s == 0).to(echo)
+    return torch.where(time_s > 0, echo, direct)
+
+
+def _convolved(audio: Tensor, response: Tensor) -> Tensor:
+    """The first (batch, samples) of audio in a room."""
+    samples = audio.shape[1] + response.shape[1]
+    spectrum = torch.fft.rfft(audio, samples) * torch.fft.rfft(response, samples)
+    return torch.fft.irfft(spectrum, samples)[:, : audio.shape[1]]
+
+
+def _equalised(audio: Tensor, curve_db: Tensor) -> Tensor:
+    """Filter with a smooth gain curve given at points from 0 to half the rate: (batch, points) in dB."""
+    spectrum = torch.fft.rfft(audio)
+    gain_db = torch.nn.functional.interpolate(
+        curve_db.unsqueeze(1), size=spectrum.shape[-1], mode="linear", align_corners=True
+    ).squeeze(1)
+    return torch.fft.irfft(spectrum * torch.exp(gain_db * (math.log(10) / 20)), n=audio.shape[-1])
