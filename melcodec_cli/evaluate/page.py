@@ -143,8 +143,8 @@ def _table(titles: Iterable[tuple[str, str]], rows: Iterable[str]) -> str:
 
 
 def _unbroken(title: str) -> str:
-    """Of several words, but "log-mel" and "encode ×" are each of one."""
-    return escape(title).replace("-", "\u2011").replace(" ×", "\u00a0×")
+    """Narrow by its several words, of which "log-mel" is one."""
+    return escape(title).replace("-", "\u2011")
 
 
 def _cell(value: float | None, digits: int, note: str = "") -> str:
