@@ -73,7 +73,7 @@ def print_comparison(comparison: Comparison, file: TextIO) -> None:
         table.add_column(title, justify="right")
     table.add_column("B is")
     for each in comparison.differences:
-        digits = DIGITS.get(each.key, 3) + 1
+        digits = 1 + (0 if each.key.endswith("bits_per_s") else DIGITS.get(each.key, 3))
         found = each.difference
         if found.mean is None or each.first is None or each.second is None:
             continue

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from melcodec_cli.evaluate.comparison import compare
 from melcodec_cli.evaluate.metrics import METRICS
 from melcodec_cli.evaluate.results import Evaluation, SystemResult
-from melcodec_cli.evaluate.table import print_markdown, print_systems, titles_of
+from melcodec_cli.evaluate.table import print_comparison, print_markdown, print_systems, titles_of
 from tests.evaluate.conftest import Make
 
 
@@ -47,6 +48,15 @@ def test_systems_that_find_no_room_beside_the_others_stand_below_them(
     lines = file.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
     assert all(any(f"a system called {number}" in line for line in lines) for number in range(6))
+
+
+def test_a_comparison_shows_both_means_their_difference_and_its_interval(make: Make) -> None:
+    file = io.StringIO()
+    (comparison,) = compare(make([1.0] * 6, [1.0] * 6), make([1.5] * 6, [1.0] * 6))
+    print_comparison(comparison, file)
+    rows = [line.split() for line in file.getvalue().splitlines()]
+    assert ["Good", "1.0000", "1.5000", "+0.5000", "+0.5000", "to", "+0.5000", "better"] in rows
+    assert ["total", "bit/s", "600.0", "600.0", "+0.0", "+0.0", "to", "+0.0", "unclear"] in rows
 
 
 def test_names_are_not_taken_for_markup(make: Make) -> None:
