@@ -256,6 +256,7 @@ def test_the_delay_of_silence_is_none() -> None:
     assert delay_samples(np.zeros(1600, np.float32), np.zeros(1600, np.float32)) == 0
 
 
-def test_a_system_has_the_delay_of_its_middle_clip_and_none_below_a_millisecond() -> None:
+def test_a_system_has_the_delay_of_its_middle_clip_and_none_below_two_milliseconds() -> None:
     assert constant_delay([300, 310, 2900]) == 310
-    assert constant_delay([-15, 15, 4]) == 0
+    assert constant_delay([-30, -25, 4]) == 0
+    assert constant_delay([-35, -33, 4]) == -33
