@@ -14,7 +14,7 @@ import numpy as np
 from melcodec_cli.evaluate.speech import RATE_HZ, Audio, Speech
 
 LONGEST_S = 0.2
-LEAST_S = 0.002  # a vocoder without any delay moves envelopes by a millisecond either way, and codecs have five
+LEAST_S = 0.002  # less is the estimate's own error on a vocoder without any; the delays of codecs are longer
 BAND_EDGES_HZ = np.geomspace(200, 3400, 9)  # what narrow-band codecs keep too
 
 
