@@ -53,7 +53,18 @@ class Conversion(Stream[Any, Any], Generic[Codec]):
         return self.codec.engine
 
     def jobs(self) -> Iterator[Any]:
-        loaded_s = self._models.loading_s
+        jobs = self._jobs()
+        while True:
+            loaded_s = self._models.loading_s
+            try:
+                job = next(jobs, None)
+            finally:
+                self.loading_s += self._models.loading_s - loaded_s
+            if job is None:
+                return
+            yield job
+
+    def _jobs(self) -> Iterator[Any]:
         self.live = not is_regular(self.source)
         try:
             if is_terminal(self.source):
@@ -66,8 +77,6 @@ class Conversion(Stream[Any, Any], Generic[Codec]):
             if error.path is not None:
                 raise
             raise type(error)(error.message, self.record.source) from error
-        finally:
-            self.loading_s = self._models.loading_s - loaded_s
 
     def take(self, job: Any, result: Any) -> None:
         self.codec.take(job, result)

@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 Job = TypeVar("Job")
@@ -20,6 +21,7 @@ Result = TypeVar("Result")
 
 # Streams whose outputs may lie open at once; far below any limit on open files.
 STREAMS_PER_WINDOW = 64
+OPEN_STREAMS = 8  # that are read in turn
 
 
 class Work(Protocol):
@@ -146,22 +148,39 @@ class _Run:
             raise
 
     def _events(self, streams: Iterable[Stream[Any, Any]]) -> Iterator[_Event]:
+        """A job of each open stream in turn, so that short ones need not wait for the end of a long one."""
+        waiting = iter(streams)
+        under_way = deque(self._opened(islice(waiting, OPEN_STREAMS)))
+        while under_way:
+            stream, jobs = under_way.popleft()
+            if stream not in self._elapsed_s:  # it failed in `take`
+                under_way.extend(self._opened(islice(waiting, 1)))
+                continue
+            event = self._next_event(stream, jobs)
+            if event.job is None:
+                under_way.extend(self._opened(islice(waiting, 1)))
+            else:
+                under_way.append((stream, jobs))
+            yield event
+
+    def _opened(
+        self, streams: Iterable[Stream[Any, Any]]
+    ) -> Iterator[tuple[Stream[Any, Any], Iterator[Any]]]:
         for stream in streams:
             self._elapsed_s[stream] = 0.0
-            jobs = stream.jobs()
-            while stream in self._elapsed_s:  # until it fails in `take`
-                began_s = time.perf_counter()
-                try:
-                    job = next(jobs, None)
-                    event = _Event(stream, None if job is None else stream.engine, job)
-                except BrokenPipeError:
-                    raise
-                except Exception as error:  # a library's own, too, is this file's trouble and not the run's
-                    event = _Event(stream, error=error)
-                self._elapsed_s[stream] += time.perf_counter() - began_s
-                yield event
-                if event.job is None:
-                    break
+            yield stream, stream.jobs()
+
+    def _next_event(self, stream: Stream[Any, Any], jobs: Iterator[Any]) -> _Event:
+        began_s = time.perf_counter()
+        try:
+            job = next(jobs, None)
+            return _Event(stream, None if job is None else stream.engine, job)
+        except BrokenPipeError:
+            raise
+        except Exception as error:  # a library's own, too, is this file's trouble and not the run's
+            return _Event(stream, error=error)
+        finally:
+            self._elapsed_s[stream] += time.perf_counter() - began_s
 
     def _settle(self, window: Window, batches: Sequence[_Batch]) -> Iterator[Ended[Any]]:
         """Hands the results of a window to its streams."""

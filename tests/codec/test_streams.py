@@ -77,6 +77,19 @@ def test_other_files_and_their_order_and_threads_change_not_a_bit(
         assert [output.getvalue() for output in outputs] == [decoded_alone[number] for number in order]
 
 
+def test_short_files_do_not_wait_for_long_ones(only_tiny_bundle: Path) -> None:
+    models = Models(quiet, lambda line: None)
+    lengths_s = [16, 0.5, 9, 0.7, 0.2, 3, 0.1, 0.4, 0.3, 0.6]
+    conversions = [
+        CompressConversion(
+            io.BytesIO(wav(noise(seconds))), io.BytesIO(), models, quiet, False, CompressSettings()
+        )
+        for seconds in lengths_s
+    ]
+    ended = [lengths_s[conversions.index(each.stream)] for each in convert(conversions)]
+    assert ended[-2:] == [9, 16]
+
+
 def quiet(topic: str, line: str) -> None:
     pass
 
