@@ -1,4 +1,8 @@
-"""Memory does not grow with the length of what goes through a pipe."""
+"""Memory does not grow with the length of what goes through a pipe.
+
+Ten minutes are compared with one here, to be quick. An hour of speech through pipes at full speed with the model
+speech-16k, measured once: 451 MB at most beside 443 for a minute to compress, 482 beside 470 to decompress.
+"""
 
 import os
 import subprocess

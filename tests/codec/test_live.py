@@ -69,12 +69,12 @@ def quiet(topic: str, line: str) -> None:
     pass
 
 
-def compress_live(models: Models, seconds: float) -> tuple[Clocked, Watched]:
-    source = Clocked(noise(seconds).astype("<f4").tobytes(), piece_bytes=4 * 320)
+def compress_live(models: Models, seconds: float, rate_hz: int = RATE_HZ) -> tuple[Clocked, Watched]:
+    source = Clocked(noise(seconds, rate_hz).astype("<f4").tobytes(), piece_bytes=4 * (rate_hz // 50))
     target = Watched(source)
     settings = CompressSettings(chunk_s=CHUNK_S)
     files = cast(BinaryIO, source), cast(BinaryIO, target)
-    run(CompressConversion(*files, models, quiet, False, settings, RawFormat(RATE_HZ, 1, "f32le")))
+    run(CompressConversion(*files, models, quiet, False, settings, RawFormat(rate_hz, 1, "f32le")))
     return source, target
 
 
@@ -129,6 +129,15 @@ def test_the_latency_that_is_told_is_the_one_that_is_measured(models: Models) ->
     chunks_needed = round(told.decompress_s / CHUNK_S)
     assert target.written_when(ends[chunks_needed - 1] - 1) == 0
     assert target.written_when(ends[chunks_needed - 1]) > 0
+
+
+@pytest.mark.parametrize("rate_hz", [4000, 44100])
+def test_resampling_adds_no_more_latency_than_the_manual_says(models: Models, rate_hz: int) -> None:
+    told = latency(models.encoder().chain.profile.to_dict(), round(CHUNK_S * 25))
+    assert told is not None
+    _, coded = compress_live(models, 3.0, rate_hz)
+    header_bytes = coded.log[0][1]
+    assert coded.written_when(round((told.compress_s + 0.15) * rate_hz) * 4) > header_bytes
 
 
 @pytest.mark.parametrize("steps", [0, 2])
