@@ -1,5 +1,6 @@
 """What the tests of commands look at, and what they run into."""
 
+import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,3 +25,13 @@ def file_size_limit(size_bytes: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def unreadable_folder(inside: str) -> None:
+    """A path too long for the system, which not even root can read."""
+    here = os.getcwd()
+    os.chdir(inside)
+    for _ in range(25):
+        os.mkdir("d" * 200)
+        os.chdir("d" * 200)
+    os.chdir(here)

@@ -11,7 +11,7 @@ from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
 
 from ..codec.sounds import noise, wav
-from .shell import file_size_limit, last_line, names
+from .shell import file_size_limit, last_line, names, unreadable_folder
 
 
 def test_a_batch_goes_on_past_what_fails_and_says_so(
@@ -111,3 +111,44 @@ def test_a_full_disk_fails_the_file_and_not_the_batch(
     assert last == "melcodec: 1 done, 0 skipped, 1 failed"
     assert names(folder) == ["full.wav", "full.wav.mlc", "long.wav", "talk.wav", "talk.wav.mlc"]
     assert main(["verify", "-q", "talk.wav.mlc"]) == 0
+
+
+def test_of_a_folder_with_all_sorts_of_trouble_the_rest_is_converted(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each by name and reason, in a line on stderr and one in the report."""
+    Path("in/sub").mkdir(parents=True)
+    for name in ("in/a.wav", "in/sub/z.wav"):
+        os.link("talk.wav", name)
+    Path("in/broken.wav").write_bytes(b"RIFF\x04\0\0\0WAVE")
+    Path("in/gone.wav").symlink_to("absent.wav")
+    os.mkfifo("in/pipe.wav")
+    Path("in/taken.wav").write_bytes(wav(noise(0.1)))
+    Path("out").mkdir()
+    Path("out/taken.wav.mlc").write_text("mine")
+    unreadable_folder("in/sub")
+    code = main(["compress", "-r", "in", "-o", "out", "--report", "run.jsonl"])
+    assert code == ExitCode.BATCH
+    found = {
+        record["source"]: record for record in map(json.loads, Path("run.jsonl").read_text().splitlines())
+    }
+    (unreadable,) = (name for name in found if name.startswith("in/sub/d"))
+    reasons = {
+        "in/broken.wav": "a wav header without audio",
+        "in/gone.wav": "no such file",
+        "in/pipe.wav": "is no regular file",
+        "in/taken.wav": "is there already; --force replaces it",
+        unreadable: "cannot be looked into: file name too long",
+    }
+    assert {name: record["error"] for name, record in found.items() if record["error"]} == reasons
+    assert {name for name, record in found.items() if record["status"] == "done"} == {
+        "in/a.wav",
+        "in/sub/z.wav",
+    }
+    lines = capsys.readouterr().err.splitlines()
+    told = {
+        name if name != "in/taken.wav" else "out/taken.wav.mlc": reason for name, reason in reasons.items()
+    }
+    assert {f"melcodec: {name}: {reason}" for name, reason in told.items()} <= set(lines)
+    assert lines[-1] == "melcodec: 2 done, 0 skipped, 5 failed"
+    assert names(folder / "out") == ["a.wav.mlc", "sub", "taken.wav.mlc"]

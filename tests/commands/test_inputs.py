@@ -11,7 +11,7 @@ from melcodec_cli.commands.inputs import Selection, listed, listed_names, named
 from melcodec_cli.commands.targets import compressed_name, pair_up
 from melcodec_cli.errors import ExitCode, OutputOutside, UsageProblem
 
-from .shell import last_line, names
+from .shell import last_line, names, unreadable_folder
 
 WAV = frozenset((".wav",))
 
@@ -89,11 +89,7 @@ def test_a_folder_that_cannot_be_looked_into_is_a_failure_of_its_own(
 ) -> None:
     os.makedirs("in")
     os.link("talk.wav", "in/talk.wav")
-    os.chdir("in")
-    for _ in range(25):  # a path too long for the system, which not even root can read
-        os.mkdir("d" * 200)
-        os.chdir("d" * 200)
-    os.chdir(folder)
+    unreadable_folder("in")
     assert main(["compress", "-q", "-r", "in", "-o", "out"]) == ExitCode.BATCH
     lines = capsys.readouterr().err.splitlines()
     assert "cannot be looked into: file name too long" in lines[0]
