@@ -48,6 +48,10 @@ class Conversion(Stream[Any, Any], Generic[Codec]):
         self._force = force
         self._files = ExitStack()
 
+    def replace_output(self) -> None:
+        """As if forced to: what is there is known to be this conversion's own."""
+        self._force = True
+
     @property
     def engine(self) -> Engine:  # type: ignore[override]
         return self.codec.engine

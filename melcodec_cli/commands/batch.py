@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import click
 
 from melcodec_cli.atomic import check_output, sweep
+from melcodec_cli.codec.models import Models
 from melcodec_cli.codec.pipeline import Ended, convert
 from melcodec_cli.commands.inputs import STDIO
 from melcodec_cli.commands.progress import progress
@@ -36,12 +37,36 @@ class Overwriting:
             raise UsageProblem("--force and --skip-existing contradict each other")
 
 
+class Engine(Protocol):
+    """Who converts: pipeline.convert, or another with its interface."""
+
+    def __call__(
+        self,
+        conversions: Iterable[Conversion[Any]],
+        on_result: Callable[[Conversion[Any], Any], None] | None = None,
+        /,
+    ) -> Generator[Ended[Conversion[Any]]]: ...
+
+
+def engine_named(
+    name: str, report: Report, models: Models, address: str | None, device: str, threads: int | None
+) -> Engine:
+    if address and name != "ray":
+        raise UsageProblem("--ray-address needs --engine ray")
+    if name == "ray":
+        from melcodec_cli.ray_engine import RayEngine
+
+        return RayEngine(report, models, address, device, threads).convert
+    return convert
+
+
 def run(
     pairs: Sequence[Pair],
     conversion_of: Callable[[Pair, bool], Conversion[Any]],
     overwriting: Overwriting,
     report: Report,
     dry_run: bool = False,
+    engine: Engine = convert,
 ) -> None:
     """`conversion_of(pair, force)` makes what is then run; nothing is loaded if there is nothing left to do."""
     if report.json_lines and any(pair.target == STDIO for pair in pairs):
@@ -53,20 +78,20 @@ def run(
                 report.add_planned(Record(pair.source, pair.target))
         elif ready:
             # Each is made when its turn comes, and forgotten when it has ended: there may be very many.
-            _convert((conversion_of(pair, force) for pair, force in ready), len(ready), report)
+            _convert((conversion_of(pair, force) for pair, force in ready), len(ready), report, engine)
         report.finish()
 
 
-def _convert(conversions: Iterable[Conversion[Any]], count: int, report: Report) -> None:
+def _convert(conversions: Iterable[Conversion[Any]], count: int, report: Report, engine: Engine) -> None:
     # Closed in any case, so that what is under way is cleaned up before an error is told.
     with (
         progress(count, report) as shown,
-        closing(convert(conversions, shown.job_done if shown else None)) as conversions_ended,
+        closing(engine(conversions, shown.job_done if shown else None)) as conversions_ended,
     ):
         for ended in conversions_ended:
             _report(ended, report)
             if shown:
-                shown.file_done()
+                shown.file_done(ended.stream)
 
 
 def run_one(conversion: Conversion[Any], report: Report) -> None:

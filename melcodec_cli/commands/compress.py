@@ -8,6 +8,7 @@ import click
 
 from melcodec_cli.commands.options import (
     complete_profile,
+    engine_options,
     input_options,
     model_options,
     options,
@@ -68,6 +69,7 @@ raw_options = options(
 @click.option("--no-tags", is_flag=True, help="Do not copy title, artist and the like.")
 @raw_options
 @model_options
+@engine_options
 @report_options
 def compress(
     files: tuple[str, ...],
@@ -89,6 +91,8 @@ def compress(
     raw_format: str,
     device: str,
     threads: int | None,
+    engine: str,
+    ray_address: str | None,
     dry_run: bool,
     report_file: str | None,
     json_lines: bool,
@@ -114,7 +118,7 @@ def compress(
     from melcodec_cli.audio import RawFormat
     from melcodec_cli.codec.compression import CompressSettings
     from melcodec_cli.codec.models import Models
-    from melcodec_cli.commands.batch import Overwriting, run
+    from melcodec_cli.commands.batch import Overwriting, engine_named, run
     from melcodec_cli.commands.existing import is_damaged_mlc, is_sound_mlc
     from melcodec_cli.commands.inputs import Selection, listed_names
     from melcodec_cli.commands.targets import AUDIO_SUFFIXES, compressed_name, is_mlc, pair_up, split_output
@@ -142,4 +146,5 @@ def compress(
         Overwriting(force, skip_existing, is_sound_mlc, is_damaged_mlc),
         report,
         dry_run,
+        engine_named(engine, report, models, ray_address, device, threads),
     )

@@ -8,6 +8,7 @@ import click
 
 from melcodec_cli.commands.options import (
     Seconds,
+    engine_options,
     input_options,
     model_options,
     options,
@@ -79,6 +80,7 @@ format_options = options(
 @click.option("--steps", type=click.IntRange(0, 64), metavar="N", help="Steps of the refiner, 0 to skip it.")
 @click.option("--bundle", metavar="FILE|NAME", help="The model to use.  [default: the one the file names]")
 @model_options
+@engine_options
 @report_options
 def decompress(
     files: tuple[str, ...],
@@ -102,6 +104,8 @@ def decompress(
     bundle: str | None,
     device: str,
     threads: int | None,
+    engine: str,
+    ray_address: str | None,
     dry_run: bool,
     report_file: str | None,
     json_lines: bool,
@@ -128,7 +132,7 @@ def decompress(
     from melcodec_cli.audio import FORMATS
     from melcodec_cli.codec.decompression import DecompressSettings
     from melcodec_cli.codec.models import Models
-    from melcodec_cli.commands.batch import Overwriting, run
+    from melcodec_cli.commands.batch import Overwriting, engine_named, run
     from melcodec_cli.commands.existing import is_same_length
     from melcodec_cli.commands.inputs import Selection, listed_names
     from melcodec_cli.commands.targets import MLC_SUFFIX, decompressed_name, is_mlc, pair_up, split_output
@@ -165,4 +169,5 @@ def decompress(
         Overwriting(force, skip_existing, partial(is_same_length, settings=settings), lambda pair: False),
         report,
         dry_run,
+        engine_named(engine, report, models, ray_address, device, threads),
     )

@@ -88,6 +88,21 @@ report_options = options(
     click.option("-v", "--verbose", is_flag=True, help="Say which model runs, where and how."),
 )
 
+engine_options = options(
+    click.option(
+        "--engine",
+        type=click.Choice(["local", "ray"]),
+        default="local",
+        show_default=True,
+        help="Who converts: this process, or workers of a Ray cluster.",
+    ),
+    click.option(
+        "--ray-address",
+        metavar="HOST:PORT",
+        help="The cluster.  [default: $RAY_ADDRESS, else this machine]",
+    ),
+)
+
 model_options = options(
     click.option(
         "--device",

@@ -18,6 +18,7 @@ class Progress:
         self._bar = bar
         self._single = conversions == 1
         self._audio_s = 0.0
+        self._ended_s = 0.0  # of audio in files; an engine far away tells of these alone
         self._began_s = time.perf_counter()
 
     def job_done(self, conversion: Conversion[Any], job: Any) -> None:
@@ -28,13 +29,18 @@ class Progress:
             self._bar.total = header.samples and round(header.samples / header.rate_hz)
             self._bar.update(round(seconds, 2))
         else:
-            elapsed_s = time.perf_counter() - self._began_s
-            speed = f"{self._audio_s / elapsed_s:.0f}x real time"
-            self._bar.set_postfix_str(f"{self._audio_s / 3600:.2f} h of audio, {speed}", refresh=False)
+            self._tell()
 
-    def file_done(self) -> None:
+    def file_done(self, conversion: Conversion[Any]) -> None:
         if not self._single:
+            self._ended_s += conversion.record.duration_s
+            self._tell()
             self._bar.update()
+
+    def _tell(self) -> None:
+        audio_s, elapsed_s = max(self._audio_s, self._ended_s), time.perf_counter() - self._began_s
+        speed = f"{audio_s / elapsed_s:.0f}x real time"
+        self._bar.set_postfix_str(f"{audio_s / 3600:.2f} h of audio, {speed}", refresh=False)
 
 
 @contextmanager

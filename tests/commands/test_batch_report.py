@@ -247,8 +247,8 @@ def test_progress_on_a_terminal_tells_files_audio_and_speed(
 
     with progress(len(conversions), report) as shown:
         assert shown is not None
-        for _ in convert(conversions, shown.job_done):
-            shown.file_done()
+        for ended in convert(conversions, shown.job_done):
+            shown.file_done(ended.stream)
         line = str(report.bar)
     assert "2/2" in line and "h of audio" in line and "x real time" in line
     with progress(1, Report(quiet=True)) as shown:
