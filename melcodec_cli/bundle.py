@@ -14,6 +14,7 @@ from torch import Tensor
 
 from melcodec_cli.chain.chain import Chain
 from melcodec_cli.chain.profile import Profile, ProfileError
+from melcodec_cli.chain.span import Span
 from melcodec_cli.errors import ModelMismatch
 from melcodec_cli.installed import BUNDLE_FORMAT, BundleInfo, bundle_named, read_bundle_info
 
@@ -87,14 +88,11 @@ def try_out(info: BundleInfo) -> Chain:
     """Load the bundle, which compares its weights with its ids, and code a second of noise with it."""
     chain = load_bundle(info, "cpu")
     profile = chain.profile
-    tokens, context = round(profile.tokens_per_second), chain.encode_context_tokens
-    audio = 0.1 * torch.randn(1, (tokens + 2 * context) * profile.token_samples)
-    indices, globals_ = chain.encode(audio, [tokens])
-    beside = chain.decode_context_tokens(chain.default_steps)
-    padded = torch.nn.functional.pad(indices, (beside, beside), value=-1)
+    second = Span(0, round(profile.tokens_per_second), 0)
+    [(indices, globals_)] = chain.encode(0.1 * torch.randn(1, second.kept * profile.token_samples), [second])
     if globals_ is not None:
-        globals_ = globals_.unsqueeze(1).expand(-1, padded.shape[1], -1)
-    decoded = chain.decode(padded, globals_, [0], [tokens], chain.default_steps)
+        globals_ = globals_.expand(1, second.kept, -1)
+    [decoded] = chain.decode(indices.unsqueeze(0), globals_, [0], [second], chain.default_steps)
     if not torch.isfinite(decoded).all():
         raise ModelMismatch("decodes to something that is no sound", info.path)
     return chain

@@ -1,9 +1,29 @@
-"""Building blocks of every stage.  All tensors are (batch, frame, channel); all fields are finite."""
+"""Building blocks of every stage.  All tensors are (batch, frame, channel); all fields are finite.
+
+Outside of its row every layer sees zeros, as it did in training.  Rows of unequal length in a batch are extended on the
+right, and `inside` (batch, frame, 1), true within the row, keeps what lies beyond from every convolution; it is None
+where no row is extended, as for one row alone.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+
+
+def masked(x: Tensor, inside: Tensor | None) -> Tensor:
+    """Zeros where a row has ended."""
+    return x if inside is None else x * inside
+
+
+def thinned(inside: Tensor | None, factor: int) -> Tensor | None:
+    """Of every `factor` frames one."""
+    return None if inside is None else inside[:, ::factor]
+
+
+def stretched(x: Tensor | None, factor: int) -> Tensor | None:
+    """Every frame `factor` times; what is one for all frames stays one."""
+    return x if x is None or x.shape[1] == 1 else x.repeat_interleave(factor, dim=1)
 
 
 class FrameConv(nn.Module):
@@ -27,8 +47,8 @@ class FrameConv(nn.Module):
         weight = self.conv.weight
         weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv(x.transpose(1, 2).unsqueeze(2)).squeeze(2).transpose(1, 2)
+    def forward(self, x: Tensor, inside: Tensor | None = None) -> Tensor:
+        return self.conv(masked(x, inside).transpose(1, 2).unsqueeze(2)).squeeze(2).transpose(1, 2)
 
 
 class ConvNeXtBlock(nn.Module):
@@ -49,9 +69,9 @@ class ConvNeXtBlock(nn.Module):
         self.narrow = nn.Linear(expansion * width, width)
         self.scale = nn.Parameter(torch.full((width,), 0.2))
 
-    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, condition: Tensor | None = None, inside: Tensor | None = None) -> Tensor:
         """x (batch, frame, width), condition (batch, frame or 1, condition) -> (batch, frame, width)."""
-        y = self.norm(self.depthwise(x))
+        y = self.norm(self.depthwise(x, inside))
         if self.film is not None:
             gain, shift = self.film(condition).chunk(2, dim=-1)
             y = y * (1 + gain) + shift
@@ -70,9 +90,9 @@ class BlockStack(nn.Module):
         )
         self.context = sum(3 * dilation for dilation in dilations)
 
-    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, condition: Tensor | None = None, inside: Tensor | None = None) -> Tensor:
         for block in self.blocks:
-            x = block(x, condition)
+            x = block(x, condition, inside)
         return x
 
 

@@ -1,14 +1,16 @@
 """The chain: audio to indices and back, on batches of chunks with context.
 
-Everything after the mel has a finite receptive field, and what lies outside the stream is silence (encoding) or absent
-(decoding).  So a chunk with enough context gives what the whole would, and padding a batch changes nothing.
+Everything after the mel has a finite receptive field, and outside of the stream every layer sees zeros.  So a chunk
+with as much context as there is, up to that field, gives what the whole would.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from melcodec_cli.chain.coder import Coder
 from melcodec_cli.chain.hifigan import HifiganVocoder
@@ -18,6 +20,7 @@ from melcodec_cli.chain.pitch import Pitch
 from melcodec_cli.chain.profile import Profile
 from melcodec_cli.chain.refiner import FlowRefiner
 from melcodec_cli.chain.source import chunk_phase, per_sample, pulse_train, voiced_share
+from melcodec_cli.chain.span import Span
 from melcodec_cli.chain.vocoder import HarmonicVocoder
 
 VOCODERS: dict[str, type[HarmonicVocoder] | type[HifiganVocoder]] = {
@@ -56,10 +59,6 @@ class Chain(nn.Module):
         """Tokens' worth of audio needed either side of a chunk: the encoder's field, and one for the mel's window."""
         return self.coder.encoder.context_tokens + 1
 
-    @property
-    def encode_context_samples(self) -> int:
-        return self.encode_context_tokens * self.profile.token_samples
-
     def _vocoder_context_frames(self) -> int:
         return self.vocoder.context_frames + (self.pitch.context_frames if self.pitch else 0)
 
@@ -74,68 +73,91 @@ class Chain(nn.Module):
     # -- encoding
 
     @torch.inference_mode()
-    def encode(self, audio: Tensor, valid_tokens: list[int]) -> tuple[Tensor, Tensor | None]:
-        """Audio (batch, context + n tokens + context), tokens of each chunk that the stream has -> indices (batch, n),
-        global indices (batch, values) or None.  Always in float32: a coarser one would change indices."""
+    def encode(self, audio: Tensor, spans: Sequence[Span]) -> list[tuple[Tensor, Tensor | None]]:
+        """Audio (batch, samples), rows of the spans' tokens with encode_context_tokens on either side, or as many as
+        the stream has -> indices (kept,) and global indices (values,) or None of each row.
+
+        Always in float32: a coarser one would change indices."""
         mel = self.mel(audio.to(self.device))
-        valid = torch.tensor(valid_tokens, device=self.device)
-        indices, globals_ = self.coder.encode(mel, self.encode_context_tokens, valid)
-        return indices.cpu(), None if globals_ is None else globals_.cpu()
+        tokens = torch.arange(mel.shape[1] // self.profile.coder.token_frames, device=self.device)
+        begin, end = (
+            torch.tensor(places, device=self.device).unsqueeze(1)
+            for places in ([span.before for span in spans], [span.before + span.kept for span in spans])
+        )
+        inside = self._inside([span.scaled(self.profile.coder.token_frames) for span in spans])
+        indices, globals_ = self.coder.encode(mel, (begin <= tokens) & (tokens < end), inside)
+        return [
+            (indices[row, span.kept_slice].cpu(), None if globals_ is None else globals_[row].cpu())
+            for row, span in enumerate(spans)
+        ]
 
     # -- decoding
 
     @torch.inference_mode()
     def decode(
-        self, indices: Tensor, globals_: Tensor | None, first_frames: list[int], tokens: list[int], steps: int
-    ) -> Tensor:
-        """One chunk an item, with context of decode_context_tokens(steps) either side -> audio (batch, n * token).
+        self,
+        indices: Tensor,
+        globals_: Tensor | None,
+        first_frames: Sequence[int],
+        spans: Sequence[Span],
+        steps: int,
+    ) -> list[Tensor]:
+        """One chunk a row -> its audio (kept * token_samples,).
 
-        indices (batch, context + n + context), -1 where the stream has none; globals_ (batch, the same, values), of
-        the chunk that each token belongs to; first_frames: absolute mel frame at which each chunk begins; tokens: how
-        many each chunk has, the rest of the n being padding.
+        indices (batch, token), rows of the spans' tokens with decode_context_tokens(steps) on either side, or as many
+        as the stream has, -1 for those that were lost; globals_ (batch, token, values), of the chunk that each token
+        belongs to; first_frames: absolute mel frame at which each chunk begins.
         """
-        context = self.decode_context_tokens(steps)
-        per_token, hop = self.profile.coder.token_frames, self.profile.mel.hop_samples
-        frames = (indices.shape[1] - 2 * context) * per_token
+        per_token, hop, silence = (
+            self.profile.coder.token_frames,
+            self.profile.mel.hop_samples,
+            self.mel.silence,
+        )
         indices = indices.to(self.device)
+        globals_ = None if globals_ is None else globals_.to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            mel = self.coder.decode(indices, None if globals_ is None else globals_.to(self.device)).float()
+            mel = self.coder.decode(indices, globals_, self._inside(spans)).float()
             absent = (indices < 0).repeat_interleave(per_token, 1).unsqueeze(-1)
-            mel = mel.masked_fill(absent, self.mel.silence)
+            mel = mel.masked_fill(absent, silence)
+            frames = [span.scaled(per_token) for span in spans]
             margin = self._vocoder_context_frames()
             if self.refiner is not None and steps > 0:
-                wide = margin + self._refiner_context_frames(steps)
-                mel, absent = (_crop(x, context * per_token, frames, wide) for x in (mel, absent))
-                noise = self._noise(REFINER_KEY, first_frames, wide, mel.shape[1], mel.shape[2])
-                mel = self.refiner(mel, noise, steps).masked_fill(absent, self.mel.silence)
-                mel = _crop(mel, wide, frames, margin)
-            else:
-                mel = _crop(mel, context * per_token, frames, margin)
-            lengths = torch.tensor(tokens, device=self.device) * (per_token * hop)
-            return self._vocode(mel, first_frames, frames, lengths).float().cpu()
+                wide = [span.narrowed(margin + self._refiner_context_frames(steps)) for span in frames]
+                mel, absent = (_narrow(x, frames, wide) for x in (mel, absent))
+                noise = self._noise(REFINER_KEY, first_frames, wide, mel.shape[2])
+                mel = self.refiner(mel, noise, steps, self._inside(wide)).masked_fill(absent, silence)
+                frames = wide
+            near = [span.narrowed(margin) for span in frames]
+            audio = self._vocode(_narrow(mel, frames, near), first_frames, near).float().cpu()
+        return [row[span.scaled(hop).kept_slice] for row, span in zip(audio, near, strict=True)]
 
-    def _vocode(self, mel: Tensor, first_frames: list[int], frames: int, lengths: Tensor) -> Tensor:
-        """Log-mel with the vocoder's context -> audio of the frames between, (batch, frames * hop)."""
-        config, margin = self.profile.mel, self._vocoder_context_frames()
+    def _vocode(self, mel: Tensor, first_frames: Sequence[int], spans: Sequence[Span]) -> Tensor:
+        """Log-mel of the spans' frames -> audio (batch, frame * hop)."""
+        rate_hz, hop, inside = self.profile.mel.rate_hz, self.profile.mel.hop_samples, self._inside(spans)
         if isinstance(self.vocoder, HifiganVocoder):
-            audio = self.vocoder(mel)
-        else:
-            assert self.pitch is not None
-            pitch_hz, voicing = self.pitch(mel)
-            sample_hz = per_sample(pitch_hz, config.hop_samples)
-            phase = chunk_phase(
-                sample_hz, config.rate_hz, config.hop_samples, margin * config.hop_samples, lengths
-            )
-            pulses = pulse_train(phase, sample_hz, config.rate_hz) * voiced_share(voicing, config.hop_samples)
-            noise = self._noise(VOCODER_KEY, first_frames, margin, mel.shape[1], config.hop_samples).flatten(
-                1
-            )
-            audio = self.vocoder(mel, pitch_hz, voicing, pulses, noise)
-        return audio[:, margin * config.hop_samples : (margin + frames) * config.hop_samples]
+            return self.vocoder(mel, inside)
+        assert self.pitch is not None
+        pitch_hz, voicing = (held_pitch(values, spans) for values in self.pitch(mel, inside))
+        sample_hz = per_sample(pitch_hz, hop)
+        phase = chunk_phase(sample_hz, rate_hz, hop, [span.scaled(hop) for span in spans])
+        pulses = pulse_train(phase, sample_hz, rate_hz) * voiced_share(voicing, hop)
+        noise = self._noise(VOCODER_KEY, first_frames, spans, hop).flatten(1)
+        return self.vocoder(mel, pitch_hz, voicing, pulses, noise, inside)
 
-    def _noise(self, key: int, first_frames: list[int], margin: int, frames: int, width: int) -> Tensor:
-        rows = [frame_noise(key, first - margin, frames, width) for first in first_frames]
-        return torch.from_numpy(np.stack(rows)).to(self.device)
+    def _noise(self, key: int, first_frames: Sequence[int], spans: Sequence[Span], width: int) -> Tensor:
+        """Of the spans' frames, (batch, frame, width)."""
+        rows = [
+            torch.from_numpy(frame_noise(key, first - span.before, span.total, width))
+            for first, span in zip(first_frames, spans, strict=True)
+        ]
+        return pad_sequence(rows, batch_first=True).to(self.device)
+
+    def _inside(self, spans: Sequence[Span]) -> Tensor | None:
+        """(batch, longest, 1), true within each span; None if none is shorter."""
+        totals = torch.tensor([span.total for span in spans])
+        if (totals == totals[0]).all():
+            return None
+        return (torch.arange(int(totals.max())) < totals.unsqueeze(1)).unsqueeze(-1).to(self.device)
 
     # -- figures
 
@@ -152,6 +174,17 @@ class Chain(nn.Module):
         return {name: sum(p.numel() for p in stage.parameters()) for name, stage in stages.items() if stage}
 
 
-def _crop(x: Tensor, context: int, length: int, margin: int) -> Tensor:
-    """Narrow dimension 1, laid out context + length + context, to margin + length + margin."""
-    return x[:, context - margin : context + length + margin]
+def _narrow(x: Tensor, spans: Sequence[Span], narrower: Sequence[Span]) -> Tensor:
+    """(batch, frame, ...) of the spans, cut to those of the narrower ones."""
+    rows = []
+    for row, span, new in zip(x, spans, narrower, strict=True):
+        begin = span.before - new.before
+        rows.append(row[begin : begin + new.total])
+    return pad_sequence(rows, batch_first=True)
+
+
+def held_pitch(values: Tensor, spans: Sequence[Span]) -> Tensor:
+    """(batch, frame) with the last value of each span in all frames beyond it, of which a row alone knows nothing."""
+    last = torch.tensor([span.total - 1 for span in spans], device=values.device).unsqueeze(1)
+    frames = torch.arange(values.shape[1], device=values.device)
+    return values.gather(1, torch.minimum(frames, last))

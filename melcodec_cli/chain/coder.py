@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from melcodec_cli.chain.blocks import BlockStack, FrameConv, Upsample
+from melcodec_cli.chain.blocks import BlockStack, FrameConv, Upsample, stretched, thinned
 from melcodec_cli.chain.profile import CoderConfig, MelConfig, TimbreConfig
 from melcodec_cli.chain.quantiser import Quantiser
 from melcodec_cli.chain.timbre import TimbreEncoder
@@ -25,10 +25,11 @@ class MelEncoder(nn.Module):
         half_context = self.half_stack.context + 2
         self.context_tokens = self.token_stack.context + -(-(half_context * 2 + 4) // 4)
 
-    def forward(self, mel: Tensor, timbre: Tensor | None) -> Tensor:
-        """Standardised mel (batch, 4 * token, band) -> (batch, token, width)."""
-        x = self.half_stack(self.halve(mel), timbre)
-        return self.norm(self.token_stack(self.quarter(x), timbre))
+    def forward(self, mel: Tensor, timbre: Tensor | None, inside: Tensor | None = None) -> Tensor:
+        """Standardised mel (batch, 4 * token, band) -> (batch, token, width); `inside` as the mel."""
+        inside_half, inside_token = thinned(inside, 2), thinned(inside, 4)
+        x = self.half_stack(self.halve(mel, inside), timbre, inside_half)
+        return self.norm(self.token_stack(self.quarter(x, inside_half), timbre, inside_token))
 
 
 class MelDecoder(nn.Module):
@@ -45,19 +46,12 @@ class MelDecoder(nn.Module):
         frame_context = self.frame_stack.context + 2 * self.half_stack.context
         self.context_tokens = 1 + self.token_stack.context + -(-frame_context // 4)
 
-    def forward(self, points: Tensor, timbre: Tensor | None) -> Tensor:
+    def forward(self, points: Tensor, timbre: Tensor | None, inside: Tensor | None = None) -> Tensor:
         """Codewords (batch, token, lookup), timbre (batch, token or 1, values) -> standardised mel."""
-        x = self.token_stack(self.widen(points), timbre)
-        x = self.half_stack(self.to_half(x), _stretch(timbre, 2))
-        x = self.frame_stack(self.to_frames(x), _stretch(timbre, 4))
+        x = self.token_stack(self.widen(points, inside), timbre, inside)
+        x = self.half_stack(self.to_half(x), stretched(timbre, 2), stretched(inside, 2))
+        x = self.frame_stack(self.to_frames(x), stretched(timbre, 4), stretched(inside, 4))
         return self.head(self.norm(x))
-
-
-def _stretch(timbre: Tensor | None, factor: int) -> Tensor | None:
-    """Repeat per-token values for the frames of the token; one value for all stays one."""
-    if timbre is None or timbre.shape[1] == 1:
-        return timbre
-    return timbre.repeat_interleave(factor, dim=1)
 
 
 class Coder(nn.Module):
@@ -82,27 +76,23 @@ class Coder(nn.Module):
     def restore(self, standard: Tensor) -> Tensor:
         return standard * self.deviation + self.mean
 
-    def encode(self, mel: Tensor, context_tokens: int, valid_tokens: Tensor) -> tuple[Tensor, Tensor | None]:
-        """mel (batch, 4 * (context + token + context), band), valid_tokens (batch,) of the kept tokens that exist.
+    def encode(self, mel: Tensor, kept: Tensor, inside: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """mel (batch, 4 * token, band); kept (batch, token), true for the chunk that the timbre is taken from.
 
         -> indices (batch, token), timbre indices (batch, values) or None
         """
         standard = self.standardise(mel)
-        tokens = mel.shape[1] // 4 - 2 * context_tokens
         globals_, timbre = None, None
         if self.timbre is not None:
-            place = torch.arange(mel.shape[1] // 4, device=mel.device) - context_tokens
-            valid = (place >= 0) & (place < valid_tokens.unsqueeze(1))
-            globals_ = self.timbre.quantise(self.timbre(standard, valid))
+            globals_ = self.timbre.quantise(self.timbre(standard, kept, inside))
             timbre = self.timbre.lookup(globals_).unsqueeze(1)
-        latent = self.encoder(standard, timbre)[:, context_tokens : context_tokens + tokens]
-        return self.quantiser.encode(latent), globals_
+        return self.quantiser.encode(self.encoder(standard, timbre, inside)), globals_
 
-    def decode(self, indices: Tensor, globals_: Tensor | None) -> Tensor:
+    def decode(self, indices: Tensor, globals_: Tensor | None, inside: Tensor | None = None) -> Tensor:
         """indices (batch, token), -1 absent; timbre indices of each token (batch, token, values) -> coarse log-mel."""
         timbre = None
         if self.timbre is not None:
             assert globals_ is not None
-            # Beside the stream there is no timbre either.
+            # What was lost has no timbre either.
             timbre = self.timbre.lookup(globals_) * (indices >= 0).unsqueeze(-1)
-        return self.restore(self.decoder(self.quantiser.lookup(indices), timbre))
+        return self.restore(self.decoder(self.quantiser.lookup(indices), timbre, inside))

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 from torch.nn.utils.parametrizations import weight_norm
 
+from melcodec_cli.chain.blocks import masked
 from melcodec_cli.chain.profile import MelConfig, VocoderConfig
 
 KERNELS = (3, 7, 11)
@@ -26,9 +27,11 @@ class ResidualBranch(nn.Module):
         )
         self.context_samples = sum((d + 1) * (kernel - 1) // 2 for d in DILATIONS)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, inside: Tensor | None = None) -> Tensor:
+        """(batch, channel, sample); `inside` (batch, 1, sample)."""
         for dilated, plain in zip(self.dilated, self.plain, strict=True):
-            x = x + plain(leaky_relu(dilated(leaky_relu(x, 0.1)), 0.1))
+            y = dilated(masked(leaky_relu(x, 0.1), inside))
+            x = x + plain(masked(leaky_relu(y, 0.1), inside))
         return x
 
 
@@ -41,6 +44,7 @@ class HifiganVocoder(nn.Module):
         self.register_buffer("mean", torch.zeros(mel.bands))
         self.register_buffer("deviation", torch.ones(mel.bands))
         self.first = weight_norm(nn.Conv1d(mel.bands, config.upsample_width, 7, padding=3))
+        self.strides = config.upsample_strides
         self.upsamplers, self.branches = nn.ModuleList(), nn.ModuleList()
         width, product, field = config.upsample_width, 1, 3.0
         for stride, kernel in zip(config.upsample_strides, config.upsample_kernels, strict=True):
@@ -67,11 +71,13 @@ class HifiganVocoder(nn.Module):
         self.last = weight_norm(nn.Conv1d(width, 1, 7, padding=3))
         self.context_frames = int(field) + 2
 
-    def forward(self, mel: Tensor) -> Tensor:
+    def forward(self, mel: Tensor, inside: Tensor | None = None) -> Tensor:
         """(batch, frame, band) -> (batch, frame * hop)."""
-        x = self.first(((mel - self.mean) / self.deviation).transpose(1, 2))
-        for number, upsampler in enumerate(self.upsamplers):
-            x = upsampler(leaky_relu(x, 0.1))
+        x = self.first(masked((mel - self.mean) / self.deviation, inside).transpose(1, 2))
+        inside = None if inside is None else inside.transpose(1, 2)
+        for number, (upsampler, stride) in enumerate(zip(self.upsamplers, self.strides, strict=True)):
+            x = upsampler(masked(leaky_relu(x, 0.1), inside))
+            inside = None if inside is None else inside.repeat_interleave(stride, 2)
             branches = self.branches[number * len(KERNELS) : (number + 1) * len(KERNELS)]
-            x = torch.stack([branch(x) for branch in branches]).mean(0)
-        return torch.tanh(self.last(leaky_relu(x, 0.01))).squeeze(1)
+            x = torch.stack([branch(x, inside) for branch in branches]).mean(0)
+        return torch.tanh(self.last(masked(leaky_relu(x, 0.01), inside))).squeeze(1)

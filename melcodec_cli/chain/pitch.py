@@ -37,19 +37,19 @@ class Pitch(nn.Module):
         """Position of a frequency on the scale of bins, as a real number."""
         return (hz.clamp(min=1.0) / self.config.low_hz).log2() / self.octaves_per_bin
 
-    def scores(self, mel: Tensor) -> tuple[Tensor, Tensor]:
+    def scores(self, mel: Tensor, inside: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """mel (batch, frame, band) -> logits of the bins (batch, frame, bin) and of voicing (batch, frame)."""
-        x = self.stack(self.widen((mel - self.mean) / self.deviation))
+        x = self.stack(self.widen((mel - self.mean) / self.deviation, inside), inside=inside)
         y = self.head(self.norm(x)).float()
         return y[..., :-1], y[..., -1]
 
-    def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, mel: Tensor, inside: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """-> frequency in Hz (batch, frame), probability of voicing (batch, frame)."""
-        logits, voicing = self.scores(mel)
+        logits, voicing = self.scores(mel, inside)
         best = logits.argmax(-1, keepdim=True).clamp(NEIGHBOURS, self.config.bins - 1 - NEIGHBOURS)
         around = best + torch.arange(-NEIGHBOURS, NEIGHBOURS + 1, device=mel.device)
         weight = logits.gather(-1, around).softmax(-1)
-        # The phase is a running sum over a whole chunk, in which the rounding errors of another batch size or machine
+        # The phase is a running sum over a whole chunk, in which the rounding errors of another machine
         # would grow to something audible in a difference signal.
         position = ((weight * around).sum(-1) * GRID).round() / GRID
         return self.config.low_hz * torch.exp2(position * self.octaves_per_bin), torch.sigmoid(voicing)

@@ -38,22 +38,22 @@ class FlowRefiner(nn.Module):
         """x_0 of a standardised coarse mel."""
         return self.config.anchor * coarse + self.config.noise * noise
 
-    def end(self, point: Tensor, coarse: Tensor, time: Tensor) -> Tensor:
+    def end(self, point: Tensor, coarse: Tensor, time: Tensor, inside: Tensor | None = None) -> Tensor:
         """Where the flow through `point` at `time` (batch,) would end in one jump; all mels standardised."""
-        x = self.widen(torch.cat([point, coarse], dim=-1))
-        x = self.stack(x, self.time(_embedding(time)).unsqueeze(1))
+        x = self.widen(torch.cat([point, coarse], dim=-1), inside)
+        x = self.stack(x, self.time(_embedding(time)).unsqueeze(1), inside)
         answer = self.head(self.norm(x))
         if self.config.predicts == "velocity":
             return point + (1 - time.view(-1, 1, 1)) * answer
         return coarse + answer
 
-    def forward(self, coarse_mel: Tensor, noise: Tensor, steps: int) -> Tensor:
+    def forward(self, coarse_mel: Tensor, noise: Tensor, steps: int, inside: Tensor | None = None) -> Tensor:
         """Log-mel and noise (batch, frame, band) -> refined log-mel, by `steps` of Euler's rule."""
         coarse = self.standardise(coarse_mel)
         point = self.start(coarse, noise)
         for step in range(steps):
             time = torch.full((len(coarse),), step / steps, device=coarse.device)
-            end = self.end(point, coarse, time).float()
+            end = self.end(point, coarse, time, inside).float()
             point = point + (end - point) / (steps - step)  # dt / (1 - t)
         return point * self.deviation + self.mean
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+
+from melcodec_cli.chain.span import Span
 
 # Samples near a chunk's borders where its phase follows the pitch alone, so that the neighbour, which sees only this
 # much of the chunk, computes the same excitation.
@@ -27,20 +31,21 @@ def voiced_share(voicing: Tensor, hop_samples: int) -> Tensor:
     return per_sample(gate, hop_samples).float()
 
 
-def chunk_phase(sample_hz: Tensor, rate_hz: int, hop_samples: int, start: int, lengths: Tensor) -> Tensor:
+def chunk_phase(sample_hz: Tensor, rate_hz: int, hop_samples: int, spans: Sequence[Span]) -> Tensor:
     """Phase in cycles, zero at the first sample of the chunk and a whole number at its end.
 
-    sample_hz (batch, samples); the chunk is [start, start + lengths).  Each chunk beginning at phase zero is what lets
+    sample_hz (batch, samples), spans in samples.  Each chunk beginning at phase zero is what lets
     chunks be decoded alone, in any order or side by side, without a click between them: the half cycle at most that
     this takes is spread over the inside of the chunk, a change of pitch nobody can hear.
     """
+    values = [(span.before, span.kept, min(span.before + span.kept, span.total - 1)) for span in spans]
+    start, length, end = torch.tensor(values, device=sample_hz.device).T.unsqueeze(-1)  # (batch, 1) each
     cycles = torch.cumsum(sample_hz / rate_hz, dim=1)
-    cycles = cycles - cycles[:, start : start + 1]
-    end = (start + lengths).clamp(max=cycles.shape[1] - 1).unsqueeze(1)
+    cycles = cycles - cycles.gather(1, start)
     total = cycles.gather(1, end)
     missing = total.round() - total
     margin = MARGIN_HOPS * hop_samples
-    inside = (lengths - 2 * margin).unsqueeze(1)
+    inside = length - 2 * margin
     position = torch.arange(cycles.shape[1], device=cycles.device) - (start + margin)
     share = (position / inside.clamp(min=1)).clamp(0, 1)
     smooth = share.square() * (3 - 2 * share)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from melcodec_cli.chain.blocks import BlockStack, FrameConv
+from melcodec_cli.chain.blocks import BlockStack, FrameConv, thinned
 from melcodec_cli.chain.profile import TimbreConfig
 
 
@@ -22,9 +22,10 @@ class TimbreEncoder(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(2 * width, config.values)
 
-    def forward(self, mel: Tensor, valid: Tensor) -> Tensor:
+    def forward(self, mel: Tensor, valid: Tensor, inside: Tensor | None = None) -> Tensor:
         """mel (batch, frame, band), valid (batch, frame / 4) of 0 and 1 -> (batch, values) within +-1."""
-        x = self.stack(self.quarter(nn.functional.gelu(self.halve(mel))))
+        x = self.quarter(nn.functional.gelu(self.halve(mel, inside)), thinned(inside, 2))
+        x = self.stack(x, inside=thinned(inside, 4))
         x = self.norm(x).float()
         weight = valid.float().unsqueeze(-1)
         count = weight.sum(1).clamp(min=1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from melcodec_cli.chain.blocks import BlockStack, FrameConv
+from melcodec_cli.chain.blocks import BlockStack, FrameConv, masked
 from melcodec_cli.chain.profile import MelConfig, VocoderConfig
 
 
@@ -37,17 +37,28 @@ class HarmonicVocoder(nn.Module):
         self.context_frames = 3 + self.stack.context + config.fft_samples // mel.hop_samples + 1
 
     def forward(
-        self, mel: Tensor, pitch_hz: Tensor, voicing: Tensor, pulses: Tensor, noise: Tensor
+        self,
+        mel: Tensor,
+        pitch_hz: Tensor,
+        voicing: Tensor,
+        pulses: Tensor,
+        noise: Tensor,
+        inside: Tensor | None = None,
     ) -> Tensor:
         """mel (batch, frame, band), pitch and voicing (batch, frame), excitations (batch, frame * hop) -> audio."""
         height = (pitch_hz.clamp(min=1.0) / 150.0).log2()
         features = torch.stack([height, voicing * 2 - 1], dim=-1)
-        x = self.widen(torch.cat([(mel - self.mean) / self.deviation, features], dim=-1))
-        gains = self.head(self.norm(self.stack(x))).float()
+        x = self.widen(torch.cat([(mel - self.mean) / self.deviation, features], dim=-1), inside)
+        gains = self.head(self.norm(self.stack(x, inside=inside))).float()
         harmonic_gain, turn, noise_gain = gains.chunk(3, dim=-1)  # (batch, frame, bin)
+        pulses, noise = (self._ended(signal, inside) for signal in (pulses, noise))
         harmonic = self._spectrum(pulses) * torch.polar(harmonic_gain.clamp(max=8).exp(), turn)
         breath = self._spectrum(noise) * noise_gain.clamp(max=8).exp()
-        return self._overlap_add(torch.fft.irfft(harmonic + breath, n=self.fft_samples))
+        return self._overlap_add(masked(torch.fft.irfft(harmonic + breath, n=self.fft_samples), inside))
+
+    def _ended(self, signal: Tensor, inside: Tensor | None) -> Tensor:
+        """(batch, frame * hop), zero where a row has ended."""
+        return masked(signal.unflatten(1, (-1, self.hop_samples)), inside).flatten(1)
 
     def _spectrum(self, signal: Tensor) -> Tensor:
         """(batch, frame * hop) -> complex (batch, frame, bin); each frame is centred on its hop, as the mel's are."""

@@ -5,9 +5,8 @@ nothing but itself: not on its neighbours, nor on the number of threads. The oth
 them wait for one another after each of hundreds of small operations: no faster on an idle machine, and several times
 slower on a busy one, where a thread that others wait for may not be running.
 
-A GPU needs many rows at once. They are sorted by length into batches within a budget of memory, where a shorter row is
-extended on the right, by silence or by absent tokens; the chain's finite field keeps that from changing anything that
-is kept by more than the rounding of another shape.
+A GPU needs many rows at once. They are sorted by length into batches within a budget of memory. There a shorter row is
+extended on the right, which the chain hides from its layers: nothing changes but the rounding.
 """
 
 from __future__ import annotations
@@ -22,9 +21,12 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from melcodec_cli.codec.segments import ABSENT, DecodeJob, EncodeJob
+from melcodec_cli.chain.span import Span
+from melcodec_cli.codec.segments import DecodeJob, EncodeJob
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from melcodec_cli.chain.chain import Chain
 
 # Tokens, context included, that go through a stage at once.
@@ -125,8 +127,7 @@ class Encoder(Engine):
     """Runs chunks of audio through the first half of a chain."""
 
     def start(self, jobs: Sequence[EncodeJob]) -> Work[Codes]:
-        rows = [(row, job.tokens) for job in jobs for row in job.audio]
-        lengths = [row.size // self.chain.profile.token_samples for row, _ in rows]
+        rows = [(row, job.span) for job in jobs for row in job.audio]
 
         def regroup(coded: Iterator[Codes]) -> list[Codes]:
             channels = (list(islice(coded, job.audio.shape[0])) for job in jobs)
@@ -135,18 +136,14 @@ class Encoder(Engine):
                 for rows in channels
             ]
 
-        return self._start(rows, lengths, self._run_rows, regroup)
+        return self._start(rows, [span.total for _, span in rows], self._run_rows, regroup)
 
-    def _run_rows(self, rows: Sequence[tuple[NDArray[np.float32], int]]) -> list[Codes]:
-        import torch
-
-        audio = np.zeros((len(rows), max(row.size for row, _ in rows)), np.float32)
-        for padded, (row, _) in zip(audio, rows, strict=True):
-            padded[: row.size] = row
-        tokens = [count for _, count in rows]
-        indices, timbre = self.chain.encode(torch.from_numpy(audio), tokens)
-        globals_ = np.zeros((len(rows), 0), np.int64) if timbre is None else timbre.numpy()
-        return [Codes(indices[place, :count].numpy(), globals_[place]) for place, count in enumerate(tokens)]
+    def _run_rows(self, rows: Sequence[tuple[NDArray[np.float32], Span]]) -> list[Codes]:
+        coded = self.chain.encode(_padded([audio for audio, _ in rows]), [span for _, span in rows])
+        return [
+            Codes(indices.numpy(), np.zeros(0, np.int64) if globals_ is None else globals_.numpy())
+            for indices, globals_ in coded
+        ]
 
 
 class Decoder(Engine):
@@ -185,28 +182,25 @@ class Decoder(Engine):
                     channels[channel] = next(decoded)
             return audio
 
-        return self._start(rows, [job.indices.shape[1] for job, _ in rows], self._run_rows, regroup)
+        return self._start(rows, [job.span.total for job, _ in rows], self._run_rows, regroup)
 
     def _run_rows(self, rows: Sequence[tuple[DecodeJob, int]]) -> list[NDArray[np.float32]]:
-        import torch
-
-        longest = max(job.indices.shape[1] for job, _ in rows)
-        indices = np.full((len(rows), longest), ABSENT, np.int64)
-        globals_ = np.zeros((len(rows), longest, rows[0][0].globals_.shape[2]), np.int64)
-        for place, (job, channel) in enumerate(rows):
-            indices[place, : job.indices.shape[1]] = job.indices[channel]
-            globals_[place, : job.indices.shape[1]] = job.globals_[channel]
         profile = self.chain.profile
         audio = self.chain.decode(
-            torch.from_numpy(indices),
-            torch.from_numpy(globals_) if profile.timbre else None,
+            _padded([job.indices[channel] for job, channel in rows]),
+            _padded([job.globals_[channel] for job, channel in rows]) if profile.timbre else None,
             [job.first_token * profile.coder.token_frames for job, _ in rows],
-            [job.tokens for job, _ in rows],
+            [job.span for job, _ in rows],
             self.steps,
         )
-        return [
-            audio[place, : job.tokens * profile.token_samples].numpy() for place, (job, _) in enumerate(rows)
-        ]
+        return [row.numpy() for row in audio]
+
+
+def _padded(rows: Sequence[NDArray[Any]]) -> Tensor:
+    """Side by side, with zeros behind those that are shorter: (row, longest, ...)."""
+    import torch
+
+    return torch.nn.utils.rnn.pad_sequence([torch.from_numpy(row) for row in rows], batch_first=True)
 
 
 def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:

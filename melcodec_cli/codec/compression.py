@@ -77,8 +77,8 @@ class Compression(Stream[EncodeJob, Codes]):
         source, layout = self.source, self.header.layout
         channels = self.header.coded_channels
         resampler = Resampler(source.rate_hz, layout.model_rate_hz, channels)
-        context_samples = self.engine.chain.encode_context_samples
-        segments = AudioSegments(channels, layout.chunk_frames, layout.frame_samples, context_samples)
+        context_tokens = self.engine.chain.encode_context_tokens
+        segments = AudioSegments(channels, layout.chunk_frames, layout.frame_samples, context_tokens)
         for block in source.blocks(source.rate_hz):
             yield from segments.push(
                 resampler.process(block if self.header.all_channels else mix_down(block)).T

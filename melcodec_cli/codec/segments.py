@@ -1,10 +1,11 @@
 """Cuts endless signals into jobs: a stretch to be coded and the context on either side that it depends on.
 
-    audio    ...[ context | chunk 0          | context ]...
-                           ...[ context | chunk 1          | context ]...
+    audio    [ chunk 0          | context ]...
+             ...[ context | chunk 1          | context ]...
+                              ...[ context | the last chunk ]
 
-A job leaves as soon as its look-ahead is there, so a file and a live pipe take the same way. Outside the stream the
-signal is silence and tokens are absent (-1).
+A job leaves as soon as its look-ahead is there, so a file and a live pipe take the same way. Where the stream begins or
+ends within the context, that is all the context there is.
 """
 
 from collections.abc import Iterator
@@ -14,64 +15,78 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-ABSENT = -1
+from melcodec_cli.chain.span import Span
+
+ABSENT = -1  # in the place of a token that was lost
 
 
 @dataclass(frozen=True)
 class EncodeJob:
-    """One chunk: audio (channel, context + tokens * token_samples + context) in float32."""
+    """One chunk: audio (channel, samples of the span's tokens) in float32."""
 
     audio: NDArray[np.float32]
-    tokens: int
+    span: Span  # in tokens
+
+    @property
+    def tokens(self) -> int:
+        return self.span.kept
 
 
 @dataclass(frozen=True)
 class DecodeJob:
-    """One chunk: indices (channel, context + tokens + context), globals_ (the same, count), both int64."""
+    """One chunk: indices (channel, tokens of the span), globals_ (the same, count), both int64."""
 
     indices: NDArray[np.int64]
     globals_: NDArray[np.int64]
     first_token: int
-    tokens: int
+    span: Span
+
+    @property
+    def tokens(self) -> int:
+        return self.span.kept
 
 
 class AudioSegments:
     """Samples at the model's rate in, jobs of whole chunks out; only the last chunk may be shorter."""
 
-    def __init__(self, channels: int, chunk_tokens: int, token_samples: int, context_samples: int):
+    def __init__(self, channels: int, chunk_tokens: int, token_samples: int, context_tokens: int):
         self._chunk_tokens = chunk_tokens
         self._token_samples = token_samples
-        self._context_samples = context_samples
+        self._context_tokens = context_tokens
         self._sent_tokens = 0
-        self._pieces = [
-            np.zeros((channels, context_samples), np.float32)
-        ]  # begin `context` before the next chunk
-        self._held_samples = context_samples
+        self._before_tokens = 0  # sent ones of which the audio is held
+        self._pieces = [np.zeros((channels, 0), np.float32)]
+        self._held_samples = 0
 
     def push(self, audio: NDArray[np.float32]) -> Iterator[EncodeJob]:
         """audio (channel, sample) of any length."""
         self._pieces.append(audio)
         self._held_samples += audio.shape[1]
-        chunk_samples = self._chunk_tokens * self._token_samples
-        while self._held_samples >= chunk_samples + 2 * self._context_samples:
-            yield self._cut(self._chunk_tokens)
+        while True:
+            span = Span(self._before_tokens, self._chunk_tokens, self._context_tokens)
+            if self._held_samples < span.total * self._token_samples:
+                return
+            yield self._cut(span)
 
     def finish(self, tokens: int) -> Iterator[EncodeJob]:
-        """The chunks whose look-ahead reaches past the end of a stream of `tokens` in all, where silence begins."""
-        end = self._context_samples + (tokens - self._sent_tokens) * self._token_samples
+        """The chunks whose look-ahead reaches to the end of a stream of `tokens` in all, the last filled with zeros."""
+        end = (self._before_tokens + tokens - self._sent_tokens) * self._token_samples
         held = np.concatenate(self._pieces, axis=1)[:, :end]
-        silence = end + self._context_samples - held.shape[1]
-        self._pieces = [np.pad(held, ((0, 0), (0, silence)))]
+        self._pieces = [np.pad(held, ((0, 0), (0, end - held.shape[1])))]
         while self._sent_tokens < tokens:
-            yield self._cut(min(self._chunk_tokens, tokens - self._sent_tokens))
+            left = tokens - self._sent_tokens
+            chunk = min(self._chunk_tokens, left)
+            yield self._cut(Span(self._before_tokens, chunk, min(self._context_tokens, left - chunk)))
 
-    def _cut(self, tokens: int) -> EncodeJob:
-        samples = tokens * self._token_samples
+    def _cut(self, span: Span) -> EncodeJob:
         held = np.concatenate(self._pieces, axis=1)
-        self._pieces = [held[:, samples:].copy()]  # a view would keep the whole buffer alive
-        self._held_samples -= samples
-        self._sent_tokens += tokens
-        return EncodeJob(held[:, : samples + 2 * self._context_samples], tokens)
+        job = EncodeJob(held[:, : span.total * self._token_samples], span)
+        self._sent_tokens += span.kept
+        self._before_tokens = min(self._context_tokens, self._sent_tokens)
+        past_samples = (span.before + span.kept - self._before_tokens) * self._token_samples
+        self._pieces = [held[:, past_samples:].copy()]  # a view would keep the whole buffer alive
+        self._held_samples = held.shape[1] - past_samples
+        return job
 
 
 class TokenSegments:
@@ -85,9 +100,8 @@ class TokenSegments:
         self._context_tokens = context_tokens
         self._next_token = first_token
         self.first_needed_token = max(0, first_token - context_tokens)
-        absent = context_tokens - (first_token - self.first_needed_token)
-        self._indices = np.full((channels, absent), ABSENT, np.int64)
-        self._globals = np.zeros((channels, absent, globals_count), np.int64)
+        self._indices = np.zeros((channels, 0), np.int64)
+        self._globals = np.zeros((channels, 0, globals_count), np.int64)
 
     def push(
         self, indices: NDArray[np.integer[Any]], globals_: NDArray[np.integer[Any]]
@@ -96,30 +110,29 @@ class TokenSegments:
         spread = np.broadcast_to(globals_[:, None], (*indices.shape, globals_.shape[1]))
         self._indices = np.concatenate([self._indices, indices], axis=1, dtype=np.int64)
         self._globals = np.concatenate([self._globals, spread], axis=1, dtype=np.int64)
-        while self._ready_tokens >= self._chunk_tokens:
+        while self._unsent_tokens >= self._chunk_tokens + self._context_tokens:
             yield self._cut(self._chunk_tokens)
 
-    def push_absent(self, tokens: int) -> Iterator[DecodeJob]:
-        """Tokens that were lost."""
-        channels, _, count = self._globals.shape
-        yield from self.push(np.full((channels, tokens), ABSENT), np.zeros((channels, count), np.int64))
-
     def finish(self) -> Iterator[DecodeJob]:
-        """The chunks whose look-ahead reaches past the end."""
-        if self._indices.shape[1] <= self._context_tokens:  # nothing left to send
-            return
-        yield from self.push_absent(self._context_tokens)
-        if self._ready_tokens > 0:
-            yield self._cut(self._ready_tokens)
+        """The chunks whose look-ahead reaches to the end."""
+        while self._unsent_tokens > 0:
+            yield self._cut(min(self._chunk_tokens, self._unsent_tokens))
 
     @property
-    def _ready_tokens(self) -> int:
-        """Tokens not yet sent whose look-ahead is here."""
-        return self._indices.shape[1] - 2 * self._context_tokens
+    def _before_tokens(self) -> int:
+        """Held ones that were sent already, or that come before the first job."""
+        return min(self._context_tokens, self._next_token)
+
+    @property
+    def _unsent_tokens(self) -> int:
+        return self._indices.shape[1] - self._before_tokens
 
     def _cut(self, tokens: int) -> DecodeJob:
-        span = tokens + 2 * self._context_tokens
-        job = DecodeJob(self._indices[:, :span], self._globals[:, :span], self._next_token, tokens)
-        self._indices, self._globals = self._indices[:, tokens:], self._globals[:, tokens:]
+        before = self._before_tokens
+        span = Span(before, tokens, min(self._context_tokens, self._unsent_tokens - tokens))
+        indices, globals_ = self._indices[:, : span.total], self._globals[:, : span.total]
+        job = DecodeJob(indices, globals_, self._next_token, span)
         self._next_token += tokens
+        past = before + tokens - self._before_tokens
+        self._indices, self._globals = self._indices[:, past:], self._globals[:, past:]
         return job

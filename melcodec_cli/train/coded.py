@@ -12,7 +12,7 @@ from melcodec_cli.chain.coder import Coder
 def coded_mel(coder: Coder, mel: Tensor) -> Tensor:
     """(batch, frame, band) -> the coder's rendering of it, of the same shape."""
     tokens = mel.shape[1] // 4
-    indices, globals_ = coder.encode(mel, 0, torch.full((len(mel),), tokens, device=mel.device))
+    indices, globals_ = coder.encode(mel, mel.new_ones(len(mel), tokens))
     if globals_ is not None:
         globals_ = globals_.unsqueeze(1).expand(-1, tokens, -1)
     return coder.decode(indices, globals_)

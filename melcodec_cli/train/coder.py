@@ -133,8 +133,7 @@ class CoderTask(Task):
     def _code(self, audio: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         mel = self.mel(audio)
         tokens = mel.shape[1] // 4
-        everything = torch.full((len(mel),), tokens, device=mel.device)
-        indices, globals_ = self.stage.encode(mel, 0, everything)
+        indices, globals_ = self.stage.encode(mel, mel.new_ones(len(mel), tokens))
         if globals_ is not None:
             globals_ = globals_.unsqueeze(1).expand(-1, tokens, -1)
         return mel, self.stage.decode(indices, globals_), indices

@@ -80,7 +80,7 @@ def compress_live(models: Models, seconds: float, rate_hz: int = RATE_HZ) -> tup
 
 def test_a_chunk_is_written_as_soon_as_its_samples_and_look_ahead_were_read(models: Models) -> None:
     _, target = compress_live(models, 8.0)
-    look_ahead_s = models.encoder().chain.encode_context_samples / RATE_HZ
+    look_ahead_s = models.encoder().chain.encode_context_tokens / 25
     ends = [
         block.offset + len(block.data)
         for block in Reader(io.BytesIO(target.received)).blocks()

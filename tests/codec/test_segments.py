@@ -6,8 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from melcodec_cli.chain.span import Span
 from melcodec_cli.codec.batch import batches
-from melcodec_cli.codec.segments import ABSENT, AudioSegments, DecodeJob, EncodeJob, TokenSegments
+from melcodec_cli.codec.segments import AudioSegments, DecodeJob, EncodeJob, TokenSegments
 
 CHUNK_TOKENS, TOKEN_SAMPLES = 5, 4
 Cuts = st.lists(st.integers(0, 70), max_size=5)
@@ -18,7 +19,16 @@ def pieces(signal: np.ndarray, cuts: list[int]) -> Iterator[np.ndarray]:
     return iter(np.split(signal, sorted(cut for cut in cuts if cut < signal.shape[1]), axis=1))
 
 
-@given(samples=st.integers(0, 70), context=st.integers(0, 30), cuts=Cuts)
+def expected_spans(tokens: int, context: int, first_token: int = 0) -> list[Span]:
+    """Of all chunks: as much context as there is."""
+    spans = []
+    for begin in range(first_token, tokens, CHUNK_TOKENS):
+        kept = min(CHUNK_TOKENS, tokens - begin)
+        spans.append(Span(min(context, begin), kept, min(context, tokens - begin - kept)))
+    return spans
+
+
+@given(samples=st.integers(0, 70), context=st.integers(0, 12), cuts=Cuts)
 def test_audio_is_cut_into_full_chunks_and_a_rest_with_what_lies_around_them(
     samples: int, context: int, cuts: list[int]
 ) -> None:
@@ -30,20 +40,17 @@ def test_audio_is_cut_into_full_chunks_and_a_rest_with_what_lies_around_them(
         jobs += segments.push(piece)
     jobs += segments.finish(tokens)
 
-    assert [job.tokens for job in jobs] == [
-        min(CHUNK_TOKENS, tokens - n) for n in range(0, tokens, CHUNK_TOKENS)
-    ]
-    silence = context + CHUNK_TOKENS * TOKEN_SAMPLES
-    around = np.pad(signal, ((0, 0), (context, silence)))
+    assert [job.span for job in jobs] == expected_spans(tokens, context)
+    whole = np.pad(signal, ((0, 0), (0, tokens * TOKEN_SAMPLES - samples)))
     for number, job in enumerate(jobs):
-        begin = number * CHUNK_TOKENS * TOKEN_SAMPLES
-        expected = around[:, begin : begin + job.tokens * TOKEN_SAMPLES + 2 * context]
+        begin = number * CHUNK_TOKENS - job.span.before
+        expected = whole[:, begin * TOKEN_SAMPLES : (begin + job.span.total) * TOKEN_SAMPLES]
         np.testing.assert_array_equal(job.audio, expected)
 
 
 def test_a_chunk_leaves_as_soon_as_its_look_ahead_is_there() -> None:
-    segments = AudioSegments(1, CHUNK_TOKENS, TOKEN_SAMPLES, context_samples=3)
-    assert not list(segments.push(np.zeros((1, 22), np.float32)))
+    segments = AudioSegments(1, CHUNK_TOKENS, TOKEN_SAMPLES, context_tokens=3)
+    assert not list(segments.push(np.zeros((1, 31), np.float32)))
     assert len(list(segments.push(np.zeros((1, 1), np.float32)))) == 1
 
 
@@ -61,15 +68,13 @@ def test_tokens_come_back_as_the_chunks_of_the_file_with_their_neighbours(
         jobs += segments.push(indices[:, begin : (chunk + 1) * CHUNK_TOKENS], globals_[chunk])
     jobs += segments.finish()
 
-    expected_tokens = [min(CHUNK_TOKENS, tokens - n) for n in range(first_token, tokens, CHUNK_TOKENS)]
-    assert [job.tokens for job in jobs] == expected_tokens
-    around = np.pad(indices, ((0, 0), (context, context)), constant_values=ABSENT)
+    assert [job.span for job in jobs] == expected_spans(tokens, context, first_token)
     for number, job in enumerate(jobs, first_chunk):
-        begin = number * CHUNK_TOKENS
-        assert job.first_token == begin
-        np.testing.assert_array_equal(job.indices, around[:, begin : begin + job.tokens + 2 * context])
-        for place in np.flatnonzero(job.indices[0] != ABSENT).tolist():
-            chunk = (begin + place - context) // CHUNK_TOKENS
+        assert job.first_token == number * CHUNK_TOKENS
+        begin = job.first_token - job.span.before
+        np.testing.assert_array_equal(job.indices, indices[:, begin : begin + job.span.total])
+        for place in range(job.span.total):
+            chunk = (begin + place) // CHUNK_TOKENS
             np.testing.assert_array_equal(job.globals_[:, place], globals_[chunk])
 
 
