@@ -7,9 +7,10 @@ from typing import BinaryIO
 
 import click
 
-from melcodec_cli.errors import BatchFailures, MelcodecError, UsageProblem
+from melcodec_cli.errors import BatchFailures, MelcodecError, UsageProblem, show_traceback
 from melcodec_cli.inspection import Inspection, inspect
 from melcodec_cli.printable import printable
+from melcodec_cli.report import describe
 
 Tell = Callable[[str, Inspection, MelcodecError | None], None]
 
@@ -24,6 +25,11 @@ def inspect_each(names: Sequence[str], tell: Tell) -> None:
             failure = inspection.failure(name)
         except MelcodecError as error:
             inspection, failure = Inspection(), error
+        except (
+            Exception
+        ) as error:  # a disk that cannot be read, or a library's own, hides no other file either
+            show_traceback(error)
+            inspection, failure = Inspection(), MelcodecError(describe(error), name)
         tell(name, inspection, failure)
         if failure is not None:
             if len(names) == 1:

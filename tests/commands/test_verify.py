@@ -10,6 +10,7 @@ import pytest
 from mlcfile import Reader
 
 from melcodec_cli.cli import main
+from melcodec_cli.errors import ExitCode
 
 from .conftest import Stream
 
@@ -181,3 +182,19 @@ def test_control_characters_of_a_name_are_shown_not_sent(
     captured = capsys.readouterr()
     assert "\x1b" not in captured.out + captured.err
     assert "a\\x1b[2J.mlc: sound" in captured.out and "a\\x1b[2J.mlc: " in captured.err
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that opens and cannot be read")
+@pytest.mark.parametrize("command", ["verify", "info"])
+def test_a_file_that_cannot_be_read_hides_no_other(
+    stream: Stream, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    path = tmp_path / "talk.mlc"
+    path.write_bytes(stream())
+    assert main([command, "/proc/self/mem", str(path)]) == ExitCode.BATCH
+    out, err = capsys.readouterr()
+    assert str(path) in out
+    first, last = err.splitlines()
+    assert first == "melcodec: /proc/self/mem: input/output error"
+    assert last == "melcodec: 1 sound, 1 failed"
+    assert main([command, "/proc/self/mem"]) == ExitCode.INTERNAL
