@@ -60,10 +60,8 @@ class Batches:
         both = self._gather(np.concatenate([start, other]), samples)
         generator = torch.Generator(self.device).manual_seed(seed)
         bandwidth_hz = torch.from_numpy(self._narrowest_hz(start, samples)).float().to(self.device)
-        audio, other = both[:batch], both[batch:]
-        return Crops(
-            *augmented(audio, other, self.rate_hz, self.augmentation, generator), bandwidth_hz=bandwidth_hz
-        )
+        made = augmented(both[:batch], both[batch:], self.rate_hz, self.augmentation, generator)
+        return Crops(*made, bandwidth_hz=bandwidth_hz)
 
     def _narrowest_hz(self, starts: np.ndarray, samples: int) -> np.ndarray:
         """Bandwidth of each crop: the least of the clips that it runs through."""
