@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from melcodec_cli.chain.coder import Coder
+from melcodec_cli.chain.contrast import contrast_matrix
 from melcodec_cli.chain.hifigan import HifiganVocoder
 from melcodec_cli.chain.mel import LogMel
 from melcodec_cli.chain.noise import REFINER_KEY, VOCODER_KEY, frame_noise
@@ -32,6 +33,8 @@ VOCODERS: dict[str, type[HarmonicVocoder] | type[HifiganVocoder]] = {
 class Chain(nn.Module):
     """One coder, refiner, pitch stage and vocoder, as the profile names them."""
 
+    contrast: Tensor
+
     def __init__(self, profile: Profile) -> None:
         super().__init__()
         self.profile = profile
@@ -41,6 +44,7 @@ class Chain(nn.Module):
         self.refiner = FlowRefiner(bands, profile.refiner) if profile.refiner else None
         self.pitch = Pitch(bands, profile.pitch) if profile.pitch else None
         self.vocoder = VOCODERS[profile.vocoder.name](profile.mel, profile.vocoder)
+        self.register_buffer("contrast", contrast_matrix(bands, profile.vocoder.contrast), persistent=False)
         self.bitstream_id, self.renderer_id = bytes(4), bytes(2)  # known once the weights are
         self.eval().requires_grad_(False)
 
@@ -121,28 +125,33 @@ class Chain(nn.Module):
             mel = mel.masked_fill(absent, silence)
             frames = [span.scaled(per_token) for span in spans]
             margin = self._vocoder_context_frames()
-            if self.refiner is not None and steps > 0:
+            refined = self.refiner is not None and steps > 0
+            if self.refiner is not None and refined:
                 wide = [span.narrowed(margin + self._refiner_context_frames(steps)) for span in frames]
                 mel, absent = (_narrow(x, frames, wide) for x in (mel, absent))
                 noise = self._noise(REFINER_KEY, first_frames, wide, mel.shape[2])
                 mel = self.refiner(mel, noise, steps, self._inside(wide)).masked_fill(absent, silence)
                 frames = wide
             near = [span.narrowed(margin) for span in frames]
-            audio = self._vocode(_narrow(mel, frames, near), first_frames, near).float().cpu()
+            mel = _narrow(mel, frames, near)
+            audio = self._vocode(mel, first_frames, near, contrast=not refined).float().cpu()
         return [row[span.scaled(hop).kept_slice] for row, span in zip(audio, near, strict=True)]
 
-    def _vocode(self, mel: Tensor, first_frames: Sequence[int], spans: Sequence[Span]) -> Tensor:
+    def _vocode(
+        self, mel: Tensor, first_frames: Sequence[int], spans: Sequence[Span], contrast: bool
+    ) -> Tensor:
         """Log-mel of the spans' frames -> audio (batch, frame * hop)."""
+        heard = mel @ self.contrast if contrast and self.profile.vocoder.contrast != 1 else mel
         rate_hz, hop, inside = self.profile.mel.rate_hz, self.profile.mel.hop_samples, self._inside(spans)
         if isinstance(self.vocoder, HifiganVocoder):
-            return self.vocoder(mel, inside)
+            return self.vocoder(heard, inside)
         assert self.pitch is not None
         pitch_hz, voicing = (held_pitch(values, spans) for values in self.pitch(mel, inside))
         sample_hz = per_sample(pitch_hz, hop)
         phase = chunk_phase(sample_hz, rate_hz, hop, [span.scaled(hop) for span in spans])
         pulses = pulse_train(phase, sample_hz, rate_hz) * voiced_share(voicing, hop)
         noise = self._noise(VOCODER_KEY, first_frames, spans, hop).flatten(1)
-        return self.vocoder(mel, pitch_hz, voicing, pulses, noise, inside)
+        return self.vocoder(heard, pitch_hz, voicing, pulses, noise, inside)
 
     def _noise(self, key: int, first_frames: Sequence[int], spans: Sequence[Span], width: int) -> Tensor:
         """Of the spans' frames, (batch, frame, width)."""

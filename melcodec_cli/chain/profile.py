@@ -166,11 +166,15 @@ class VocoderConfig:
     upsample_strides: tuple[int, ...] = (5, 4, 4, 2)
     upsample_kernels: tuple[int, ...] = (11, 8, 8, 4)
     upsample_width: int = 512
+    contrast: float = (
+        1.0  # of coarse mels that no refiner has gone over, before they are heard; 1 leaves them
+    )
 
     def __post_init__(self) -> None:
         _require_range("vocoder.", self, 2, MAX_SAMPLES, "fft_samples")
         _require_range("vocoder.", self, 1, MAX_WIDTH, "width")
         _require_range("vocoder.", self, 0, MAX_BLOCKS, "blocks")
+        _require_range("vocoder.", self, 0, 4, "contrast")
         strides, kernels = self.upsample_strides, self.upsample_kernels
         _require(
             1 <= len(strides) <= 8 and len(kernels) == len(strides),
