@@ -28,7 +28,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 $(VENV)/installed-for-tests: $(VENV)/installed
 	$(PIP) -e .[test]
-	$(PIP) -e .[train,eval,ray] || echo "no compiler for pesq and webrtcvad? the tests that need them will be skipped" >&2
+	$(PIP) -e .[train,eval] || echo "no compiler for pesq and webrtcvad? the tests that need them will be skipped" >&2
 	touch $@
 
 clean:
