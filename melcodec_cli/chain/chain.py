@@ -125,16 +125,16 @@ class Chain(nn.Module):
             mel = mel.masked_fill(absent, silence)
             frames = [span.scaled(per_token) for span in spans]
             margin = self._vocoder_context_frames()
-            refined = self.refiner is not None and steps > 0
-            if self.refiner is not None and refined:
+            refiner = self.refiner if steps > 0 else None
+            if refiner is not None:
                 wide = [span.narrowed(margin + self._refiner_context_frames(steps)) for span in frames]
                 mel, absent = (_narrow(x, frames, wide) for x in (mel, absent))
                 noise = self._noise(REFINER_KEY, first_frames, wide, mel.shape[2])
-                mel = self.refiner(mel, noise, steps, self._inside(wide)).masked_fill(absent, silence)
+                mel = refiner(mel, noise, steps, self._inside(wide)).masked_fill(absent, silence)
                 frames = wide
             near = [span.narrowed(margin) for span in frames]
             mel = _narrow(mel, frames, near)
-            audio = self._vocode(mel, first_frames, near, contrast=not refined).float().cpu()
+            audio = self._vocode(mel, first_frames, near, contrast=refiner is None).float().cpu()
         return [row[span.scaled(hop).kept_slice] for row, span in zip(audio, near, strict=True)]
 
     def _vocode(

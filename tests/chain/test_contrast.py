@@ -1,8 +1,14 @@
-"""Spectral contrast deepens hills and valleys, and leaves level, tilt-free spectra and silence alone."""
+"""Spectral contrast deepens hills and valleys, and leaves flat spectra and refined mels alone."""
+
+import dataclasses
+from pathlib import Path
 
 import torch
 
+from melcodec_cli.bundle import load_bundle
+from melcodec_cli.chain.chain import Chain
 from melcodec_cli.chain.contrast import contrast_matrix
+from melcodec_cli.chain.span import Span
 
 
 def test_an_amount_of_one_changes_nothing() -> None:
@@ -19,3 +25,18 @@ def test_hills_grow_by_the_amount_and_stay_where_they_are() -> None:
     hills = torch.cos(bands * 2 * torch.pi / 10)  # much narrower than what is smoothed over
     sharper = hills @ contrast_matrix(80, 1.3)
     assert torch.allclose(sharper[20:60], 1.3 * hills[20:60], atol=0.02)
+
+
+def test_only_what_no_refiner_went_over_gets_it(tiny_bundle: Path) -> None:
+    plain = load_bundle(tiny_bundle, "cpu")
+    deep = Chain(
+        dataclasses.replace(plain.profile, vocoder=dataclasses.replace(plain.profile.vocoder, contrast=1.5))
+    )
+    deep.load_state_dict(plain.state_dict())
+    indices, globals_ = torch.arange(20).unsqueeze(0), torch.zeros(1, 20, 8, dtype=torch.int64)
+
+    def decoded(chain: Chain, steps: int) -> torch.Tensor:
+        return chain.decode(indices, globals_, [0], [Span(0, 20, 0)], steps)[0]
+
+    assert not torch.allclose(decoded(plain, 0), decoded(deep, 0))
+    assert torch.equal(decoded(plain, 1), decoded(deep, 1))
