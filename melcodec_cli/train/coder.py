@@ -15,6 +15,7 @@ from melcodec_cli.chain.profile import Profile
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.losses import (
     CHANGE_S,
+    average_loss,
     band_centres_hz,
     envelope_loss,
     excess,
@@ -31,6 +32,7 @@ class CoderLosses:
     codebook: float = 0.5
     envelope: float = 0.3  # intelligibility: third-octave envelopes over 0.38 s
     difference: float = 0.3  # change over 10 ms, against blurred onsets
+    average: float = 0.0  # the voice's likeness: the spectrum's mean and deviation over the whole crop
     hush: float = 0.0  # against sound above the bandwidth of the recording, where nothing else judges
     pitch: float = 0.0  # a trained pitch stage must hear in the decoded mel what it hears in the original
     usage_decay: float = 0.99  # of the running usage that online clustering goes by
@@ -95,6 +97,10 @@ class CoderTask(Task):
             loss = loss + weight.difference * masked_mean(
                 (error[:, change:] - error[:, :-change]).abs(), heard
             )
+        if weight.average:
+            average = average_loss(decoded, target, heard)
+            loss = loss + weight.average * average
+            figures["average"] = average.item()
         if weight.envelope:
             envelope = envelope_loss(restored, mel, self.member, self.frames_per_s)
             loss = loss + weight.envelope * envelope

@@ -47,6 +47,13 @@ def _unit(x: Tensor, dim: int) -> Tensor:
     return x / (x.square().sum(dim, keepdim=True) + 1e-8).sqrt()
 
 
+def average_loss(decoded: Tensor, target: Tensor, heard: Tensor) -> Tensor:
+    """How far each band's mean and deviation over the crop differ, in the bands of each row that are heard."""
+    mean = (decoded.mean(1, keepdim=True) - target.mean(1, keepdim=True)).abs()
+    deviation = (decoded.std(1, keepdim=True) - target.std(1, keepdim=True)).abs()
+    return masked_mean(mean + deviation, heard)
+
+
 def band_centres_hz(filters: Tensor, rate_hz: int) -> Tensor:
     """Centre of gravity of each mel filter: (bin, band) -> (band,)."""
     hz = torch.linspace(0, rate_hz / 2, filters.shape[0], device=filters.device)
