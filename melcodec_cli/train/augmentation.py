@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,12 +11,18 @@ from torch import Tensor
 
 CURVE_POINTS = 6  # of a random smooth gain curve, from 0 to half the rate
 ROOM_S = 0.6  # length of a room's response
+NOTES, OVERTONES = 4, 4  # of a chord
+SOUND_PEAK = 0.3  # of noises and chords, before levels are drawn
+
+# Draws (low, high, *shape) with even probability.
+Uniform = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
 class Augmentation:
     """What is done to a crop.  Equaliser, room and level change input and target alike: they are to be kept."""
 
+    no_speech: float = 0.0  # share of crops that hold noise or chords instead, which are to come back sane
     equaliser: float = 0.5  # share of crops
     equaliser_db: float = 6.0  # spread of the smooth random curve
     room: float = 0.0  # share of crops that sound in a random room
@@ -43,6 +50,13 @@ def augmented(
 
     def chosen(share: float) -> Tensor:
         return uniform(0, 1, batch, 1) < share
+
+    if setting.no_speech:
+        strange = chosen(setting.no_speech).squeeze(1)
+        if strange.any():
+            sound = no_speech(int(strange.sum()), samples, rate_hz, uniform)
+            audio, other = audio.clone(), other.clone()
+            audio[strange], other[strange] = sound, sound
 
     curve_db = torch.where(
         chosen(setting.equaliser), uniform(-1, 1, batch, CURVE_POINTS) * setting.equaliser_db, 0.0
@@ -73,6 +87,23 @@ def augmented(
     hiss = _equalised(white, uniform(-1, 1, batch, CURVE_POINTS) * 20.0)
     hiss = hiss / hiss.square().mean(1, keepdim=True).sqrt() * loudness * ratio
     return audio, torch.where(chosen(setting.noise), audio + hiss, audio), other
+
+
+def no_speech(rows: int, samples: int, rate_hz: int, uniform: Uniform) -> Tensor:
+    """Noise of any colour, or a chord of decaying notes struck again and again: (rows, samples)."""
+    noise = _equalised(uniform(-1, 1, rows, samples), uniform(-1, 1, rows, CURVE_POINTS) * 20.0)
+
+    time_s = torch.arange(samples, device=noise.device) / rate_hz
+    note_hz = 110.0 * 2 ** (uniform(0, 36, rows, NOTES, 1).round() / 12)
+    loudness = uniform(0, 1, rows, NOTES, 1)
+    notes = [
+        (loudness / k * torch.sin(2 * math.pi * k * note_hz * time_s)).sum(1) for k in range(1, OVERTONES + 1)
+    ]
+    beat_s, fall_per_s = uniform(0.2, 1.2, rows, 1), uniform(0, 8, rows, 1)
+    chord = torch.stack(notes).sum(0) * torch.exp(-fall_per_s * torch.remainder(time_s, beat_s))
+
+    sound = torch.where(uniform(0, 1, rows, 1) < 0.5, noise, chord)
+    return sound / sound.abs().amax(1, keepdim=True) * SOUND_PEAK
 
 
 def room_response(white: Tensor, fall_s: Tensor, share_db: Tensor, rate_hz: int) -> Tensor:

@@ -59,3 +59,15 @@ def test_level_stays_below_full_scale_and_edges_are_silent() -> None:
     target, _, other = run(loud, speech())
     assert max(target.abs().max(), other.abs().max()) < 1
     assert ((target[:, :100] == 0).all(1) | (target[:, -100:] == 0).all(1)).all()
+
+
+def test_sounds_that_are_no_speech_take_the_place_of_the_chosen_crops_in_all_three() -> None:
+    audio = speech(64)
+    target, source, other = run(dataclasses.replace(OFF, no_speech=0.25), audio)
+    replaced = (target - audio).abs().amax(1) > 1e-4
+    assert 8 <= replaced.sum() <= 24
+    assert torch.allclose(target[replaced], other[replaced])
+    assert torch.allclose(target[replaced].abs().amax(1), torch.tensor(0.3), atol=1e-3)
+    assert source is target
+    untouched, _, _ = run(dataclasses.replace(OFF, no_speech=1e-6), audio)
+    assert torch.allclose(untouched, audio, atol=1e-6)
