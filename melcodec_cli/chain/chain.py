@@ -141,7 +141,7 @@ class Chain(nn.Module):
         self, mel: Tensor, first_frames: Sequence[int], spans: Sequence[Span], contrast: bool
     ) -> Tensor:
         """Log-mel of the spans' frames -> audio (batch, frame * hop)."""
-        heard = mel @ self.contrast if contrast and self.profile.vocoder.contrast != 1 else mel
+        heard = self._sharpened(mel) if contrast and self.profile.vocoder.contrast != 1 else mel
         rate_hz, hop, inside = self.profile.mel.rate_hz, self.profile.mel.hop_samples, self._inside(spans)
         if isinstance(self.vocoder, HifiganVocoder):
             return self.vocoder(heard, inside)
@@ -152,6 +152,11 @@ class Chain(nn.Module):
         pulses = pulse_train(phase, sample_hz, rate_hz) * voiced_share(voicing, hop)
         noise = self._noise(VOCODER_KEY, first_frames, spans, hop).flatten(1)
         return self.vocoder(heard, pitch_hz, voicing, pulses, noise, inside)
+
+    def _sharpened(self, mel: Tensor) -> Tensor:
+        """Contrast against the spectrum of all speech: the hills that every voice has are no one's own."""
+        mean = self.coder.mean
+        return mean + (mel - mean) @ self.contrast
 
     def _noise(self, key: int, first_frames: Sequence[int], spans: Sequence[Span], width: int) -> Tensor:
         """Of the spans' frames, (batch, frame, width)."""

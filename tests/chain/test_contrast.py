@@ -27,12 +27,24 @@ def test_hills_grow_by_the_amount_and_stay_where_they_are() -> None:
     assert torch.allclose(sharper[20:60], 1.3 * hills[20:60], atol=0.02)
 
 
-def test_only_what_no_refiner_went_over_gets_it(tiny_bundle: Path) -> None:
-    plain = load_bundle(tiny_bundle, "cpu")
+def deepened(plain: Chain) -> Chain:
     deep = Chain(
         dataclasses.replace(plain.profile, vocoder=dataclasses.replace(plain.profile.vocoder, contrast=1.5))
     )
     deep.load_state_dict(plain.state_dict())
+    return deep
+
+
+def test_the_spectrum_of_all_speech_stays_as_it_is_at_any_level(tiny_bundle: Path) -> None:
+    chain = deepened(load_bundle(tiny_bundle, "cpu"))
+    chain.coder.mean.copy_(torch.cos(torch.arange(len(chain.coder.mean)) / 3))
+    usual = (chain.coder.mean - 3).expand(1, 5, -1)
+    assert torch.allclose(chain._sharpened(usual), usual, atol=1e-4)
+
+
+def test_only_what_no_refiner_went_over_gets_it(tiny_bundle: Path) -> None:
+    plain = load_bundle(tiny_bundle, "cpu")
+    deep = deepened(plain)
     indices, globals_ = torch.arange(20).unsqueeze(0), torch.zeros(1, 20, 8, dtype=torch.int64)
 
     def decoded(chain: Chain, steps: int) -> torch.Tensor:
