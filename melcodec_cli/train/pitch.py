@@ -16,6 +16,8 @@ from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.coded import coded_mel
 from melcodec_cli.train.task import Moment, Task
 
+LABEL_RATE_HZ = 16000  # DIO takes time in proportion to the rate, and pitch lies far below half of this one
+
 
 @dataclass(frozen=True)
 class PitchLosses:
@@ -76,21 +78,24 @@ def _errors(prefix: str, truth_hz: Tensor, estimate: tuple[Tensor, Tensor]) -> d
 def measured_pitch(audio: Tensor, profile: Profile) -> Tensor:
     """WORLD's DIO and StoneMask at the centres of frames, 0 where unvoiced: (batch, samples) -> (batch, frame)."""
     import pyworld
+    import soxr
 
     assert profile.pitch is not None
     rate, hop = profile.mel.rate_hz, profile.mel.hop_samples
+    label_rate = min(rate, LABEL_RATE_HZ)
     frames = audio.shape[1] // hop
     rows = []
     for signal in audio.cpu().double().numpy():
-        shifted = np.ascontiguousarray(np.append(signal[hop // 2 :], np.zeros(hop)))
+        # Shifted before it is resampled, as half a hop need not be whole samples at the lower rate.
+        shifted = soxr.resample(np.append(signal[hop // 2 :], np.zeros(hop)), rate, label_rate)
         rough, times = pyworld.dio(
             shifted,
-            rate,
+            label_rate,
             f0_floor=profile.pitch.low_hz,
             f0_ceil=profile.pitch.high_hz,
             frame_period=1000 * hop / rate,
         )
-        fine = pyworld.stonemask(shifted, rough, times, rate)[:frames]
+        fine = pyworld.stonemask(shifted, rough, times, label_rate)[:frames]
         fine[(fine < profile.pitch.low_hz) | (fine > profile.pitch.high_hz)] = 0
         rows.append(fine)
     return torch.from_numpy(np.stack(rows)).float().to(audio.device)
