@@ -33,6 +33,7 @@ def bundle() -> None:
 @click.option(
     "--cache", metavar="DIR", type=click.Path(path_type=Path), help="Where its decoded audio is kept."
 )
+@click.option("--name", metavar="NAME", help="What the bundle is called.  [default: as its profile]")
 @click.option("--licence", metavar="NAME",
               help="Licence of the weights.  [default: what --data asks for, else Apache-2.0]")  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace BUNDLE if it exists.")
@@ -42,6 +43,7 @@ def pack(
     preset_name: str,
     folders: tuple[Path, ...],
     cache: Path | None,
+    name: str | None,
     licence: str | None,
     force: bool,
 ) -> None:
@@ -67,7 +69,7 @@ def pack(
             preset.profile.mel.rate_hz,
             preset.corpus.speed_copies,
         )
-    pack_run(preset, run_folder, target, corpus, licence)
+    pack_run(preset, run_folder, target, corpus, licence, name)
 
 
 @bundle.command(short_help="Show what a bundle is and how it was trained.")

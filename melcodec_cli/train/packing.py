@@ -18,11 +18,16 @@ from melcodec_cli.train.stages import STAGES, trained
 
 
 def pack_run(
-    preset: Preset, folder: Path, path: Path, corpus: Corpus | None, licence: str | None = None
+    preset: Preset,
+    folder: Path,
+    path: Path,
+    corpus: Corpus | None,
+    licence: str | None = None,
+    name: str | None = None,
 ) -> None:
     """Pack the averaged weights of every stage; each must have been trained.
 
-    licence: of the weights; if None, what the corpus asks for.
+    licence: of the weights; if None, what the corpus asks for. name: of the bundle; if None, that of its profile.
     """
     licence = licence or licence_for(set(corpus.licences().values()) if corpus else set())
     chain = Chain(preset.profile)
@@ -40,7 +45,7 @@ def pack_run(
             "train_hours": round(corpus.hours("train"), 2),
             "sources": corpus.licences(),
         }
-    save_bundle(chain, path, preset.profile.name, licence, summary)
+    save_bundle(chain, path, name or preset.profile.name, licence, summary)
 
 
 def licence_for(corpus_licences: set[str]) -> str:

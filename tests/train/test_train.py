@@ -96,6 +96,16 @@ def test_bundle_pack_says_which_stage_is_missing(
     assert not (tmp_path / "b.safetensors").exists()
 
 
+def test_bundle_pack_takes_a_name_so_that_two_of_a_profile_live_side_by_side(
+    run: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "b.safetensors"
+    assert main(["bundle", "pack", str(run), str(target), *TINY, "--name", "mine"]) == 0
+    info, own = read_bundle_info(target), read_bundle_info(run / "tiny.safetensors")
+    assert (info.name, info.profile_name) == ("mine", "tiny")
+    assert (info.bitstream_id, info.renderer_id) == (own.bitstream_id, own.renderer_id)
+
+
 @pytest.mark.parametrize("stage", ["coder", "vocoder"])
 def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one(
     stage: str, run: Path, speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
