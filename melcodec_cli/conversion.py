@@ -138,6 +138,7 @@ class CompressConversion(Conversion[Compression]):
             )
             self._notice("mix", line)
         encoder = self._models.encoder(source.rate_hz)
+        self.record.bundle = self._models.name_of(encoder)
         return Compression(source, self._open_target(), encoder, self._settings, self.live)
 
     def _describe(self) -> None:
@@ -200,7 +201,9 @@ class DecompressConversion(Conversion[Decompression]):
         return sink
 
     def _decoder_for(self, header: mlcfile.Header) -> Decoder:
-        return self._models.decoder(header, self._steps)
+        decoder = self._models.decoder(header, self._steps)
+        self.record.bundle = self._models.name_of(decoder)
+        return decoder
 
     def _describe(self) -> None:
         codec, record = self.codec, self.record

@@ -32,6 +32,7 @@ class Record:
     channels: int = 0
     mlc_bytes: int = 0
     payload_bits: int = 0  # indices of either kind, without framing
+    bundle: str | None = None  # the name of the model that converted it, of several the last
     elapsed_s: float = 0.0
     lost_s: list[list[float]] = field(default_factory=list)  # [from, to] of what was damaged and concealed
     exit_code: int = 0

@@ -53,6 +53,8 @@ class Models:
         self._known: dict[
             Hashable, Decoder
         ] = {}  # by all that a choice hangs on: streams may be many and short
+        self._names: dict[Encoder | Decoder, str] = {}
+        self._full_band_found: BundleInfo | None = None
 
     def encoder(self, rate_hz: int = 0) -> Encoder:
         """rate_hz: of the recording, which AUTO goes by."""
@@ -62,16 +64,19 @@ class Models:
         key = str(bundle.path)
         if key not in self._encoders:
             self._encoders[key] = Encoder(lambda: self._chain(bundle), self._threads)
+            self._names[self._encoders[key]] = bundle.name
         return self._encoders[key]
 
     @cached_property
     def _default(self) -> BundleInfo:
         return bundle_named(DEFAULT_BUNDLE)
 
-    @cached_property
+    @property
     def _full_band(self) -> BundleInfo:
+        """Looked for until it is found: it may be added while a program runs."""
         try:
-            return bundle_named(FULL_BAND_BUNDLE)
+            self._full_band_found = self._full_band_found or bundle_named(FULL_BAND_BUNDLE)
+            return self._full_band_found
         except ModelMissing:
             line = f"{FULL_BAND_BUNDLE} is not installed, and {DEFAULT_BUNDLE} takes its place"
             self._notice(AUTO, f"{line}; {how_to_get(FULL_BAND_BUNDLE)}")
@@ -108,7 +113,12 @@ class Models:
         key = str(bundle.path), steps
         if key not in self._decoders:
             self._decoders[key] = Decoder(lambda: self._chain(bundle), steps, self._threads)
+            self._names[self._decoders[key]] = bundle.name
         return self._decoders[key]
+
+    def name_of(self, coder: Encoder | Decoder) -> str:
+        """Of the bundle of one of these."""
+        return self._names[coder]
 
     def _chain(self, bundle: BundleInfo) -> Chain:
         key = str(bundle.path)

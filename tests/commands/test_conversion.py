@@ -257,6 +257,7 @@ def test_json_has_stable_keys(folder: Path, capsys: pytest.CaptureFixture[str]) 
         "channels": 1,
         "mlc_bytes": size,
         "payload_bits": 50 * 10 + 2 * 8 * 3,  # and the timbre of two chunks
+        "bundle": "speech-16k",
         "lost_s": [],
         "exit_code": 0,
         "error": None,

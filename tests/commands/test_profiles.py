@@ -75,6 +75,18 @@ def test_every_file_of_a_batch_gets_its_model_and_comes_back_without_an_option(
         assert (back.samplerate, back.frames) == (rate_hz, round(0.3 * rate_hz))
 
 
+def test_json_says_which_model_each_file_went_through(both: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def models() -> dict[str, str]:
+        records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        return {Path(record["source"]).stem.removesuffix(".wav"): record["bundle"] for record in records}
+
+    expected = {"phone": "speech-16k", "full": "speech-48k"}
+    assert main(["compress", "--json", "--profile", "auto", "-o", "coded", "phone.wav", "full.wav"]) == 0
+    assert models() == expected
+    assert main(["decompress", "--json", "-r", "coded", "-o", "back"]) == 0
+    assert models() == expected
+
+
 def test_a_file_of_a_batch_is_the_same_as_alone(both: Path) -> None:
     assert main(["compress", "-q", "--profile", "auto", "-o", "coded", "phone.wav", "full.wav"]) == 0
     for name in ("phone", "full"):
@@ -182,6 +194,16 @@ def test_programs_choose_a_profile_too(
             warnings.simplefilter("error")
             samples, back_hz = melcodec_cli.decompress(data)
         assert (len(samples), back_hz) == (round(0.3 * rate_hz), rate_hz)
+
+
+def test_a_program_finds_the_model_for_48_khz_once_it_is_added(
+    recordings: Path, fresh_models: None, tiny_bundle: Path, tiny_48k_bundle: Path
+) -> None:
+    with pytest.warns(UserWarning, match="speech-48k is not installed"):
+        before = melcodec_cli.compress("full.wav", profile="auto")
+    assert main(["models", "add", str(tiny_48k_bundle)]) == 0
+    after = melcodec_cli.compress("full.wav", profile="auto")
+    assert [model_of(before), model_of(after)] == [name_in_files(tiny_bundle), name_in_files(tiny_48k_bundle)]
 
 
 def test_info_says_the_licence_of_the_model(both: Path, capsys: pytest.CaptureFixture[str]) -> None:
