@@ -29,6 +29,7 @@ def compress(
     keep_channels: bool = False,
     chunk_s: float | None = None,
     copy_tags: bool = True,
+    effort: int | None = None,
     force: bool = False,
     profile: str | None = None,
     bundle: str | None = None,
@@ -38,9 +39,9 @@ def compress(
     """A recording to an .mlc file; without a target, to its bytes.
 
     `source` is a path, a binary file object, or an array of floats within +-1, (sample,) or (sample, channel), with
-    its `rate_hz`. `profile` is the name of an installed bundle, or "auto" for one by the recording's rate; `bundle`
-    names the file of one instead. Raises the errors of `melcodec_cli.errors`; what the command would note on stderr is
-    a warning.
+    its `rate_hz`. `effort`, 1 to 8, is the number of codewords tried for each token. `profile` is the name of an
+    installed bundle, or "auto" for one by the recording's rate; `bundle` names the file of one instead. Raises the
+    errors of `melcodec_cli.errors`; what the command would note on stderr is a warning.
     """
     raw = None
     if isinstance(source, np.ndarray):
@@ -51,7 +52,7 @@ def compress(
         raise TypeError("rate_hz is for arrays; a file says its own")
     memory = io.BytesIO()
     models = _models(bundle, device, threads, profile)
-    settings = CompressSettings(keep_channels, chunk_s, copy_tags)
+    settings = CompressSettings(keep_channels, chunk_s, copy_tags, effort)
     record = _run(CompressConversion(source, target or memory, models, _warn, force, settings, raw))
     return memory.getvalue() if target is None else record
 

@@ -137,7 +137,7 @@ class CompressConversion(Conversion[Compression]):
                 f"{source.name}: {source.channels} channels are mixed down to one; --channels keep codes each"
             )
             self._notice("mix", line)
-        encoder = self._models.encoder(source.rate_hz)
+        encoder = self._models.encoder(source.rate_hz, self._settings.effort)
         self.record.bundle = self._models.name_of(encoder)
         return Compression(source, self._open_target(), encoder, self._settings, self.live)
 

@@ -20,6 +20,7 @@ from melcodec_cli.chain.noise import REFINER_KEY, VOCODER_KEY, frame_noise
 from melcodec_cli.chain.pitch import Pitch
 from melcodec_cli.chain.profile import Profile
 from melcodec_cli.chain.refiner import FlowRefiner
+from melcodec_cli.chain.search import IndexSearch
 from melcodec_cli.chain.source import chunk_phase, per_sample, pulse_train, voiced_share
 from melcodec_cli.chain.span import Span
 from melcodec_cli.chain.vocoder import HarmonicVocoder
@@ -41,6 +42,7 @@ class Chain(nn.Module):
         bands = profile.mel.bands
         self.mel = LogMel(profile.mel)
         self.coder = Coder(profile.mel, profile.coder, profile.timbre)
+        self.search = IndexSearch(profile, self.mel.filters)
         self.refiner = FlowRefiner(bands, profile.refiner) if profile.refiner else None
         self.pitch = Pitch(bands, profile.pitch) if profile.pitch else None
         self.vocoder = VOCODERS[profile.vocoder.name](profile.mel, profile.vocoder)
@@ -77,10 +79,13 @@ class Chain(nn.Module):
     # -- encoding
 
     @torch.inference_mode()
-    def encode(self, audio: Tensor, spans: Sequence[Span]) -> list[tuple[Tensor, Tensor | None]]:
+    def encode(
+        self, audio: Tensor, spans: Sequence[Span], choices: int | None = None
+    ) -> list[tuple[Tensor, Tensor | None]]:
         """Audio (batch, samples), rows of the spans' tokens with encode_context_tokens on either side, or as many as
         the stream has -> indices (kept,) and global indices (values,) or None of each row.
 
+        choices: codewords that the search has for each token; as the profile says, when None.
         Always in float32: a coarser one would change indices."""
         mel = self.mel(audio.to(self.device))
         tokens = torch.arange(mel.shape[1] // self.profile.coder.token_frames, device=self.device)
@@ -89,11 +94,16 @@ class Chain(nn.Module):
             for places in ([span.before for span in spans], [span.before + span.kept for span in spans])
         )
         inside = self._inside([span.scaled(self.profile.coder.token_frames) for span in spans])
-        indices, globals_ = self.coder.encode(mel, (begin <= tokens) & (tokens < end), inside)
-        return [
-            (indices[row, span.kept_slice].cpu(), None if globals_ is None else globals_[row].cpu())
-            for row, span in enumerate(spans)
-        ]
+        count = min(choices or self.profile.search.choices, self.profile.coder.codewords)
+        nearest, globals_ = self.coder.choices(mel, (begin <= tokens) & (tokens < end), inside, count)
+        coded = []
+        for row, span in enumerate(spans):
+            row_globals = None if globals_ is None else globals_[row]
+            frames = mel[row, span.scaled(self.profile.coder.token_frames).kept_slice]
+            borders = span.before > 0, span.after > 0
+            indices = self.search(self.coder, frames, nearest[row, span.kept_slice], row_globals, borders)
+            coded.append((indices.cpu(), None if row_globals is None else row_globals.cpu()))
+        return coded
 
     # -- decoding
 

@@ -81,12 +81,19 @@ class Coder(nn.Module):
 
         -> indices (batch, token), timbre indices (batch, values) or None
         """
+        choices, globals_ = self.choices(mel, kept, inside, 1)
+        return choices[..., 0], globals_
+
+    def choices(
+        self, mel: Tensor, kept: Tensor, inside: Tensor | None, count: int
+    ) -> tuple[Tensor, Tensor | None]:
+        """The same with so many codewords for each token, nearest first: (batch, token, count)."""
         standard = self.standardise(mel)
         globals_, timbre = None, None
         if self.timbre is not None:
             globals_ = self.timbre.quantise(self.timbre(standard, kept, inside))
             timbre = self.timbre.lookup(globals_).unsqueeze(1)
-        return self.quantiser.encode(self.encoder(standard, timbre, inside)), globals_
+        return self.quantiser.nearest(self.encoder(standard, timbre, inside), count), globals_
 
     def decode(self, indices: Tensor, globals_: Tensor | None, inside: Tensor | None = None) -> Tensor:
         """indices (batch, token), -1 absent; timbre indices of each token (batch, token, values) -> coarse log-mel."""

@@ -72,6 +72,10 @@ class MelConfig:
         )
         _require(self.hop_samples % 2 == 0, "mel.hop_samples must be even: frames are centred on their hop")
 
+    @property
+    def frames_per_s(self) -> float:
+        return self.rate_hz / self.hop_samples
+
 
 @dataclass(frozen=True)
 class CoderConfig:
@@ -99,6 +103,19 @@ class CoderConfig:
     @property
     def index_bits(self) -> int:
         return (self.codewords - 1).bit_length()
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """Of indices by what they decode to; a decoder knows nothing of it."""
+
+    choices: int = 2  # of codewords for each token; 1 takes the nearest, without a search
+    phases: int = 5  # one of so many tokens changes at a time
+    envelope: float = 2.0  # weight of the envelopes' correlation beside the mel's distance
+
+    def __post_init__(self) -> None:
+        _require_range("search.", self, 1, 64, "choices", "phases")
+        _require_range("search.", self, 0, 100, "envelope")
 
 
 @dataclass(frozen=True)
@@ -193,6 +210,7 @@ class Profile:
     mel: MelConfig = field(default_factory=MelConfig)
     coder: CoderConfig = field(default_factory=CoderConfig)
     timbre: TimbreConfig | None = field(default_factory=TimbreConfig)
+    search: SearchConfig = field(default_factory=SearchConfig)
     refiner: RefinerConfig | None = field(default_factory=RefinerConfig)
     pitch: PitchConfig | None = field(default_factory=PitchConfig)
     vocoder: VocoderConfig = field(default_factory=VocoderConfig)

@@ -17,11 +17,13 @@ class Quantiser(nn.Module):
         # Starts at 0, not at 1/K: with 1/K the codebook collapses before the first revival.
         self.register_buffer("usage", torch.zeros(codewords))
 
-    def encode(self, x: Tensor) -> Tensor:
-        """(batch, token, width) -> indices (batch, token).  In float32: an index must not hang on bf16 rounding."""
+    def nearest(self, x: Tensor, count: int) -> Tensor:
+        """(batch, token, width) -> indices (batch, token, count), nearest first.
+
+        In float32: an index must not hang on bf16 rounding."""
         with torch.autocast(x.device.type, enabled=False):
             points = normalize(self.project_in(x.float()), dim=-1)
-            return (points @ normalize(self.codebook, dim=-1).T).argmax(-1)
+            return (points @ normalize(self.codebook, dim=-1).T).topk(count, -1).indices
 
     def lookup(self, indices: Tensor) -> Tensor:
         """(batch, token) with -1 for absent tokens, which become zeros -> (batch, token, lookup_width)."""

@@ -124,7 +124,11 @@ class Engine:
 
 
 class Encoder(Engine):
-    """Runs chunks of audio through the first half of a chain."""
+    """Runs chunks of audio through the first half of a chain, with so many codewords to choose from."""
+
+    def __init__(self, load: Callable[[], Chain], choices: int | None = None, threads: int | None = None):
+        super().__init__(load, threads)
+        self._choices = choices
 
     def start(self, jobs: Sequence[EncodeJob]) -> Work[Codes]:
         rows = [(row, job.span) for job in jobs for row in job.audio]
@@ -139,7 +143,8 @@ class Encoder(Engine):
         return self._start(rows, [span.total for _, span in rows], self._run_rows, regroup)
 
     def _run_rows(self, rows: Sequence[tuple[NDArray[np.float32], Span]]) -> list[Codes]:
-        coded = self.chain.encode(_padded([audio for audio, _ in rows]), [span for _, span in rows])
+        audio = _padded([audio for audio, _ in rows])
+        coded = self.chain.encode(audio, [span for _, span in rows], self._choices)
         return [
             Codes(indices.numpy(), np.zeros(0, np.int64) if globals_ is None else globals_.numpy())
             for indices, globals_ in coded

@@ -26,6 +26,7 @@ class CompressSettings:
     keep_channels: bool = False  # code every channel; otherwise one that mixes them
     chunk_s: float | None = None  # None: the profile's own
     copy_tags: bool = True
+    effort: int | None = None  # codewords to choose from for each token; None: as the model says
 
     def __post_init__(self) -> None:
         if self.chunk_s is not None and not MIN_CHUNK_S <= self.chunk_s <= MAX_CHUNK_S:

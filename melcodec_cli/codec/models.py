@@ -48,7 +48,7 @@ class Models:
         named = bundle or (None if self._auto else profile)
         self._bundle = bundle_named(named) if named else None
         self._chains: dict[str, Chain] = {}
-        self._encoders: dict[str, Encoder] = {}
+        self._encoders: dict[tuple[str, int | None], Encoder] = {}
         self._decoders: dict[tuple[str, int | None], Decoder] = {}
         self._known: dict[
             Hashable, Decoder
@@ -56,14 +56,14 @@ class Models:
         self._names: dict[Encoder | Decoder, str] = {}
         self._full_band_found: BundleInfo | None = None
 
-    def encoder(self, rate_hz: int = 0) -> Encoder:
-        """rate_hz: of the recording, which AUTO goes by."""
+    def encoder(self, rate_hz: int = 0, choices: int | None = None) -> Encoder:
+        """rate_hz: of the recording, which AUTO goes by; choices: of codewords, as the model says when None."""
         bundle = self._bundle or (
             self._full_band if self._auto and rate_hz >= FULL_BAND_HZ else self._default
         )
-        key = str(bundle.path)
+        key = str(bundle.path), choices
         if key not in self._encoders:
-            self._encoders[key] = Encoder(lambda: self._chain(bundle), self._threads)
+            self._encoders[key] = Encoder(lambda: self._chain(bundle), choices, self._threads)
             self._names[self._encoders[key]] = bundle.name
         return self._encoders[key]
 

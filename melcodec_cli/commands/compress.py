@@ -66,6 +66,12 @@ raw_options = options(
     metavar="S",
     help="Length of the chunks, 0.5 to 60; short ones leave a pipe sooner and cost more.  [default: 20]",
 )
+@click.option(
+    "--effort",
+    type=click.IntRange(1, 8),
+    metavar="N",
+    help="Codewords tried for each token: 1 is fastest, 8 sounds best.  [default: the model's, 2]",
+)
 @click.option("--no-tags", is_flag=True, help="Do not copy title, artist and the like.")
 @raw_options
 @model_options
@@ -84,6 +90,7 @@ def compress(
     profile: str | None,
     bundle: str | None,
     chunk_seconds: float | None,
+    effort: int | None,
     no_tags: bool,
     raw: bool,
     raw_rate: int | None,
@@ -132,7 +139,7 @@ def compress(
         raise UsageProblem("--rate and a number of --channels describe what is read with --raw")
     raw_channels = channels if isinstance(channels, int) else raw_channels
     raw_form = RawFormat(raw_rate, raw_channels, raw_format) if raw and raw_rate else None
-    settings = CompressSettings(channels == "keep", chunk_seconds, not no_tags)
+    settings = CompressSettings(channels == "keep", chunk_seconds, not no_tags, effort)
     names = listed_names(files, files_from)
     inputs, target = (files, output) if files_from else split_output(files, output, is_mlc)
     selection = Selection(AUDIO_SUFFIXES if recursive else None, include, exclude)

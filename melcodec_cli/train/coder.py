@@ -10,17 +10,16 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from melcodec_cli.chain.coder import Coder
+from melcodec_cli.chain.envelope import EnvelopeSegments
 from melcodec_cli.chain.pitch import Pitch
 from melcodec_cli.chain.profile import Profile
+from melcodec_cli.chain.search import CHANGE_S
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.losses import (
-    CHANGE_S,
     average_loss,
-    band_centres_hz,
     envelope_loss,
     excess,
     masked_mean,
-    third_octaves,
 )
 from melcodec_cli.train.task import Moment, Task
 
@@ -43,7 +42,6 @@ class CoderLosses:
 
 class CoderTask(Task):
     stage: Coder
-    member: Tensor
 
     def __init__(self, profile: Profile, losses: CoderLosses, pitch: Pitch | None = None) -> None:
         super().__init__(profile)
@@ -51,9 +49,7 @@ class CoderTask(Task):
         # In a list: not a sub-module, so neither trained nor saved.
         self.pitch = [pitch] if pitch and losses.pitch else []
         self.stage = Coder(profile.mel, profile.coder, profile.timbre)
-        self.register_buffer(
-            "member", third_octaves(band_centres_hz(self.mel.filters, profile.mel.rate_hz)), persistent=False
-        )
+        self.envelope = EnvelopeSegments(self.mel.filters, profile.mel)
         self.latest: tuple[Tensor, Tensor] | None = None  # indices and points of the last batch
 
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
@@ -93,7 +89,7 @@ class CoderTask(Task):
         # What judges whole frames is shown silence there, on both sides.
         restored, mel = (x.masked_fill(~heard, self.mel.silence) for x in (restored, mel))
         if weight.difference:
-            change = max(1, round(CHANGE_S * self.frames_per_s))
+            change = max(1, round(CHANGE_S * self.profile.mel.frames_per_s))
             loss = loss + weight.difference * masked_mean(
                 (error[:, change:] - error[:, :-change]).abs(), heard
             )
@@ -102,7 +98,7 @@ class CoderTask(Task):
             loss = loss + weight.average * average
             figures["average"] = average.item()
         if weight.envelope:
-            envelope = envelope_loss(restored, mel, self.member, self.frames_per_s)
+            envelope = envelope_loss(restored, mel, self.envelope)
             loss = loss + weight.envelope * envelope
             figures["envelope"] = envelope.item()
         if self.pitch:
@@ -156,7 +152,7 @@ class CoderTask(Task):
         return {
             "dev_l1": masked_mean((decoded - mel).abs(), heard).item(),
             "dev_excess": excess(decoded, heard, self.mel.silence).item(),
-            "dev_envelope": envelope_loss(decoded, mel, self.member, self.frames_per_s).item(),
+            "dev_envelope": envelope_loss(decoded, mel, self.envelope).item(),
             "perplexity": entropy.exp().item(),
             "codewords": float((share > 0).sum()),
         }

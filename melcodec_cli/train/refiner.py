@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from melcodec_cli.chain.coder import Coder
+from melcodec_cli.chain.envelope import EnvelopeSegments
 from melcodec_cli.chain.profile import Profile
 from melcodec_cli.chain.refiner import FlowRefiner
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.coded import coded_mel
 from melcodec_cli.train.discriminators import mel_discriminators
-from melcodec_cli.train.losses import band_centres_hz, envelope_loss, masked_mean, third_octaves
+from melcodec_cli.train.losses import envelope_loss, masked_mean
 from melcodec_cli.train.task import Moment, Task
 
 DEV_STEPS = (1, 2, 4, 8)
@@ -33,7 +34,6 @@ class RefinerLosses:
 
 class RefinerTask(Task):
     stage: FlowRefiner
-    member: Tensor
 
     def __init__(self, profile: Profile, losses: RefinerLosses, coder: Coder) -> None:
         super().__init__(profile)
@@ -44,9 +44,7 @@ class RefinerTask(Task):
             self.players = ("adversary", "stage")
             self.adversary = mel_discriminators(losses.adversary_width)
         self.coder = [coder.eval()]  # in a list: not a sub-module, so neither trained nor saved
-        self.register_buffer(
-            "member", third_octaves(band_centres_hz(self.mel.filters, profile.mel.rate_hz)), persistent=False
-        )
+        self.envelope = EnvelopeSegments(self.mel.filters, profile.mel)
 
     @torch.no_grad()
     def prepare(self, crops: Crops) -> None:
@@ -119,12 +117,12 @@ class RefinerTask(Task):
             "dev_l1_0": masked_mean((coarse - mel).abs(), heard).item(),
             "texture_0": _texture(coarse, mel),
         }
-        figures["envelope_0"] = envelope_loss(coarse, mel, self.member, self.frames_per_s).item()
+        figures["envelope_0"] = envelope_loss(coarse, mel, self.envelope).item()
         for steps in DEV_STEPS:
             refined = self.stage(coarse, noise, steps)
             figures[f"dev_l1_{steps}"] = masked_mean((refined - mel).abs(), heard).item()
             figures[f"texture_{steps}"] = _texture(refined, mel)
-            figures[f"envelope_{steps}"] = envelope_loss(refined, mel, self.member, self.frames_per_s).item()
+            figures[f"envelope_{steps}"] = envelope_loss(refined, mel, self.envelope).item()
         return figures
 
     @torch.no_grad()

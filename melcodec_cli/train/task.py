@@ -38,10 +38,6 @@ class Task(nn.Module):
         edges_hz = upper_edges_hz(self.mel.filters, profile.mel.rate_hz)
         self.register_buffer("edges_hz", edges_hz, persistent=False)
 
-    @property
-    def frames_per_s(self) -> float:
-        return self.profile.mel.rate_hz / self.profile.mel.hop_samples
-
     def heard(self, crops: Crops) -> Tensor:
         """Whether the recording reaches the upper edge of each band: (batch, 1, band)."""
         return (self.edges_hz <= crops.bandwidth_hz.unsqueeze(1)).unsqueeze(1)

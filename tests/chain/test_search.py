@@ -1,0 +1,89 @@
+"""The search for indices takes codewords that sound nearer, and hangs on nothing beyond its chunk."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from melcodec_cli.bundle import load_bundle
+from melcodec_cli.chain.chain import Chain
+from melcodec_cli.chain.envelope import EnvelopeSegments
+from melcodec_cli.chain.search import BORDER_TOKENS
+from melcodec_cli.chain.span import Span
+
+TOKENS = 80
+ALONE = Span(0, TOKENS, 0)
+
+
+def speechlike(samples: int) -> Tensor:
+    """A tone in noise whose level changes from token to token."""
+    torch.manual_seed(3)
+    level = torch.rand(samples // 640).repeat_interleave(640)
+    return 0.2 * torch.randn(samples) * level + 0.05 * torch.sin(torch.arange(samples) * 0.07)
+
+
+@pytest.fixture
+def chain(tiny_bundle: Path) -> Chain:
+    return load_bundle(tiny_bundle, "cpu")
+
+
+def coded(chain: Chain, choices: int, span: Span = ALONE) -> tuple[Tensor, Tensor | None]:
+    audio = speechlike(span.total * chain.profile.token_samples)
+    [(indices, globals_)] = chain.encode(audio.unsqueeze(0), [span], choices)
+    return indices, globals_
+
+
+def distance(chain: Chain, indices: Tensor, globals_: Tensor | None) -> float:
+    """Mean error of the standardised mel of the whole stream."""
+    mel = chain.mel(speechlike(TOKENS * chain.profile.token_samples).unsqueeze(0))
+    each = None if globals_ is None else globals_.expand(1, TOKENS, -1)
+    decoded = chain.coder.decode(indices.unsqueeze(0), each)
+    return float((chain.coder.standardise(decoded) - chain.coder.standardise(mel)).abs().mean())
+
+
+def test_one_choice_is_the_nearest_codeword(chain: Chain) -> None:
+    mel = chain.mel(speechlike(TOKENS * chain.profile.token_samples).unsqueeze(0))
+    nearest, _ = chain.coder.encode(mel, torch.ones(1, TOKENS, dtype=torch.bool))
+    assert torch.equal(coded(chain, 1)[0], nearest[0])
+
+
+def test_more_choices_bring_the_mel_nearer_to_the_original(chain: Chain) -> None:
+    by_mel = dataclasses.replace(chain.search.config, envelope=0.0)
+    usual, chain.search.config = chain.search.config, by_mel
+    try:
+        one, two, four = (distance(chain, *coded(chain, choices)) for choices in (1, 2, 4))
+    finally:
+        chain.search.config = usual
+    assert four < two < one
+
+
+def test_it_is_the_same_every_time_and_takes_no_more_choices_than_there_are(chain: Chain) -> None:
+    assert torch.equal(coded(chain, 4)[0], coded(chain, 4)[0])
+    assert len(coded(chain, chain.profile.coder.codewords + 5)[0]) == TOKENS
+
+
+def test_tokens_at_a_border_stay_where_a_stream_goes_on_and_only_there(chain: Chain) -> None:
+    context = chain.encode_context_tokens
+    span = Span(context, TOKENS, context)
+    nearest, searched = (coded(chain, choices, span)[0] for choices in (1, 4))
+    changed = nearest != searched
+    assert not changed[:BORDER_TOKENS].any() and not changed[-BORDER_TOKENS:].any()
+    assert changed[BORDER_TOKENS:-BORDER_TOKENS].any()
+    free = coded(chain, 1)[0] != coded(chain, 4)[0]
+    assert free[:BORDER_TOKENS].any() or free[-BORDER_TOKENS:].any()
+
+
+@pytest.mark.parametrize("tokens", [1, 2, 7])
+def test_chunks_shorter_than_a_segment_are_searched_too(chain: Chain, tokens: int) -> None:
+    assert len(coded(chain, 4, Span(0, tokens, 0))[0]) == tokens
+
+
+def test_envelopes_correlate_with_themselves_at_any_level_and_not_with_others(chain: Chain) -> None:
+    envelope = EnvelopeSegments(chain.mel.filters, chain.profile.mel)
+    mel = chain.mel(speechlike(TOKENS * chain.profile.token_samples).unsqueeze(0))
+    segments = envelope(mel)
+    assert envelope.correlation(segments, segments).min() > 0.99
+    assert torch.allclose(envelope.correlation(segments, envelope(mel - 2)), torch.ones(1), atol=0.02)
+    assert envelope.correlation(segments, envelope(mel.flip(1))).mean() < 0.7
