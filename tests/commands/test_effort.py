@@ -1,0 +1,45 @@
+"""How much effort goes into the choice of indices: what --effort changes, and what it leaves alone."""
+
+from pathlib import Path
+
+import pytest
+
+import melcodec_cli
+from melcodec_cli.cli import main
+from melcodec_cli.errors import ExitCode
+
+from ..codec.sounds import noise, wav
+
+
+@pytest.fixture
+def coded(tmp_path: Path, tiny_bundle: Path) -> dict[str, bytes]:
+    """The same recording, by the options it was compressed with."""
+    recording = tmp_path / "talk.wav"
+    recording.write_bytes(wav(noise(2.0, 16000), 16000))
+    made = {}
+    for options in ("", "--effort 1", "--effort 2", "--effort 8"):
+        target = tmp_path / f"{options}.mlc"
+        arguments = ["compress", "-q", "--bundle", str(tiny_bundle), *options.split()]
+        assert main([*arguments, str(recording), str(target)]) == ExitCode.OK
+        made[options] = target.read_bytes()
+    return made
+
+
+def test_it_changes_the_indices_and_not_their_number(coded: dict[str, bytes], tiny_bundle: Path) -> None:
+    assert coded[""] == coded["--effort 2"]
+    assert len({coded[f"--effort {number}"] for number in (1, 2, 8)}) == 3
+    assert len({len(data) for data in coded.values()}) == 1
+    for data in coded.values():
+        audio, rate_hz = melcodec_cli.decompress(data, bundle=str(tiny_bundle))
+        assert (len(audio), rate_hz) == (32000, 16000)
+
+
+def test_python_takes_it_as_well(coded: dict[str, bytes], tmp_path: Path, tiny_bundle: Path) -> None:
+    recording = str(tmp_path / "talk.wav")
+    assert melcodec_cli.compress(recording, effort=1, bundle=str(tiny_bundle)) == coded["--effort 1"]
+
+
+@pytest.mark.parametrize("effort", ["0", "9", "much"])
+def test_what_is_no_effort_is_a_mistake(effort: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compress", "--effort", effort, "talk.wav"]) == ExitCode.USAGE
+    assert "--effort" in capsys.readouterr().err
