@@ -25,9 +25,9 @@ def per_sample(values: Tensor, hop_samples: int) -> Tensor:
 def voiced_share(voicing: Tensor, hop_samples: int) -> Tensor:
     """How much of the pulse train each sample gets, from the probability of voicing: (batch, frame) -> samples.
 
-    Nothing at all in frames that are surely unvoiced: a pulse train however faint is heard, and measured, as a voice.
+    Nothing at all in frames that are rather unvoiced: a pulse train however faint is heard, and measured, as a voice.
     """
-    gate = ((voicing - 0.25) * 2).clamp(0, 1)
+    gate = ((voicing - 0.4) * 5).clamp(0, 1)
     return per_sample(gate, hop_samples).float()
 
 
