@@ -1,4 +1,4 @@
-"""The model that is part of the package, on the recording that is."""
+"""The models that ship, on the recording that does."""
 
 import io
 from typing import BinaryIO, cast
@@ -6,17 +6,31 @@ from typing import BinaryIO, cast
 import numpy as np
 import pytest
 import soundfile
+import soxr
 from mlcfile import Reader
 from numpy.typing import NDArray
 
 import melcodec_cli
+from melcodec_cli.chain.profile import Profile
 from melcodec_cli.clip import CLIP
 from melcodec_cli.codec.models import DEFAULT_BUNDLE
-from melcodec_cli.installed import installed_bundles
+from melcodec_cli.installed import (
+    OWN_FOLDER,
+    PUBLISHED_FOLDER,
+    BundleInfo,
+    installed_bundles,
+    read_bundle_info,
+)
 
 from .sounds import Pipe, indices_of, wav
 
 Audio = NDArray[np.float32]
+SHIPPED = [
+    read_bundle_info(path)
+    for folder in (OWN_FOLDER, PUBLISHED_FOLDER)
+    for path in sorted(folder.glob("*.safetensors"))
+]
+PAYLOAD_LIMIT_BITS_PER_S = {"speech-16k": 256, "speech-16k-strict": 250, "speech-48k": 770}
 
 pytestmark = pytest.mark.skipif(
     not any(bundle.name == DEFAULT_BUNDLE for bundle in installed_bundles()),
@@ -46,6 +60,28 @@ def test_decoded_speech_rises_and_falls_with_the_original(speech: Audio, coded: 
     assert (decoded.shape, rate_hz) == (speech.shape, 16000)
     assert np.corrcoef(loudness_db(speech), loudness_db(decoded))[0, 1] > 0.9
     assert abs(loudness_db(speech).max() - loudness_db(decoded).max()) < 6
+
+
+@pytest.mark.parametrize("bundle", SHIPPED, ids=lambda bundle: bundle.name)
+def test_what_ships_keeps_its_profile_and_says_what_was_said(bundle: BundleInfo, speech: Audio) -> None:
+    """Each model, of the package or beside it, on two chunks of the recording at the model's own rate."""
+    rate_hz = bundle.profile["mel"]["rate_hz"]
+    original = soxr.resample(np.tile(speech, 3), 16000, rate_hz)
+    data = melcodec_cli.compress(original, rate_hz=rate_hz, bundle=str(bundle.path))
+    header = Reader(io.BytesIO(data)).header
+    assert (header.bitstream_id.hex(), header.layout.model_rate_hz) == (bundle.bitstream_id, rate_hz)
+    profile = Profile.from_dict(bundle.profile)
+    first, last = indices_of(data)
+    tokens = profile.tokens_per_second
+    assert (len(first[0]), len(last[0])) == (20 * tokens, 10 * tokens)
+    timbre = profile.timbre.values * profile.timbre.bits if profile.timbre else 0
+    assert 20 * tokens * 10 + timbre <= 20 * PAYLOAD_LIMIT_BITS_PER_S[bundle.profile_name]
+    assert len(set(first[0])) > 0.2 * min(len(first[0]), 1024)  # the codebook is alive
+    decoded, back_hz = melcodec_cli.decompress(data, bundle=str(bundle.path))
+    assert (decoded.shape, back_hz) == (original.shape, rate_hz)
+    heard = soxr.resample(decoded, rate_hz, 16000)[: len(speech)]
+    assert np.corrcoef(loudness_db(speech), loudness_db(heard))[0, 1] > 0.9
+    assert abs(loudness_db(speech).max() - loudness_db(heard).max()) < 6
 
 
 def loudness_db(audio: Audio) -> Audio:
