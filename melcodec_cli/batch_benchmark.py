@@ -21,6 +21,7 @@ from melcodec_cli.codec.pipeline import convert
 from melcodec_cli.conversion import CompressConversion, Conversion, DecompressConversion
 
 CLIP_S = 3
+WARMING_CLIPS = 20
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,15 @@ def _figures(
                 raise ended.error
         return time.perf_counter() - began_s
 
-    seconds(clips), seconds(one)  # warms up
-    # One after the other, so that what slows the machine for a while slows both.
-    pairs = [(seconds(one), seconds(clips)) for _ in range(repeats)]
+    seconds(clips[:WARMING_CLIPS])
+    # One after the other, so that what slows the machine for a while slows both; and each as often first.
+    pairs = []
+    for repeat in range(repeats):
+        if repeat % 2 == 0:
+            pairs.append((seconds(one), seconds(clips)))
+        else:
+            clips_s = seconds(clips)
+            pairs.append((seconds(one), clips_s))
     one_file_s, clips_s = (statistics.median(times) for times in zip(*pairs, strict=True))
     return BatchFigures(name, one_file_s, clips_s, statistics.median(many / once for once, many in pairs))
 

@@ -14,24 +14,23 @@ if TYPE_CHECKING:
     from melcodec_cli.batch_benchmark import BatchBenchmark
     from melcodec_cli.benchmark import Benchmark, Figures
 
+SECONDS, REPEATS = 60.0, 5
+BATCH_SECONDS, BATCH_REPEATS = 3000.0, 2
+
 
 @click.command(short_help="Measure speed and memory of every stage.")
 @click.argument("places", metavar="[FOLDER|FILE]...", nargs=-1)
 @click.option(
     "--seconds",
     type=click.FloatRange(0.1, 3600),
-    default=60.0,
-    show_default=True,
     metavar="S",
-    help="Length of what is coded; a shorter recording is repeated.",
+    help="Length of what is coded; a shorter recording is repeated.  [default: 60; 3000 with --batch]",
 )
 @click.option(
     "--repeat",
     type=click.IntRange(1, 1000),
-    default=5,
-    show_default=True,
     metavar="N",
-    help="Runs of which the median is told.",
+    help="Runs of which the median is told.  [default: 5; 2 with --batch]",
 )
 @click.option(
     "--batch",
@@ -44,8 +43,8 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def bench(
     places: tuple[str, ...],
-    seconds: float,
-    repeat: int,
+    seconds: float | None,
+    repeat: int | None,
     batch: bool,
     steps: int | None,
     bundle: str | None,
@@ -63,7 +62,8 @@ def bench(
       melcodec bench
       melcodec bench --seconds 10 --repeat 20 recordings/
       melcodec bench --json --threads 1
-      melcodec bench --batch --seconds 3000 --repeat 1    1000 clips of 3 s
+      melcodec bench --batch                  1000 clips of 3 s: minutes
+      melcodec bench --batch --seconds 60     20 of them
     """
     from melcodec_cli.batch_benchmark import BatchBenchmark
     from melcodec_cli.benchmark import Benchmark, read_audio
@@ -72,6 +72,8 @@ def bench(
     from melcodec_cli.commands.inputs import Selection, named
     from melcodec_cli.commands.targets import AUDIO_SUFFIXES
 
+    seconds = seconds or (BATCH_SECONDS if batch else SECONDS)
+    repeat = repeat or (BATCH_REPEATS if batch else REPEATS)
     paths = [found.path for found in named(places, Selection(AUDIO_SUFFIXES))] or [str(CLIP)]
     models = Models(lambda topic, line: None, lambda line: None, device, threads, bundle)
     chain = models.encoder().chain
