@@ -32,6 +32,7 @@ from melcodec_cli.report import Report, describe
 
 TRIES = 4  # of a file whose workers die
 PATIENCE_S = 60  # with a dying worker that still writes
+ANSWER_S = 10  # for a cluster to take a connection
 ENVIRONMENT = ("MELCODEC_BUNDLES", "XDG_DATA_HOME")  # where models are found
 AnyConversion = Conversion[Any]
 
@@ -111,11 +112,17 @@ class _Ledger:
     def __init__(self) -> None:
         self._tries: dict[int, int] = {}
 
-    def begin(self, places: list[int]) -> int:
-        """The most tries that any of them has had, with this one."""
-        for place in places:
-            self._tries[place] = self._tries.get(place, 0) + 1
-        return max(self._tries[place] for place in places)
+    def begin_all(self, places: list[int]) -> bool:
+        """Unless one of them was begun before."""
+        new = self._tries.keys().isdisjoint(places)
+        if new:
+            self._tries.update(dict.fromkeys(places, 1))
+        return new
+
+    def begin(self, place: int) -> int:
+        """Which try of it this is."""
+        self._tries[place] = self._tries.get(place, 0) + 1
+        return self._tries[place]
 
     def end(self, place: int) -> None:
         self._tries[place] = 1
@@ -149,14 +156,14 @@ class _Worker:
 
         places = [place for place, _ in _load(group, self._own)]
         outcomes = {}
-        if ray.get(ledger.begin.remote(places)) == 1:
+        if ray.get(ledger.begin_all.remote(places)):
             conversions = {conversion: place for place, conversion in _load(group, self._own)}
             for ended in convert(conversions):
                 outcomes[conversions[ended.stream]] = _outcome(ended)
                 ledger.end.remote(conversions[ended.stream])
         else:  # one by one, so that it shows which of them ends its workers
             for place in places:
-                tries = ray.get(ledger.begin.remote([place]))
+                tries = ray.get(ledger.begin.remote(place))
                 outcomes[place] = _outcome(self._again(group, place, tries))
                 ray.get(ledger.end.remote(place))
         said, self.said = self.said, []
@@ -246,13 +253,16 @@ def _ledger(ray: Any) -> Any:
 @contextmanager
 def _cluster(address: str | None) -> Iterator[Any]:
     """Ray, connected and silent, for as long as the run lasts."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before the import, which reads it
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    # Both before the import, which reads them.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if address == "local":  # the loopback is network enough, and keeps others out
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         import ray
         import ray.data
     except ImportError as error:
         raise UsageProblem(f"--engine ray needs the extra: pip install 'melcodec[ray]' ({error})") from None
-    address = address or os.environ.get("RAY_ADDRESS") or "local"
     terminated, logged = signal.getsignal(signal.SIGTERM), logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -273,12 +283,21 @@ def _cluster(address: str | None) -> Iterator[Any]:
 def _connect(ray: Any, address: str) -> None:
     own = {"include_dashboard": False} if address == "local" else {}
     try:
+        _knock(ray, address)
         ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL, **own)
         ray.data.DataContext.get_current().enable_progress_bars = False
     except SystemExit:  # SIGTERM meanwhile
         raise Terminated from None
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, OverflowError, RuntimeError, ValueError) as error:
         raise UsageProblem(f"no Ray cluster at {address}: {_reason(error)}") from error
+
+
+def _knock(ray: Any, address: str) -> None:
+    """Whether anything listens there: Ray itself would try for minutes, and talk of it."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if colon and port.isdigit():
+        host = ray._private.services.resolve_ip_for_localhost(host.strip("[]"))
+        socket.create_connection((host, int(port)), ANSWER_S).close()
 
 
 def _reason(error: Exception) -> str:
@@ -287,4 +306,6 @@ def _reason(error: Exception) -> str:
     cause = getattr(error, "cause", None)
     if isinstance(cause, MelcodecError):
         return str(cause)
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return lines[-1 if hasattr(error, "traceback_str") else 0] if lines else type(error).__name__
