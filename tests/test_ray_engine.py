@@ -1,11 +1,15 @@
-"""The same files and the same report as of the local engine, from a cluster of two nodes, one of which is killed."""
+"""The same files and the same report as of the local engine, from a cluster whose nodes and workers are killed."""
 
+import errno
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +17,30 @@ import pytest
 
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
+from melcodec_cli.ray_engine import TRIES
 
 from .codec.sounds import noise, wav
 
 PROGRAM = [sys.executable, "-m", "melcodec_cli"]
 FILES = 24
+PATIENCE_S = 300  # with a machine that has more to do
 
 
 @pytest.fixture
 def two_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Any]]:
     """A cluster on this machine, of a worker each, and the node that can be spared."""
-    pytest.importorskip("ray", reason="needs the extra ray")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    # The loopback is network enough; without any other Ray would warn of it. Read by the import, and by the driver's.
+    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # no less than of the tests beside it
+    pytest.importorskip("ray", reason="needs the extra ray")
     from ray.cluster_utils import Cluster
 
-    node: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 80 << 20}
+    node: dict[str, Any] = {
+        "num_cpus": 1,
+        "object_store_memory": 80 << 20,
+        "node_ip_address": "127.0.0.1",
+    }
     cluster = Cluster(initialize_head=True, head_node_args=node | {"include_dashboard": False})
     try:
         yield cluster, cluster.add_node(**node)
@@ -48,7 +61,38 @@ def told(report: str) -> dict[str, list[Any]]:
     return found
 
 
-def test_a_killed_node_costs_no_file_and_changes_none(
+def kill_the_reader(pipe: Path, run: subprocess.Popen[bytes]) -> None:
+    """Of whichever process opens the pipe next: a file that is the death of its worker."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        assert run.poll() is None and time.monotonic() < deadline
+        try:
+            writer = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+            break
+        except OSError as error:  # nobody reads it yet
+            assert error.errno == errno.ENXIO
+            time.sleep(0.02)
+    while not (pids := readers(pipe)):  # on its way out of open()
+        time.sleep(0.02)
+    (pid,) = pids
+    os.kill(pid, signal.SIGKILL)
+    while readers(pipe):
+        time.sleep(0.02)
+    os.close(writer)
+
+
+def readers(pipe: Path) -> set[int]:
+    """Processes, other than this one, that have it open."""
+    found = set()
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):
+            if os.path.samefile(descriptor, pipe):
+                found.add(int(descriptor.parts[2]))
+    return found - {os.getpid()}
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="asks /proc who reads a pipe")
+def test_a_killed_node_or_worker_costs_no_file_and_changes_none(
     folder: Path, tiny_bundle: Path, two_nodes: tuple[Any, Any]
 ) -> None:
     cluster, spare = two_nodes
@@ -64,14 +108,14 @@ def test_a_killed_node_costs_no_file_and_changes_none(
     away = [*PROGRAM, *command, "-v", "-o", "away", "--report", "away.jsonl", *remote]
     with open("said", "w") as said:
         run = subprocess.Popen(away, stdout=subprocess.PIPE, stderr=said)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_S
     while Path("said").read_text().count("on cpu, 1 threads") < 2:  # once each worker has done something
         assert run.poll() is None and time.monotonic() < deadline, Path("said").read_text()
         time.sleep(0.02)
     done_before = len(Path("away.jsonl").read_text().splitlines())
     cluster.remove_node(spare, allow_graceful=False)
     assert done_before < FILES, "it was killed when there was nothing left to do"
-    output, _ = run.communicate(timeout=120)
+    output, _ = run.communicate(timeout=PATIENCE_S)
     lines = Path("said").read_text().splitlines()
     assert (run.returncode, output) == (ExitCode.BATCH, b""), lines
     assert lines[-1] == f"melcodec: {FILES} done, 0 skipped, 1 failed"
@@ -79,14 +123,26 @@ def test_a_killed_node_costs_no_file_and_changes_none(
     assert told("away.jsonl") == told("local.jsonl")
     assert len(told("away.jsonl")) == FILES + 1
 
-    # And back, on the node that is left.
-    command = ["decompress", "-r", "local", "--bundle", str(tiny_bundle), "--end", "3", "--threads", "1"]
-    assert main([*command, "-q", "-o", "decoded"]) == 0
-    again = subprocess.run(
-        [*PROGRAM, *command, *remote, "-q", "-o", "back"], capture_output=True, check=False
-    )
-    assert (again.returncode, again.stdout, again.stderr) == (0, b"", b"")
+    # And back, on the node that is left, over what is there, beside a file that no worker survives.
+    coded = sorted(f"local/{name}" for name in contents("local"))
+    command = ["decompress", *coded, "--bundle", str(tiny_bundle), "--end", "3", "--threads", "1", "--force"]
+    assert main([*command, "-q", "-o", "decoded", "--report", "decoded.jsonl"]) == 0
+    shutil.copytree("decoded", "back")
+    Path("back/00.wav").write_bytes(b"to be replaced")
+    os.mkfifo("local/deadly.mlc")
+    again = [*PROGRAM, *command, "local/deadly.mlc", "-q", "-o", "back", "--report", "back.jsonl", *remote]
+    with open("said", "w") as said:
+        run = subprocess.Popen(again, stdout=subprocess.PIPE, stderr=said)
+    for _ in range(TRIES):
+        kill_the_reader(Path("local/deadly.mlc"), run)
+    output, _ = run.communicate(timeout=PATIENCE_S)
+    said_at_last = Path("said").read_text()
+    assert (run.returncode, output) == (ExitCode.BATCH, b""), said_at_last
+    assert said_at_last == "melcodec: local/deadly.mlc: its worker died each time\n"
     assert contents("back") == contents("decoded")
+    records = told("back.jsonl")
+    assert records.pop("local/deadly.mlc")[-1] == "failed"
+    assert records == told("decoded.jsonl")
 
 
 def test_what_needs_no_worker_starts_no_ray(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,6 +152,26 @@ def test_what_needs_no_worker_starts_no_ray(folder: Path, capsys: pytest.Capture
     assert main(["compress", "--force", "--dry-run", *remote]) == 0
     assert main(["compress", *remote]) == ExitCode.OUTPUT
     assert capsys.readouterr().err.count("melcodec: ") == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("127.0.0.1:1", "Connection refused"),
+        ("ray://127.0.0.1:1", "Connection refused"),
+        ("127.0.0.1:99999", "port must be 0-65535"),
+        ("nowhere", "Invalid address format: nowhere"),
+    ],
+)
+def test_a_cluster_that_is_not_there_is_said_in_a_line(folder: Path, address: str, reason: str) -> None:
+    pytest.importorskip("ray", reason="needs the extra ray")
+    command = [*PROGRAM, "compress", "talk.wav", "--engine", "ray", "--ray-address", address]
+    environment = os.environ | {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+    run = subprocess.run(
+        command, capture_output=True, text=True, env=environment, timeout=PATIENCE_S, check=False
+    )
+    assert (run.returncode, run.stdout, run.stderr.count("\n")) == (ExitCode.USAGE, "", 1), run.stderr
+    assert run.stderr.startswith(f"melcodec: no Ray cluster at {address}: ") and reason in run.stderr
 
 
 @pytest.mark.parametrize(
