@@ -1,5 +1,6 @@
 # make demo   set everything up, then code and decode a clip of speech
 # make test   set everything up, then run the tests
+# make test-cluster  the same for the tests of --engine ray, which brings Ray's 130 MB
 # make clean  remove what either of them made
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet install -c constraints.txt
 
-.PHONY: demo test clean
+.PHONY: demo test test-cluster clean
 
 demo: $(VENV)/installed
 	$(VENV)/bin/melcodec demo --force
@@ -18,6 +19,10 @@ demo: $(VENV)/installed
 # One thread a worker: the tests are many small computations.
 test: $(VENV)/installed-for-tests
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -n 2
+
+test-cluster: $(VENV)/installed-for-tests
+	$(PIP) -e .[ray]
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q tests/test_ray_engine.py
 
 # The stamps make the second run start at once, and a changed dependency install again.
 $(VENV)/installed: pyproject.toml constraints.txt

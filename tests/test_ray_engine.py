@@ -136,9 +136,12 @@ def test_a_killed_node_or_worker_costs_no_file_and_changes_none(
     for _ in range(TRIES):
         kill_the_reader(Path("local/deadly.mlc"), run)
     output, _ = run.communicate(timeout=PATIENCE_S)
-    said_at_last = Path("said").read_text()
-    assert (run.returncode, output) == (ExitCode.BATCH, b""), said_at_last
-    assert said_at_last == "melcodec: local/deadly.mlc: its worker died each time\n"
+    lines = Path("said").read_text().splitlines()
+    assert (run.returncode, output) == (ExitCode.BATCH, b""), lines
+    assert lines == [
+        "melcodec: local/deadly.mlc: its worker died each time",
+        f"melcodec: {FILES} done, 0 skipped, 1 failed",
+    ]
     assert contents("back") == contents("decoded")
     records = told("back.jsonl")
     assert records.pop("local/deadly.mlc")[-1] == "failed"
@@ -159,7 +162,6 @@ def test_what_needs_no_worker_starts_no_ray(folder: Path, capsys: pytest.Capture
     [
         ("127.0.0.1:1", "Connection refused"),
         ("ray://127.0.0.1:1", "Connection refused"),
-        ("127.0.0.1:99999", "port must be 0-65535"),
         ("nowhere", "Invalid address format: nowhere"),
     ],
 )
