@@ -43,10 +43,8 @@ class Benchmark:
     def __init__(self, chain: Chain, audio: Audio, steps: int | None, threads: int | None):
         """audio (sample,) at the model's rate."""
         self.chain = chain
-        self.encoder, self.decoder = (
-            Encoder(lambda: chain, None, threads),
-            Decoder(lambda: chain, steps, threads),
-        )
+        self.encoder = Encoder(lambda: chain, threads=threads)
+        self.decoder = Decoder(lambda: chain, steps, threads)
         self.duration_s = audio.size / chain.profile.mel.rate_hz
         self._raw = audio.astype("<f4").tobytes()
         self._mlc = self._compress(self.encoder)  # warms up, too
@@ -58,10 +56,8 @@ class Benchmark:
 
     def stages(self, repeats: int) -> list[Figures]:
         """In the order in which they run; medians."""
-        encoder, decoder = (
-            Encoder(lambda: self.chain, None, 1),
-            Decoder(lambda: self.chain, self.decoder.steps, 1),
-        )
+        encoder = Encoder(lambda: self.chain, threads=1)
+        decoder = Decoder(lambda: self.chain, self.decoder.steps, 1)
         modules = _modules(self.chain, self.decoder.steps)
         peaks: dict[str, int | None] = {}
         memory = PeakMemory(self.chain.device)

@@ -38,6 +38,8 @@ class IndexSearch(nn.Module):
     ) -> Tensor:
         """One chunk's log-mel (frame, band), codewords (token, choice), nearest first, and timbre indices (values,);
         whether it borders on others on either side -> indices (token,)."""
+        if choices.shape[1] == 1:
+            return choices[:, 0]
         count, phases = len(choices), self.config.phases
         tokens = torch.arange(count, device=mel.device)
         free = (tokens >= BORDER_TOKENS * borders[0]) & (tokens < count - BORDER_TOKENS * borders[1])

@@ -64,7 +64,8 @@ raw_options = options(
     "--chunk-seconds",
     type=float,
     metavar="S",
-    help="Length of the chunks, 0.5 to 60; short ones leave a pipe sooner and cost more.  [default: 20]",
+    help="Length of the chunks, 0.5 to 60; short ones leave a pipe sooner and cost more.  "
+    "[default: the model's, 20]",
 )
 @click.option(
     "--effort",
