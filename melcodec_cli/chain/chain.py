@@ -101,7 +101,15 @@ class Chain(nn.Module):
             row_globals = None if globals_ is None else globals_[row]
             frames = mel[row, span.scaled(self.profile.coder.token_frames).kept_slice]
             borders = span.before > 0, span.after > 0
-            indices = self.search(self.coder, frames, nearest[row, span.kept_slice], row_globals, borders)
+            timbre = self.coder.looked_up(row_globals)
+            [indices] = self.search(
+                self.coder,
+                self.pitch,
+                frames[None],
+                nearest[row, span.kept_slice][None],
+                None if timbre is None else timbre[None, None],
+                borders,
+            )
             coded.append((indices.cpu(), None if row_globals is None else row_globals.cpu()))
         return coded
 

@@ -95,11 +95,13 @@ class Coder(nn.Module):
             timbre = self.timbre.lookup(globals_).unsqueeze(1)
         return self.quantiser.nearest(self.encoder(standard, timbre, inside), count), globals_
 
+    def looked_up(self, globals_: Tensor | None) -> Tensor | None:
+        """Timbre indices -> timbre."""
+        return None if self.timbre is None or globals_ is None else self.timbre.lookup(globals_)
+
     def decode(self, indices: Tensor, globals_: Tensor | None, inside: Tensor | None = None) -> Tensor:
         """indices (batch, token), -1 absent; timbre indices of each token (batch, token, values) -> coarse log-mel."""
-        timbre = None
-        if self.timbre is not None:
-            assert globals_ is not None
-            # What was lost has no timbre either.
-            timbre = self.timbre.lookup(globals_) * (indices >= 0).unsqueeze(-1)
+        timbre = self.looked_up(globals_)
+        if timbre is not None:
+            timbre = timbre * (indices >= 0).unsqueeze(-1)  # what was lost has no timbre either
         return self.restore(self.decoder(self.quantiser.lookup(indices), timbre, inside))

@@ -6,11 +6,13 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from melcodec_cli.chain.blocks import BlockStack, FrameConv
 from melcodec_cli.chain.profile import PitchConfig
 
 NEIGHBOURS = 3  # bins either side of the best one that the estimate averages over
+HEIGHT = 0.2  # weight of a wrong height beside that of a wrong decision
 GRID = 32  # steps of a bin (0.9 cents) that the estimate is rounded to
 
 
@@ -42,6 +44,19 @@ class Pitch(nn.Module):
         x = self.stack(self.widen((mel - self.mean) / self.deviation, inside), inside=inside)
         y = self.head(self.norm(x)).float()
         return y[..., :-1], y[..., -1]
+
+    def heard(self, mel: Tensor) -> tuple[Tensor, Tensor]:
+        """-> probabilities of the bins (batch, frame, bin) and of voicing (batch, frame)."""
+        logits, voicing = self.scores(mel)
+        return logits.softmax(-1), voicing.sigmoid()
+
+    def difference(self, mel: Tensor, heard: tuple[Tensor, Tensor]) -> Tensor:
+        """How far voicing, and where there is a voice its height, are from what is heard in another mel, in nats:
+        (batch, frame)."""
+        bins, voiced = heard
+        logits, voicing = self.scores(mel)
+        decision = binary_cross_entropy_with_logits(voicing, voiced, reduction="none")
+        return decision - HEIGHT * voiced * (bins * logits.log_softmax(-1)).sum(-1)
 
     def forward(self, mel: Tensor, inside: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """-> frequency in Hz (batch, frame), probability of voicing (batch, frame)."""

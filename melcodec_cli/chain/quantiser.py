@@ -30,12 +30,14 @@ class Quantiser(nn.Module):
         points = normalize(self.codebook, dim=-1)[indices.clamp(min=0)]
         return points * (indices >= 0).unsqueeze(-1)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """(batch, token, width) -> straight-through points, indices, loss (codebook + commitment), encoder points."""
+    def forward(self, x: Tensor, indices: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """(batch, token, width) and, where they are not to be the nearest, indices (batch, token)
+        -> straight-through points, indices, loss (codebook + commitment), encoder points."""
         with torch.autocast(x.device.type, enabled=False):
             points = normalize(self.project_in(x.float()), dim=-1)  # (batch, token, lookup)
             codebook = normalize(self.codebook, dim=-1)
-            indices = (points.detach() @ codebook.detach().T).argmax(-1)
+            if indices is None:
+                indices = (points.detach() @ codebook.detach().T).argmax(-1)
             chosen = codebook[indices]
             codebook_loss = (chosen - points.detach()).square().sum(-1).mean()
             commitment_loss = (chosen.detach() - points).square().sum(-1).mean()

@@ -13,6 +13,7 @@ from torch.nn.functional import avg_pool1d, conv1d, max_pool1d
 
 from melcodec_cli.chain.coder import Coder
 from melcodec_cli.chain.envelope import EnvelopeSegments
+from melcodec_cli.chain.pitch import Pitch
 from melcodec_cli.chain.profile import Profile
 
 # Where a token is heard: in its own frames, and less in those of the tokens around.
@@ -34,43 +35,61 @@ class IndexSearch(nn.Module):
         self.envelope = EnvelopeSegments(filters, profile.mel)
 
     def forward(
-        self, coder: Coder, mel: Tensor, choices: Tensor, globals_: Tensor | None, borders: tuple[bool, bool]
+        self,
+        coder: Coder,
+        pitch: Pitch | None,
+        mel: Tensor,
+        choices: Tensor,
+        timbre: Tensor | None,
+        borders: tuple[bool, bool],
     ) -> Tensor:
-        """One chunk's log-mel (frame, band), codewords (token, choice), nearest first, and timbre indices (values,);
-        whether it borders on others on either side -> indices (token,)."""
-        if choices.shape[1] == 1:
-            return choices[:, 0]
-        count, phases = len(choices), self.config.phases
+        """Log-mel of chunks (batch, frame, band), codewords (batch, token, choice), nearest first, and timbre
+        (batch, 1, values); whether the chunks border on others on either side -> indices (batch, token)."""
+        batch, count, _ = choices.shape
+        best = choices[..., 0]
+        if choices.shape[2] == 1:
+            return best
         tokens = torch.arange(count, device=mel.device)
         free = (tokens >= BORDER_TOKENS * borders[0]) & (tokens < count - BORDER_TOKENS * borders[1])
-        timbre = None if coder.timbre is None or globals_ is None else coder.timbre.lookup(globals_)
-        turns = tokens % phases == torch.arange(phases, device=mel.device).unsqueeze(1)  # (phase, token)
-        standard, segments = coder.standardise(mel), self.envelope(mel.unsqueeze(0))
+        turns = tokens % self.config.phases == torch.arange(self.config.phases, device=mel.device)[:, None]
+        standard, segments = coder.standardise(mel), self.envelope(mel)
+        voice = pitch.heard(mel) if pitch is not None and self.config.pitch else None
 
-        def cost(rows: Tensor) -> Tensor:
-            decoded = coder.decoder(
-                coder.quantiser.lookup(rows), None if timbre is None else timbre.expand(len(rows), 1, -1)
-            )
-            return self._frames_cost(decoded - standard) + self._envelope_cost(
-                coder.restore(decoded), segments, count
-            )
+        def cost(indices: Tensor) -> Tensor:
+            """(turn, batch, token) -> the same."""
 
-        best = choices[:, 0]
-        for other in choices[:, 1:].T:
-            before = cost(best.unsqueeze(0))
+            def every(x: Tensor) -> Tensor:
+                return x.repeat(len(indices), *(1,) * (x.dim() - 1))
+
+            points = coder.quantiser.lookup(indices.flatten(0, 1))
+            decoded = coder.decoder(points, None if timbre is None else every(timbre)).float()
+            error = decoded - every(standard)
+            cost = error.abs().mean(-1) + SQUARED * error.square().mean(-1) + CHANGE * self._change(error)
+            restored = coder.restore(decoded)
+            if pitch is not None and voice is not None:
+                bins, voiced = voice
+                cost = cost + self.config.pitch * pitch.difference(restored, (every(bins), every(voiced)))
+            envelopes = self._envelope_cost(restored, every(segments), count)
+            return (self._per_token(cost) + envelopes).unflatten(0, (-1, batch))
+
+        for other in choices[..., 1:].unbind(-1):
+            before = cost(best.unsqueeze(0))[0]
             gain = torch.zeros_like(before)
-            for group in turns.split(max(1, TOKENS_AT_ONCE // count)):
+            for group in turns.unsqueeze(1).split(max(1, TOKENS_AT_ONCE // (batch * count))):
                 gain += ((before - cost(torch.where(group, other, best))) * group).sum(0)
             gain = gain.masked_fill(~free, 0.0)
             better = (gain > 0) & (gain == max_pool1d(gain, 3, 1, 1))
-            best = torch.where(better[0], other, best)
+            best = torch.where(better, other, best)
         return best
 
-    def _frames_cost(self, error: Tensor) -> Tensor:
-        """(row, frame, band), of standardised mels -> (row, token)."""
-        change = error - nn.functional.pad(error, (0, 0, self.change_frames, 0))[:, : error.shape[1]]
-        cost = error.abs() + SQUARED * error.square() + CHANGE * change.abs()
-        tokens = avg_pool1d(cost.mean(-1).unsqueeze(1), self.token_frames) * self.token_frames
+    def _change(self, error: Tensor) -> Tensor:
+        """(row, frame, band) -> how much of it comes and goes (row, frame)."""
+        earlier = nn.functional.pad(error, (0, 0, self.change_frames, 0))[:, : error.shape[1]]
+        return (error - earlier).abs().mean(-1)
+
+    def _per_token(self, cost: Tensor) -> Tensor:
+        """Of frames (row, frame) -> of the frames in which each token is heard (row, token)."""
+        tokens = avg_pool1d(cost.unsqueeze(1), self.token_frames) * self.token_frames
         return conv1d(tokens, tokens.new_tensor([[HEARD]]), padding=len(HEARD) // 2).squeeze(1)
 
     def _envelope_cost(self, mel: Tensor, segments: Tensor, tokens: int) -> Tensor:

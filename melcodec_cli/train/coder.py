@@ -7,19 +7,18 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from melcodec_cli.chain.coder import Coder
-from melcodec_cli.chain.envelope import EnvelopeSegments
 from melcodec_cli.chain.pitch import Pitch
 from melcodec_cli.chain.profile import Profile
-from melcodec_cli.chain.search import CHANGE_S
+from melcodec_cli.chain.search import CHANGE_S, IndexSearch
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.losses import (
     average_loss,
     envelope_loss,
     excess,
     masked_mean,
+    pitch_loss,
 )
 from melcodec_cli.train.task import Moment, Task
 
@@ -34,6 +33,7 @@ class CoderLosses:
     average: float = 0.0  # the voice's likeness: the spectrum's mean and deviation over the whole crop
     hush: float = 0.0  # against sound above the bandwidth of the recording, where nothing else judges
     pitch: float = 0.0  # a trained pitch stage must hear in the decoded mel what it hears in the original
+    searched: float = 0.0  # share of steps on the indices that the search finds, for the encoder to learn
     usage_decay: float = 0.99  # of the running usage that online clustering goes by
     foreign_timbre: float = (
         0.5  # share of steps that take the timbre elsewhere, so that it cannot carry content
@@ -49,7 +49,8 @@ class CoderTask(Task):
         # In a list: not a sub-module, so neither trained nor saved.
         self.pitch = [pitch] if pitch and losses.pitch else []
         self.stage = Coder(profile.mel, profile.coder, profile.timbre)
-        self.envelope = EnvelopeSegments(self.mel.filters, profile.mel)
+        self.search = IndexSearch(profile, self.mel.filters)
+        self.envelope = self.search.envelope
         self.latest: tuple[Tensor, Tensor] | None = None  # indices and points of the last batch
 
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
@@ -70,7 +71,10 @@ class CoderTask(Task):
             valid = torch.arange(tokens, device=mel.device) < length
             timbre = coder.timbre.round(coder.timbre(timbre_mel, valid)).unsqueeze(1)
         latent = coder.encoder(source, timbre)
-        points, indices, codebook_loss, encoded = coder.quantiser(latent)
+        searched = None
+        if torch.rand(()).item() < weight.searched:
+            searched = self._searched(mel, latent, timbre)
+        points, indices, codebook_loss, encoded = coder.quantiser(latent, searched)
         self.latest = (indices.detach(), encoded.detach())
         decoded = coder.decoder(points, timbre).float()
 
@@ -102,20 +106,19 @@ class CoderTask(Task):
             loss = loss + weight.envelope * envelope
             figures["envelope"] = envelope.item()
         if self.pitch:
-            heard = self._pitch_loss(restored, mel)
-            loss = loss + weight.pitch * heard
-            figures["pitch"] = heard.item()
+            voice = pitch_loss(self.pitch[0], restored, mel)
+            loss = loss + weight.pitch * voice
+            figures["pitch"] = voice.item()
         return loss, figures
 
-    def _pitch_loss(self, decoded: Tensor, mel: Tensor) -> Tensor:
-        """How far voicing, and where there is a voice its height, differ for the pitch stage."""
-        with torch.no_grad():
-            height, voicing = self.pitch[0].scores(mel)
-            voiced, height = voicing.sigmoid(), height.softmax(-1)
-        decoded_height, decoded_voicing = self.pitch[0].scores(decoded)
-        decision = binary_cross_entropy_with_logits(decoded_voicing, voiced)
-        distance = -(height * decoded_height.log_softmax(-1)).sum(-1)
-        return decision + 0.1 * (distance * voiced).sum() / voiced.sum().clamp(min=1)
+    @torch.no_grad()
+    def _searched(self, mel: Tensor, latent: Tensor, timbre: Tensor | None) -> Tensor:
+        coder = self.stage
+        choices = coder.quantiser.nearest(latent, self.search.config.choices)
+        pitch = self.pitch[0] if self.pitch else None
+        indices = self.search(coder, pitch, mel, choices, timbre, (False, False))
+        torch.clear_autocast_cache()  # of weights cast without a gradient
+        return indices
 
     @torch.no_grad()
     def after_step(self, moment: Moment) -> None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from melcodec_cli.chain.envelope import EnvelopeSegments
+from melcodec_cli.chain.pitch import Pitch
 
 
 def envelope_loss(decoded: Tensor, target: Tensor, envelope: EnvelopeSegments) -> Tensor:
@@ -24,6 +25,13 @@ def average_loss(decoded: Tensor, target: Tensor, heard: Tensor) -> Tensor:
     mean = (decoded.mean(1, keepdim=True) - target.mean(1, keepdim=True)).abs()
     deviation = (decoded.std(1, keepdim=True) - target.std(1, keepdim=True)).abs()
     return masked_mean(mean + deviation, heard)
+
+
+def pitch_loss(pitch: Pitch, decoded: Tensor, target: Tensor) -> Tensor:
+    """How far voicing, and where there is a voice its height, differ for a trained pitch stage."""
+    with torch.no_grad():
+        heard = pitch.heard(target)
+    return pitch.difference(decoded, heard).mean()
 
 
 def upper_edges_hz(filters: Tensor, rate_hz: int) -> Tensor:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from melcodec_cli.chain.coder import Coder
+from melcodec_cli.chain.envelope import EnvelopeSegments
 from melcodec_cli.chain.hifigan import HifiganVocoder
 from melcodec_cli.chain.pitch import Pitch
 from melcodec_cli.chain.profile import Profile
@@ -17,7 +19,7 @@ from melcodec_cli.chain.vocoder import HarmonicVocoder
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.coded import coded_mel
 from melcodec_cli.train.discriminators import audio_discriminators
-from melcodec_cli.train.losses import excess, masked_mean
+from melcodec_cli.train.losses import average_loss, envelope_loss, excess, masked_mean, pitch_loss
 from melcodec_cli.train.task import Moment, Task
 
 STFTS_MS = ((16, 4), (32, 8), (64, 16), (128, 32))  # FFT and hop
@@ -27,6 +29,9 @@ STFTS_MS = ((16, 4), (32, 8), (64, 16), (128, 32))  # FFT and hop
 class VocoderLosses:
     spectrum: float = 1.0
     mel: float = 0.5
+    envelope: float = 0.0  # intelligibility, ...
+    average: float = 0.0  # ... likeness ...
+    pitch: float = 0.0  # ... and voicing, as the coder's losses of these names
     hush: float = 0.0  # against sound above the bandwidth of the recording, where nothing else judges
     adversary: float = 0.0  # weight of the adversarial loss; 0 trains without one
     features: float = 1.0  # of feature matching, relative to the adversarial loss
@@ -49,6 +54,7 @@ class VocoderTask(Task):
     ) -> None:
         super().__init__(profile)
         self.losses = losses
+        self.envelope = EnvelopeSegments(self.mel.filters, profile.mel)
         if profile.vocoder.name == "hifigan":
             self.stage = HifiganVocoder(profile.mel, profile.vocoder)
         else:
@@ -111,6 +117,9 @@ class VocoderTask(Task):
             mel_l1 = masked_mean((made_mel - mel).abs(), heard)
         loss = self.losses.spectrum * spectrum + self.losses.mel * mel_l1
         figures = {"spectrum": spectrum.item(), "mel_l1": mel_l1.item()}
+        for name, weight, judged in self._likeness_losses(made_mel, mel, heard):
+            loss = loss + weight * judged
+            figures[name] = judged.item()
         if self.losses.hush and not heard.all():
             loud = excess(made_mel, heard, self.mel.silence)
             loss = loss + self.losses.hush * loud
@@ -120,6 +129,20 @@ class VocoderTask(Task):
             loss = loss + self.losses.adversary * (adversarial + self.losses.features * features)
             figures |= {"deceived": adversarial.item(), "features": features.item()}
         return loss, figures
+
+    def _likeness_losses(
+        self, made: Tensor, mel: Tensor, heard: Tensor
+    ) -> Iterator[tuple[str, float, Tensor]]:
+        """Name, weight and value of the losses that are asked for, on log-mels."""
+        weight = self.losses
+        if weight.average:
+            one, other = ((each - self.stage.mean) / self.stage.deviation for each in (made, mel))
+            yield "average", weight.average, average_loss(one, other, heard)
+        made, mel = (each.masked_fill(~heard, self.mel.silence) for each in (made, mel))
+        if weight.envelope:
+            yield "envelope", weight.envelope, envelope_loss(made, mel, self.envelope)
+        if weight.pitch and self.pitch:
+            yield "pitch", weight.pitch, pitch_loss(self.pitch[0], made, mel)
 
     @torch.no_grad()
     def evaluate(self, crops: Crops) -> dict[str, float]:

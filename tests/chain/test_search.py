@@ -50,7 +50,7 @@ def test_one_choice_is_the_nearest_codeword(chain: Chain) -> None:
 
 
 def test_more_choices_bring_the_mel_nearer_to_the_original(chain: Chain) -> None:
-    by_mel = dataclasses.replace(chain.search.config, envelope=0.0)
+    by_mel = dataclasses.replace(chain.search.config, envelope=0.0, pitch=0.0)
     usual, chain.search.config = chain.search.config, by_mel
     try:
         one, two, four = (distance(chain, *coded(chain, choices)) for choices in (1, 2, 4))
@@ -59,9 +59,42 @@ def test_more_choices_bring_the_mel_nearer_to_the_original(chain: Chain) -> None
     assert four < two < one
 
 
+def test_what_the_pitch_stage_hears_counts_as_well(chain: Chain) -> None:
+    """With nearly no other weight, the search brings it nearer to what is heard in the original."""
+    assert chain.pitch is not None
+    mel = chain.mel(speechlike(TOKENS * chain.profile.token_samples).unsqueeze(0))
+    heard = chain.pitch.heard(mel)
+    difference = []
+    usual = chain.search.config
+    for weight in (0.0, 100.0):
+        chain.search.config = dataclasses.replace(usual, pitch=weight)
+        indices, globals_ = coded(chain, 4)
+        each = None if globals_ is None else globals_.expand(1, TOKENS, -1)
+        decoded = chain.coder.decode(indices.unsqueeze(0), each)
+        difference.append(chain.pitch.difference(decoded, heard).mean())
+    chain.search.config = usual
+    assert difference[1] < difference[0]
+
+
+def test_chunks_side_by_side_are_searched_as_each_alone(chain: Chain) -> None:
+    mel = chain.mel(torch.stack([speechlike(TOKENS * chain.profile.token_samples) * k for k in (1.0, 0.3)]))
+    choices, globals_ = chain.coder.choices(mel, torch.ones(2, TOKENS, dtype=torch.bool), None, 3)
+    timbre = chain.coder.looked_up(globals_)
+    assert timbre is not None
+
+    def searched(rows: slice) -> Tensor:
+        kept = timbre[rows].unsqueeze(1)
+        return chain.search(chain.coder, chain.pitch, mel[rows], choices[rows], kept, (False, False))
+
+    together = searched(slice(0, 2))
+    assert torch.equal(together, torch.cat([searched(slice(0, 1)), searched(slice(1, 2))]))
+    assert not torch.equal(together, choices[..., 0])
+
+
 def test_it_is_the_same_every_time_and_takes_no_more_choices_than_there_are(chain: Chain) -> None:
     assert torch.equal(coded(chain, 4)[0], coded(chain, 4)[0])
-    assert len(coded(chain, chain.profile.coder.codewords + 5)[0]) == TOKENS
+    few = Span(0, 3, 0)
+    assert len(coded(chain, chain.profile.coder.codewords + 5, few)[0]) == 3
 
 
 def test_tokens_at_a_border_stay_where_a_stream_goes_on_and_only_there(chain: Chain) -> None:

@@ -3,7 +3,9 @@
 import pytest
 import torch
 
-from melcodec_cli.train.losses import average_loss
+from melcodec_cli.chain.pitch import Pitch
+from melcodec_cli.chain.profile import PitchConfig
+from melcodec_cli.train.losses import average_loss, pitch_loss
 
 MEL = torch.randn(3, 200, 8, generator=torch.Generator().manual_seed(1))
 HEARD = torch.ones(3, 1, 8, dtype=torch.bool)
@@ -21,3 +23,10 @@ def test_the_average_loss_leaves_out_the_bands_that_a_recording_does_not_hold() 
     wrong = MEL.clone()
     wrong[..., 6:] += 5
     assert average_loss(wrong, MEL, heard) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_pitch_loss_is_least_where_the_same_is_heard() -> None:
+    torch.manual_seed(2)
+    pitch = Pitch(8, PitchConfig(bins=16, width=12, blocks=1))
+    same, near, far = (pitch_loss(pitch, MEL + step * torch.ones(8), MEL) for step in (0.0, 0.1, 1.0))
+    assert same < near < far

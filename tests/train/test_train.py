@@ -45,23 +45,29 @@ def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def tiny_preset() -> str:
+    return (resources.files("melcodec_cli.train") / "presets" / "tiny.toml").read_text()
+
+
+EVERY_LOSS = """
+[coder.losses]
+searched = 0.5
+average = 0.1
+[vocoder.losses]
+coded = 0.5
+envelope = 0.1
+average = 0.1
+pitch = 0.1
+"""
+
+
 @pytest.fixture(scope="module")
 def run(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
-    arguments = [
-        "train",
-        "all",
-        *TINY,
-        "--data",
-        str(speech),
-        "--run",
-        str(folder),
-        "--steps",
-        "8",
-        "--device",
-        "cpu",
-    ]
-    assert main(arguments) == 0
+    preset = folder / "tiny.toml"
+    preset.write_text(tiny_preset() + EVERY_LOSS)
+    arguments = ["--preset", str(preset), "--data", str(speech), "--run", str(folder), "--steps", "8"]
+    assert main(["train", "all", *arguments, "--device", "cpu"]) == 0
     return folder
 
 
@@ -111,8 +117,7 @@ def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one(
     stage: str, run: Path, speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     preset = tmp_path / "often.toml"
-    shipped = resources.files("melcodec_cli.train") / "presets" / "tiny.toml"
-    preset.write_text(shipped.read_text().replace("minutes =", "dev_steps = 2\nminutes ="))
+    preset.write_text((tiny_preset() + EVERY_LOSS).replace("minutes =", "dev_steps = 2\nminutes ="))
     for folder in (tmp_path / "whole", tmp_path / "parts"):
         for earlier in {"coder", "pitch"} - {stage}:
             shutil.copytree(run / earlier, folder / earlier)
@@ -194,7 +199,7 @@ def test_a_run_can_begin_with_the_weights_of_another_profile(
     run: Path, speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     preset = tmp_path / "strict.toml"
-    tiny = (resources.files("melcodec_cli.train") / "presets" / "tiny.toml").read_text()
+    tiny = tiny_preset()
     head, rest = tiny.split("[profile.timbre]")
     preset.write_text(
         head.replace("[profile]", "[profile]\ntimbre = false")
@@ -214,9 +219,8 @@ def test_a_run_can_begin_with_the_weights_of_another_profile(
 def test_the_pitch_stage_listens_to_the_coder(run: Path, speech: Path, tmp_path: Path) -> None:
     """With nothing but its loss, the decoded mel comes nearer to what it hears in the original."""
     preset = tmp_path / "heard.toml"
-    shipped = resources.files("melcodec_cli.train") / "presets" / "tiny.toml"
     only = "absolute = 0.0\nsquared = 0.0\ncodebook = 0.0\nenvelope = 0.0\ndifference = 0.0\npitch = 1.0\n"
-    often = shipped.read_text().replace("minutes = 0.6", "dev_steps = 1\nrate = 0.01\nminutes = 0.6", 1)
+    often = tiny_preset().replace("minutes = 0.6", "dev_steps = 1\nrate = 0.01\nminutes = 0.6", 1)
     preset.write_text(often + "\n[coder.losses]\n" + only)
     shutil.copytree(run / "pitch", tmp_path / "run" / "pitch")
     arguments = ["--data", str(speech), "--cache", str(run / "cache"), "--run", str(tmp_path / "run")]
@@ -246,8 +250,7 @@ steps = 4
 def test_the_published_scheme_trains_with_all_its_adversaries(
     speech: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = (resources.files("melcodec_cli.train") / "presets" / "tiny.toml").read_text()
-    head, rest = text.split("[profile.coder]")
+    head, rest = tiny_preset().split("[profile.coder]")
     coder, rest = rest.split("[profile.timbre]")
     rest = "[corpus]" + rest.split("[corpus]")[1]
     losses = "[vocoder.losses]\nadversary = 1.0\nadversary_from = 0.0\nadversary_width = 2\ncoded = 0.5\n"
