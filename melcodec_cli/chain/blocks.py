@@ -75,7 +75,7 @@ class ConvNeXtBlock(nn.Module):
         if self.film is not None:
             gain, shift = self.film(condition).chunk(2, dim=-1)
             y = y * (1 + gain) + shift
-        return x + self.scale * self.narrow(nn.functional.gelu(self.widen(y), approximate="tanh"))
+        return x + self.scale * self.narrow(nn.functional.gelu(self.widen(y)))
 
 
 class BlockStack(nn.Module):

@@ -1,4 +1,5 @@
-"""Pictures of a run: every logged figure over time, and log-mels of a dev clip as the stage renders it."""
+"""Pictures of a run: every logged figure over time, how the codewords are used, and log-mels of a dev clip as the stage
+renders it."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import csv
 from pathlib import Path
 
 import numpy as np
+from safetensors import safe_open
 
 from melcodec_cli.errors import UsageProblem
 
@@ -32,8 +34,9 @@ def _plot_stage(log: Path, path: Path) -> Path:
     names = [name for name in rows[0] if name not in SKIPPED]
     sample = log.parent / "sample.npy"
     panels = np.load(sample, allow_pickle=False) if sample.exists() else np.zeros((0, 1, 1))
+    usage = _codebook_use(log.parent / "stage.safetensors")
     columns = 3
-    lines = -(-len(names) // columns)
+    lines = -(-(len(names) + len(usage)) // columns)
     figure = plt.figure(figsize=(4 * columns, 2.4 * (lines + len(panels))), layout="constrained")
     grid = figure.add_gridspec(lines + len(panels), columns)
     for number, name in enumerate(names):
@@ -42,6 +45,11 @@ def _plot_stage(log: Path, path: Path) -> Path:
         axes.plot(*zip(*points, strict=True), marker=".")
         axes.set_title(name, fontsize=9)
         axes.set_xlabel("minutes", fontsize=8)
+    for number, shares in enumerate(usage, len(names)):
+        axes = figure.add_subplot(grid[number // columns, number % columns])
+        axes.bar(range(len(shares)), 100 * np.sort(shares)[::-1], width=1)
+        axes.set_title("use of the codewords, most used first", fontsize=9)
+        axes.set_xlabel("% of the indices each", fontsize=8)
     for number, panel in enumerate(panels):
         axes = figure.add_subplot(grid[lines + number, :])
         axes.imshow(panel.T.astype(np.float32), origin="lower", aspect="auto", vmin=-11.5, vmax=2)
@@ -49,3 +57,11 @@ def _plot_stage(log: Path, path: Path) -> Path:
     figure.savefig(path, dpi=90)
     plt.close(figure)
     return path
+
+
+def _codebook_use(stage: Path) -> list[np.ndarray]:
+    """Share of the training's indices that each codeword had of late, where there is a codebook."""
+    if not stage.exists():
+        return []
+    with safe_open(stage, "numpy") as weights:
+        return [weights.get_tensor(name) for name in weights.keys() if name.endswith("quantiser.usage")]  # noqa: SIM118
