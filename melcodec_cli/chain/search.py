@@ -53,8 +53,7 @@ class IndexSearch(nn.Module):
         free = (tokens >= BORDER_TOKENS * borders[0]) & (tokens < count - BORDER_TOKENS * borders[1])
         turns = tokens % self.config.phases == torch.arange(self.config.phases, device=mel.device)[:, None]
         standard, segments = coder.standardise(mel), self.envelope(mel)
-        voice = pitch.heard(mel) if pitch is not None and self.config.pitch else None
-
+        heard = pitch.heard(mel) if pitch is not None and self.config.pitch else None
         # Which of two is nearer may hang on rounding; what an index decodes to does not.
         coarse = torch.is_autocast_enabled(mel.device.type) or computes_bfloat16(mel.device)
 
@@ -67,16 +66,15 @@ class IndexSearch(nn.Module):
             points = coder.quantiser.lookup(indices.flatten(0, 1))
             with torch.autocast(mel.device.type, torch.bfloat16, enabled=coarse):
                 decoded = coder.decoder(points, None if timbre is None else every(timbre)).float()
-            error = decoded - every(standard)
-            cost = error.abs().mean(-1) + SQUARED * error.square().mean(-1) + CHANGE * self._change(error)
-            restored = coder.restore(decoded)
-            if pitch is not None and voice is not None:
-                bins, voiced = voice
-                with torch.autocast(mel.device.type, torch.bfloat16, enabled=coarse):
-                    difference = pitch.difference(restored, (every(bins), every(voiced)))
-                cost = cost + self.config.pitch * difference
+                restored = coder.restore(decoded)
+                frames = self._distance(decoded - every(standard))
+                if pitch is not None and heard is not None:
+                    bins, voiced = heard
+                    frames = frames + self.config.pitch * pitch.difference(
+                        restored, (every(bins), every(voiced))
+                    )
             envelopes = self._envelope_cost(restored, every(segments), count)
-            return (self._per_token(cost) + envelopes).unflatten(0, (-1, batch))
+            return (self._per_token(frames) + envelopes).unflatten(0, (-1, batch))
 
         for other in choices[..., 1:].unbind(-1):
             before = cost(best.unsqueeze(0))[0]
@@ -88,10 +86,10 @@ class IndexSearch(nn.Module):
             best = torch.where(better, other, best)
         return best
 
-    def _change(self, error: Tensor) -> Tensor:
-        """(row, frame, band) -> how much of it comes and goes (row, frame)."""
+    def _distance(self, error: Tensor) -> Tensor:
+        """(row, frame, band), of standardised mels -> (row, frame)."""
         earlier = nn.functional.pad(error, (0, 0, self.change_frames, 0))[:, : error.shape[1]]
-        return (error - earlier).abs().mean(-1)
+        return (error.abs() + SQUARED * error.square() + CHANGE * (error - earlier).abs()).mean(-1)
 
     def _per_token(self, cost: Tensor) -> Tensor:
         """Of frames (row, frame) -> of the frames in which each token is heard (row, token)."""

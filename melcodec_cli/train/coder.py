@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
@@ -49,7 +50,9 @@ class CoderTask(Task):
         # In a list: not a sub-module, so neither trained nor saved.
         self.pitch = [pitch] if pitch and losses.pitch else []
         self.stage = Coder(profile.mel, profile.coder, profile.timbre)
-        self.search = IndexSearch(profile, self.mel.filters)
+        # Coarser than for a file: such a step takes twice as long as another, not five times.
+        search = dataclasses.replace(profile.search, choices=2, phases=3)
+        self.search = IndexSearch(dataclasses.replace(profile, search=search), self.mel.filters)
         self.envelope = self.search.envelope
         self.latest: tuple[Tensor, Tensor] | None = None  # indices and points of the last batch
 
