@@ -49,7 +49,7 @@ def _plot_stage(log: Path, path: Path) -> Path:
         axes = figure.add_subplot(grid[number // columns, number % columns])
         axes.bar(range(len(shares)), 100 * np.sort(shares)[::-1], width=1)
         axes.set_title("use of the codewords, most used first", fontsize=9)
-        axes.set_xlabel("% of the indices each", fontsize=8)
+        axes.set_ylabel("% of the indices", fontsize=8)
     for number, panel in enumerate(panels):
         axes = figure.add_subplot(grid[lines + number, :])
         axes.imshow(panel.T.astype(np.float32), origin="lower", aspect="auto", vmin=-11.5, vmax=2)
