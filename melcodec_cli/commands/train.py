@@ -68,10 +68,10 @@ def _stage_command(stage: str, what: str) -> None:
     def command(preset_name: str, minutes: float | None, steps: int | None, **rest: Any) -> None:
         from melcodec_cli.train.stages import Length, train_stage
 
+        length = Length(minutes, steps)
         preset, corpus, device = _prepare(preset_name, **rest)
         train_stage(
-            stage, preset, corpus, rest["run_folder"], Length(minutes, steps), device, rest["resume"],
-            rest["start_from"],
+            stage, preset, corpus, rest["run_folder"], length, device, rest["resume"], rest["start_from"]
         )  # fmt: skip
 
     command.help = (
@@ -101,17 +101,14 @@ def train_all(preset_name: str, minutes: float | None, steps: int | None, **rest
       melcodec train all --preset speech-16k --data speech/ --run runs/mine
     """
     from melcodec_cli.train.packing import pack_run
-    from melcodec_cli.train.stages import STAGES, Length, train_stage
+    from melcodec_cli.train.stages import Length, shares, train_stage
 
+    length = Length(minutes, steps)
     preset, corpus, device = _prepare(preset_name, **rest)
-    whole = sum(getattr(preset, stage).run.minutes for stage in STAGES)
-    for stage in STAGES:
-        if getattr(preset.profile, stage) is None:
-            continue
-        share = None if minutes is None else minutes * getattr(preset, stage).run.minutes / whole
+    for stage, share in shares(preset).items():
         click.echo(f"training the {stage}", err=True)
         train_stage(
-            stage, preset, corpus, rest["run_folder"], Length(share, steps), device, rest["resume"],
+            stage, preset, corpus, rest["run_folder"], length.share(share), device, rest["resume"],
             rest["start_from"],
         )  # fmt: skip
     path = rest["run_folder"] / f"{preset.profile.name}.safetensors"

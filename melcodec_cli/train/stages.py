@@ -37,12 +37,29 @@ class Length:
     minutes: float | None = None
     steps: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.minutes is not None and self.steps is not None:
+            raise UsageProblem("--minutes and --steps both say how long to train: give one of them")
+
+    def share(self, share: float) -> Length:
+        """Of the minutes of a whole; steps are those of each stage."""
+        return self if self.minutes is None else Length(minutes=self.minutes * share)
+
     def applied(self, config: RunConfig) -> RunConfig:
         if self.steps is not None:
             return dataclasses.replace(config, steps=self.steps, minutes=0.0)
         if self.minutes is not None:
             return dataclasses.replace(config, steps=0, minutes=self.minutes)
         return config
+
+
+def shares(preset: Preset) -> dict[str, float]:
+    """The stages of the profile, in order, and the share of the whole time that the preset gives each."""
+    minutes = {
+        stage: getattr(preset, stage).run.minutes for stage in STAGES if getattr(preset.profile, stage)
+    }
+    whole = sum(minutes.values()) or 1.0
+    return {stage: own / whole for stage, own in minutes.items()}
 
 
 def train_stage(

@@ -1,0 +1,28 @@
+"""How long each stage is trained."""
+
+from pathlib import Path
+
+import pytest
+
+from melcodec_cli.cli import main
+from melcodec_cli.train.presets import preset_names, read_preset
+from melcodec_cli.train.stages import Length, shares
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_the_minutes_are_shared_out_among_the_stages_that_the_profile_has(name: str) -> None:
+    preset = read_preset(name)
+    stages = shares(preset)
+    assert ("refiner" in stages) == (preset.profile.refiner is not None)
+    trained = [Length(minutes=60).share(share).minutes or 0 for share in stages.values()]
+    assert sum(trained) == pytest.approx(60)
+    assert Length(steps=5).share(stages["coder"]) == Length(steps=5)
+
+
+@pytest.mark.parametrize("stage", ["coder", "all"])
+def test_two_lengths_are_one_too_many(stage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--preset", "tiny", "--data", str(tmp_path), "--run", str(tmp_path / "run")]
+    assert main(["train", stage, *arguments, "--minutes", "1", "--steps", "1"]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "--minutes and --steps" in line
+    assert not (tmp_path / "run").exists()
