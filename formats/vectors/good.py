@@ -118,11 +118,11 @@ def files() -> Iterator[tuple[str, str, list[Stream]]]:
         "with 32 x 3 bits of global indices: 359 bytes",
         simple(header(160_000, globals_=Globals(32, 3))),
     )
-    full_band = Layout(model_rate_hz=48_000, chunk_frames=1500)
+    full_band = Layout(model_rate_hz=48_000, chunk_frames=500)
     yield (
         "full-band",
-        "two seconds of 75 frames at 48 kHz, with 32 x 3 bits of global indices",
-        simple(header(96_000, rate_hz=48_000, layout=full_band, globals_=Globals(32, 3))),
+        "eight seconds of 75 frames at 48 kHz: chunks of 500 and of 100, each with 32 x 3 bits of global indices",
+        simple(header(384_000, rate_hz=48_000, layout=full_band, globals_=Globals(32, 3))),
     )
     yield "three-chunks", "two full chunks of 20 s and a last one", simple(header(700_000))
     yield "one-sample", "a frame that is hardly filled", simple(header(1))
