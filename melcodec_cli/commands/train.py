@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +51,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
                          help="Length of the run in minutes, instead of the preset's."),
             click.option("--steps", type=click.IntRange(min=1), help="Length of the run in steps, instead."),
             click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint."),
+            click.option("--force", is_flag=True, help="Begin again where the run has been trained already."),
             click.option("--init", "start_from", metavar="PATH", type=click.Path(path_type=Path, exists=True),
                          help="Begin with the weights of a bundle or of another run."),
             click.option("--cache", metavar="DIR", type=folder,
@@ -69,7 +72,7 @@ def _stage_command(stage: str, what: str) -> None:
         from melcodec_cli.train.stages import Length, train_stage
 
         length = Length(minutes, steps)
-        preset, corpus, device = _prepare(preset_name, **rest)
+        preset, corpus, device = _prepare(stage, preset_name, **rest)
         train_stage(
             stage, preset, corpus, rest["run_folder"], length, device, rest["resume"], rest["start_from"]
         )  # fmt: skip
@@ -101,19 +104,21 @@ def train_all(preset_name: str, minutes: float | None, steps: int | None, **rest
       melcodec train all --preset speech-16k --data speech/ --run runs/mine
     """
     from melcodec_cli.train.packing import pack_run
+    from melcodec_cli.train.ranks import is_first
     from melcodec_cli.train.stages import Length, shares, train_stage
 
     length = Length(minutes, steps)
-    preset, corpus, device = _prepare(preset_name, **rest)
+    preset, corpus, device = _prepare("all", preset_name, **rest)
     for stage, share in shares(preset).items():
         click.echo(f"training the {stage}", err=True)
         train_stage(
             stage, preset, corpus, rest["run_folder"], length.share(share), device, rest["resume"],
             rest["start_from"],
         )  # fmt: skip
-    path = rest["run_folder"] / f"{preset.profile.name}.safetensors"
-    pack_run(preset, rest["run_folder"], path, corpus)
-    click.echo(path)
+    if is_first():
+        path = rest["run_folder"] / f"{preset.profile.name}.safetensors"
+        pack_run(preset, rest["run_folder"], path, corpus)
+        click.echo(path)
 
 
 @train.command("plot", short_help="Draw the curves and sample spectrograms of a run.")
@@ -128,11 +133,25 @@ def plot(run_folder: Path, output: Path | None) -> None:
     """
     from melcodec_cli.train.plot import plot_run
 
+    _require("matplotlib", "a plot")
     for path in plot_run(run_folder, output or run_folder):
         click.echo(path)
 
 
+def _require(module: str, what: str) -> None:
+    """A module of the extra, tried before any work: hours may go by until it is used."""
+    from melcodec_cli.errors import UsageProblem
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            importlib.import_module(module)
+    except ImportError as error:
+        raise UsageProblem(f"{what} needs the extra: pip install 'melcodec[train]' ({error})") from None
+
+
 def _prepare(
+    stage: str,
     preset_name: str,
     folders: tuple[Path, ...],
     run_folder: Path,
@@ -140,6 +159,7 @@ def _prepare(
     device: str,
     threads: int | None,
     resume: bool,
+    force: bool,
     start_from: Path | None,
 ) -> tuple[Preset, Corpus, torch.device]:
     import torch
@@ -149,8 +169,17 @@ def _prepare(
     from melcodec_cli.train.corpus import open_corpus
     from melcodec_cli.train.presets import read_preset
     from melcodec_cli.train.ranks import first_of_the_ranks, join_ranks
+    from melcodec_cli.train.run import refuse_to_lose
+    from melcodec_cli.train.stages import STAGES
 
     preset = read_preset(preset_name)
+    if stage != "all" and not getattr(preset.profile, stage):
+        raise UsageProblem(f"preset {preset_name}: its profile has no {stage}")
+    if stage in ("pitch", "all") and preset.profile.pitch:
+        _require("pyworld", "training the pitch")
+    if not force:
+        for each in STAGES if stage == "all" else (stage,):
+            refuse_to_lose(run_folder / each, resume)
     if threads:
         torch.set_num_threads(threads)
     torch.set_flush_denormal(True)  # silence otherwise slows a CPU down tenfold

@@ -1,5 +1,6 @@
-"""How long each stage is trained."""
+"""What is settled before any stage is trained: that there is all it needs, and how long it may take."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,36 @@ def test_two_lengths_are_one_too_many(stage: str, tmp_path: Path, capsys: pytest
     [line] = capsys.readouterr().err.splitlines()
     assert "--minutes and --steps" in line
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "package, arguments",
+    [
+        ("pyworld", ["all", "--preset", "tiny", "--data", ".", "--run", "run"]),
+        ("pyworld", ["pitch", "--preset", "tiny", "--data", ".", "--run", "run"]),
+        ("matplotlib", ["plot", "run"]),
+    ],
+    ids=["all", "pitch", "plot"],
+)
+def test_a_missing_extra_is_named_before_any_work(
+    package: str,
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("run").mkdir()
+    monkeypatch.setitem(sys.modules, package, None)
+    assert main(["train", *arguments]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "pip install 'melcodec[train]'" in line and package in line
+    assert not list(Path("run").iterdir())
+
+
+def test_a_stage_that_the_profile_lacks_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--preset", "speech-48k", "--data", str(tmp_path), "--run", str(tmp_path / "run")]
+    assert main(["train", "refiner", *arguments]) == 2
+    assert capsys.readouterr().err.endswith("preset speech-48k: its profile has no refiner\n")
