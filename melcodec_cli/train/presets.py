@@ -40,13 +40,13 @@ class CoderStage:
 
 @dataclass(frozen=True)
 class PitchStage:
-    run: RunConfig
+    run: RunConfig = field(default_factory=RunConfig)
     losses: PitchLosses = field(default_factory=PitchLosses)
 
 
 @dataclass(frozen=True)
 class RefinerStage:
-    run: RunConfig
+    run: RunConfig = field(default_factory=RunConfig)
     losses: RefinerLosses = field(default_factory=RefinerLosses)
 
 
@@ -56,13 +56,14 @@ class VocoderStage:
     losses: VocoderLosses = field(default_factory=VocoderLosses)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Preset:
     profile: Profile
     corpus: CorpusConfig
     coder: CoderStage
-    pitch: PitchStage
-    refiner: RefinerStage
+    # A profile may lack these two, and its preset then says nothing of them.
+    pitch: PitchStage = field(default_factory=PitchStage)
+    refiner: RefinerStage = field(default_factory=RefinerStage)
     vocoder: VocoderStage
     augmentation: Augmentation = field(default_factory=Augmentation)
 

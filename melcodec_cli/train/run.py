@@ -43,7 +43,6 @@ class RunConfig:
     checkpoint_minutes: float = 3.0
     dev_clips: int = 32
     dev_seconds: float = 3.0
-    dev_sources: tuple[str, ...] = ()
     bfloat16: bool = True
     seed: int = 1
 
