@@ -61,7 +61,8 @@ def run(arguments: list[str]) -> None:
     """Like click's own `main`, which however ends the process itself when a pipe is closed or ^C is typed."""
     if "_MELCODEC_COMPLETE" in os.environ:
         program.main(prog_name="melcodec")  # answers a shell's question and exits
-    with program.make_context("melcodec", arguments) as context:
+    # What was typed stays with the context: training notes it.
+    with program.make_context("melcodec", arguments, obj=tuple(arguments)) as context:
         program.invoke(context)
 
 

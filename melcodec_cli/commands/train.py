@@ -74,7 +74,8 @@ def _stage_command(stage: str, what: str) -> None:
         length = Length(minutes, steps)
         preset, corpus, device = _prepare(stage, preset_name, **rest)
         train_stage(
-            stage, preset, corpus, rest["run_folder"], length, device, rest["resume"], rest["start_from"]
+            stage, preset, corpus, rest["run_folder"], length, device, rest["resume"], rest["start_from"],
+            _command_line(),
         )  # fmt: skip
 
     command.help = (
@@ -113,7 +114,7 @@ def train_all(preset_name: str, minutes: float | None, steps: int | None, **rest
         click.echo(f"training the {stage}", err=True)
         train_stage(
             stage, preset, corpus, rest["run_folder"], length.share(share), device, rest["resume"],
-            rest["start_from"],
+            rest["start_from"], _command_line(),
         )  # fmt: skip
     if is_first():
         path = rest["run_folder"] / f"{preset.profile.name}.safetensors"
@@ -136,6 +137,12 @@ def plot(run_folder: Path, output: Path | None) -> None:
     _require("matplotlib", "a plot")
     for path in plot_run(run_folder, output or run_folder):
         click.echo(path)
+
+
+def _command_line() -> str:
+    from melcodec_cli.train.history import command_line
+
+    return command_line(click.get_current_context().find_root().obj)
 
 
 def _require(module: str, what: str) -> None:

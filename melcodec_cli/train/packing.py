@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,9 @@ from typing import Any
 from melcodec_cli.bundle import save_bundle
 from melcodec_cli.chain.chain import Chain
 from melcodec_cli.errors import UsageProblem
+from melcodec_cli.printable import printable
 from melcodec_cli.train.corpus import Corpus
+from melcodec_cli.train.history import Leg, legs_of, summary_of
 from melcodec_cli.train.presets import Preset
 from melcodec_cli.train.stages import STAGES, trained
 
@@ -31,14 +32,14 @@ def pack_run(
     """
     licence = licence or licence_for(set(corpus.licences().values()) if corpus else set())
     chain = Chain(preset.profile)
-    summary: dict[str, Any] = {"command": shlex.join(["melcodec", *sys.argv[1:]]), "stages": {}}
+    summary: dict[str, Any] = {"stages": {}}
     for stage in STAGES:
         module = getattr(chain, stage)
         if module is None:
             continue
         if trained(module, folder / stage) is None:
             raise UsageProblem(f"{folder}: the {stage} has not been trained")
-        summary["stages"][stage] = _last_row(folder / stage / "log.csv")
+        summary["stages"][stage] = _how_it_came_to_be(stage, folder / stage)
     if corpus is not None:
         summary["corpus"] = {
             "fingerprint": corpus.fingerprint,
@@ -54,6 +55,18 @@ def licence_for(corpus_licences: set[str]) -> str:
     if len(binding) > 1:
         raise UsageProblem(f"the corpus is under {' and '.join(binding)}: say --licence")
     return binding[0] if binding else "Apache-2.0"
+
+
+def _how_it_came_to_be(stage: str, folder: Path) -> dict[str, Any]:
+    """Steps, minutes and dev figures at the end of the run, and the legs of all the training."""
+    figures = _last_row(folder / "log.csv")
+    if not figures:
+        log = printable(folder / "log.csv")
+        print(f"melcodec: {log}: no figures of the {stage} to pack", file=sys.stderr)
+    legs = legs_of(folder / "stage.safetensors", stage)
+    if not legs and {"step", "minutes"} <= figures.keys():
+        legs = [Leg("", "", int(figures["step"]), figures["minutes"])]
+    return {**figures, **(summary_of(legs) if legs else {})}
 
 
 def _last_row(log: Path) -> dict[str, float]:

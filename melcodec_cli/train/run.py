@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.train.batches import Batches, Crops
+from melcodec_cli.train.history import Leg, legs_of
 from melcodec_cli.train.log import Log
 from melcodec_cli.train.stopping import StopSignal
 from melcodec_cli.train.task import Moment, Task
@@ -49,14 +50,22 @@ class RunConfig:
 
 class Run:
     """One stage trained in one folder: checkpoint.safetensors, log.csv, sample.npy (log-mel panels) and
-    stage.safetensors (averaged weights)."""
+    stage.safetensors (averaged weights).
 
-    def __init__(self, task: Task, batches: Batches, dev: Crops, config: RunConfig, folder: Path) -> None:
+    command: what was typed, to be noted.
+    """
+
+    def __init__(
+        self, task: Task, batches: Batches, dev: Crops, config: RunConfig, folder: Path, command: str = ""
+    ) -> None:
         self.task, self.batches, self.config, self.folder = task, batches, config, folder
         self.device = batches.device
         self.task.to(self.device)
         self.dev = dev.to(self.device)
         self.step, self.elapsed_s = 0, 0.0
+        self.command, self.init = command, ""
+        self.earlier: list[Leg] = []  # of the weights that it begins or goes on with
+        self.step_before, self.elapsed_before_s = 0, 0.0  # of this process's own leg
         self.prepared = False  # whether the stage already knows the statistics of its data
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         self.ranks = dist.get_world_size() if dist.is_initialized() else 1
@@ -74,8 +83,11 @@ class Run:
     def has_checkpoint(self) -> bool:
         return (self.folder / "checkpoint.safetensors").exists()
 
-    def start_from(self, weights: dict[str, Tensor]) -> None:
-        """Begin with the weights of another run, of another profile too: what does not fit keeps its fresh value."""
+    def start_from(self, weights: dict[str, Tensor], init: str, legs: list[Leg]) -> None:
+        """Begin with the weights of another run, of another profile too: what does not fit keeps its fresh value.
+
+        init, legs: whose weights they are and how these came to be, to be noted.
+        """
         own = self.task.stage.state_dict()
         fitting = {
             key: value for key, value in weights.items() if key in own and value.shape == own[key].shape
@@ -89,6 +101,13 @@ class Run:
             )
         self.task.stage.load_state_dict({**own, **fitting})
         self.prepared = "mean" in fitting
+        self.init, self.earlier = init, legs
+
+    @property
+    def legs(self) -> list[Leg]:
+        minutes = (self.elapsed_s - self.elapsed_before_s) / 60
+        own = Leg(self.command, self.init, self.step - self.step_before, round(minutes, 2))
+        return [*self.earlier, own]
 
     # -- schedule
 
@@ -231,18 +250,24 @@ class Run:
             for index, state in optimiser.state_dict()["state"].items():
                 tensors |= {f"optimiser.{player}.{index}.{k}": v for k, v in state.items()}
         tensors = {k: v.contiguous().clone() for k, v in tensors.items()}
-        notes = {"progress": json.dumps({"step": self.step, "elapsed_s": self.elapsed_s})}
+        notes = {
+            "progress": json.dumps({"step": self.step, "elapsed_s": self.elapsed_s}),
+            "legs": json.dumps([leg.to_dict() for leg in self.legs]),
+        }
         _save_atomically(tensors, self.folder / "checkpoint.safetensors", notes)
         stage = {k: v.contiguous().clone() for k, v in self.average.items()}
         _save_atomically(stage, self.folder / "stage.safetensors", notes)
 
     def load(self) -> None:
         tensors: dict[str, Tensor] = {}
-        with safe_open(self.folder / "checkpoint.safetensors", "pt", device=str(self.device)) as file:
+        path = self.folder / "checkpoint.safetensors"
+        with safe_open(path, "pt", device=str(self.device)) as file:
             notes = json.loads(file.metadata()["progress"])
             for key in file.keys():  # noqa: SIM118 - not a dict
                 tensors[key] = file.get_tensor(key)
         self.step, self.elapsed_s = notes["step"], notes["elapsed_s"]
+        self.step_before, self.elapsed_before_s = self.step, self.elapsed_s
+        self.earlier = legs_of(path, self.folder.name)
         self.task.load_state_dict(_under(tensors, "task."))
         self.average = _under(tensors, "average.")
         for player, optimiser in self.optimisers.items():

@@ -18,6 +18,7 @@ from melcodec_cli.errors import UsageProblem
 from melcodec_cli.train.batches import Batches, dev_crops
 from melcodec_cli.train.coder import CoderTask
 from melcodec_cli.train.corpus import Corpus
+from melcodec_cli.train.history import legs_of, with_tilde
 from melcodec_cli.train.pitch import PitchTask
 from melcodec_cli.train.presets import Preset
 from melcodec_cli.train.refiner import RefinerTask
@@ -71,8 +72,12 @@ def train_stage(
     device: torch.device,
     resume: bool = False,
     start_from: Path | None = None,
+    command: str = "",
 ) -> dict[str, float]:
-    """Train one stage in `folder`/stage; earlier stages are taken from `folder`.  Returns the last dev figures."""
+    """Train one stage in `folder`/stage; earlier stages are taken from `folder`.  Returns the last dev figures.
+
+    command: what was typed, to be noted with the weights.
+    """
     config: RunConfig = length.applied(getattr(preset, stage).run)
     torch.manual_seed(config.seed)  # of the initial weights
     task = _task(stage, preset, folder)
@@ -82,11 +87,12 @@ def train_stage(
     samples = int(config.dev_seconds * corpus.rate_hz)
     samples -= samples % preset.profile.token_samples
     dev = dev_crops(corpus, set(preset.corpus.dev_sources), samples, config.dev_clips)
-    run = Run(task, batches, dev, config, folder / stage)
+    run = Run(task, batches, dev, config, folder / stage, command)
     for other in (each for name in ("pitch", "coder", "refiner") for each in getattr(task, name, [])):
         other.to(device).requires_grad_(False)
     if start_from is not None and not (resume and run.has_checkpoint):
-        run.start_from(stage_weights(start_from, stage))
+        path = _weights_file(start_from, stage)
+        run.start_from(stage_weights(path, stage), with_tilde(str(start_from)), legs_of(path, stage))
     return run.train(resume)
 
 
@@ -118,12 +124,17 @@ def trained(stage: StageT, folder: Path) -> StageT | None:
     return stage.eval()
 
 
-def stage_weights(path: Path, stage: str) -> dict[str, torch.Tensor]:
-    """Weights of one stage, out of a bundle, a run's folder or a stage file."""
+def _weights_file(path: Path, stage: str) -> Path:
+    """Where the weights of one stage are: in a bundle, a run's folder or a stage file."""
     if path.is_dir():
         path = path / stage / "stage.safetensors" if (path / stage).is_dir() else path / "stage.safetensors"
     if not path.exists():
         raise UsageProblem(f"{path}: no weights to start from")
+    return path
+
+
+def stage_weights(path: Path, stage: str) -> dict[str, torch.Tensor]:
+    """Weights of one stage, out of a bundle or a stage file."""
     tensors = {key: value.float() for key, value in load_file(path).items()}
     inner = {k.removeprefix(f"{stage}."): v for k, v in tensors.items() if k.startswith(f"{stage}.")}
     return inner or tensors
