@@ -68,8 +68,8 @@ def options_of(name: str) -> dict[frozenset[str], click.Option]:
 
 def test_the_manual_has_the_sections_of_a_manual_in_order() -> None:
     assert list(SECTIONS) == [
-        "NAME", "SYNOPSIS", "DESCRIPTION", "EXAMPLES", "COMMANDS", "BATCHES", "PIPES", "CLUSTERS", "EXIT STATUS",
-        "ENVIRONMENT", "FILES", "LIMITS", "NOTES", "SEE ALSO",
+        "NAME", "SYNOPSIS", "DESCRIPTION", "EXAMPLES", "COMMANDS", "MODELS", "BATCHES", "PIPES", "CLUSTERS",
+        "EXIT STATUS", "ENVIRONMENT", "FILES", "LIMITS", "NOTES", "SEE ALSO",
     ]  # fmt: skip
 
 
