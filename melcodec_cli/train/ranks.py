@@ -6,9 +6,13 @@ import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
+
+# The others wait while rank 0 decodes a corpus; torchrun ends them where it fails.
+PATIENCE = timedelta(days=1)
 
 
 def join_ranks() -> torch.device | None:
@@ -16,12 +20,17 @@ def join_ranks() -> torch.device | None:
     if "LOCAL_RANK" not in os.environ:
         return None
     on_gpu = torch.cuda.is_available()
-    dist.init_process_group("nccl" if on_gpu else "gloo")
+    dist.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE)
     atexit.register(dist.destroy_process_group)
     if not on_gpu:
         return torch.device("cpu")
     torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+
+
+def is_first() -> bool:
+    """Whether this process is the one that writes what there is to be one of."""
+    return not dist.is_initialized() or dist.get_rank() == 0
 
 
 @contextmanager

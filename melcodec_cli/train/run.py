@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from melcodec_cli.errors import UsageProblem
+from melcodec_cli.errors import OutputExists, Terminated, UsageProblem
 from melcodec_cli.train.batches import Batches, Crops
 from melcodec_cli.train.history import Leg, legs_of
 from melcodec_cli.train.log import Log
@@ -133,26 +134,33 @@ class Run:
             task.prepare(self.batches.draw(64, samples, seed=0))
         if self.step == 0:
             self.average = {k: v.detach().clone() for k, v in task.stage.state_dict().items()}
+        # torchrun passes on what each rank may have had already: only it may lose patience with a rank.
+        with StopSignal(second_kills=self.ranks == 1) as stop:
+            return self._steps(samples, stop)
+
+    def _steps(self, samples: int, stop: StopSignal) -> dict[str, float]:
+        config, task = self.config, self.task
         log = Log(self.folder / "log.csv", self.step)
         begun = time.monotonic() - self.elapsed_s
         dev_s = saved_s = shown_s = self.elapsed_s
         shown_step = self.step
-        figures: dict[str, float] = {}
         dev: dict[str, float] = {}
-        stop = StopSignal()
-        while self.progress < 1:
+        stopped_by = 0
+        done = self.progress >= 1
+        while not (done or stopped_by):
             # Everything random in a step hangs on the step alone, so that a resumed run is the same run.
             seed = (config.seed * 1_000_003 + self.step) * 64 + self.rank
             torch.manual_seed(seed)
             crops = self.batches.draw(config.batch, samples, seed)
             moment = Moment(self.step, self.progress)
+            figures: dict[str, float] = {}
             for player in task.players:
                 if task.active(player, moment):
                     figures |= self._turn(player, lambda: task.loss(player, crops, moment))  # noqa: B023
             task.after_step(moment)
             self._average()
             self.step += 1
-            self.elapsed_s = self._agreed(time.monotonic() - begun)
+            self.elapsed_s, stopped_by = self._agreed(time.monotonic() - begun, stop.number)
             done = self.progress >= 1
             if self.rank == 0 and (self.step % config.log_steps == 0 or done):
                 speed = (self.step - shown_step) / max(1e-9, self.elapsed_s - shown_s)
@@ -175,21 +183,24 @@ class Run:
                 print(
                     "  dev: " + "  ".join(f"{k} {v:.4g}" for k, v in dev.items()), file=sys.stderr, flush=True
                 )
-            if self.rank == 0 and (done or stop or self.elapsed_s - saved_s > 60 * config.checkpoint_minutes):
+            due = self.elapsed_s - saved_s > 60 * config.checkpoint_minutes
+            if self.rank == 0 and (due or done or stopped_by):
                 saved_s = self.elapsed_s
                 self.save()
-            if stop:
-                raise KeyboardInterrupt
-            self.elapsed_s = self._agreed(time.monotonic() - begun)
+        # The others wait for what rank 0 saves; a signal that came meanwhile ends what would follow.
+        _, stopped_by = self._agreed(self.elapsed_s, stop.number)
+        if stopped_by:
+            raise Terminated if stopped_by == signal.SIGTERM else KeyboardInterrupt
         return dev
 
-    def _agreed(self, elapsed_s: float) -> float:
-        """Rank 0's clock, so that all of them stop at the same step."""
+    def _agreed(self, elapsed_s: float, signal_number: int) -> tuple[float, int]:
+        """Rank 0's clock, and a signal that any of them has got, so that all of them stop at the same step."""
         if self.ranks == 1:
-            return elapsed_s
-        clock = torch.tensor([elapsed_s], dtype=torch.float64, device=self.device)
-        dist.broadcast(clock, 0)
-        return clock.item()
+            return elapsed_s, signal_number
+        told = [elapsed_s if self.rank == 0 else 0.0, signal_number]
+        both = torch.tensor(told, dtype=torch.float64, device=self.device)
+        dist.all_reduce(both, dist.ReduceOp.MAX)
+        return both[0].item(), int(both[1].item())
 
     def _turn(self, player: str, loss_of: Callable[[], tuple[Tensor, dict[str, float]]]) -> dict[str, float]:
         optimiser = self.optimisers[player]
@@ -280,6 +291,17 @@ class Run:
                     value = torch.empty_like(parameters[int(index)]).copy_(value)
                 state.setdefault(int(index), {})[name] = value
             optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+
+
+def refuse_to_lose(folder: Path, resume: bool) -> None:
+    """Hours of training must not be lost by a forgotten flag."""
+    checkpoint = (folder / "checkpoint.safetensors").exists()
+    if checkpoint and not resume:
+        raise OutputExists("trained already; --resume goes on, --force begins again", folder)
+    if not checkpoint and (folder / "stage.safetensors").exists():
+        raise OutputExists(
+            "trained already, without a checkpoint to go on from; --force begins again", folder
+        )
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import signal
 from types import FrameType
+from typing import Any
 
 
 class StopSignal:
-    """True once SIGINT or SIGTERM has arrived, so that a run stops between two steps, where it can be resumed."""
+    """Keeps the number of the SIGINT or SIGTERM that arrives within, so that a run stops between two steps, where it
+    can be resumed; 0 until then."""
 
-    def __init__(self) -> None:
-        self.arrived = False
+    def __init__(self, second_kills: bool = True) -> None:
+        self.number = 0
+        self.second_kills = second_kills
+        self.handlers: dict[int, Any] = {}
+
+    def __enter__(self) -> StopSignal:
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._note)
+            self.handlers[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        for number, handler in self.handlers.items():
+            signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.arrived = True
-        signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
-
-    def __bool__(self) -> bool:
-        return self.arrived
+        self.number = number
+        if self.second_kills:
+            signal.signal(number, signal.SIG_DFL)

@@ -1,79 +1,23 @@
 """`melcodec train` on a handful of tone clips: what is trained here need not sound, only behave."""
 
-import csv
-import os
 import shutil
-import signal
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 from safetensors.torch import load_file
 
 from melcodec_cli.bundle import load_bundle
 from melcodec_cli.cli import main
 from melcodec_cli.installed import read_bundle_info
-from melcodec_cli.train.batches import Batches, Crops
 from melcodec_cli.train.corpus import index_folders, open_corpus
+
+from .tiny import rows, tiny_preset
 
 pytest.importorskip("pyworld", reason="training needs the extra train")
 
 TINY = ["--preset", "tiny"]
-
-
-@pytest.fixture(scope="module")
-def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six voices of two seconds: gliding buzzes through changing filters, so that pitch and spectrum move."""
-    folder = tmp_path_factory.mktemp("speech")
-    rng = np.random.default_rng(1)
-    for speaker in range(6):
-        (folder / f"s{speaker}").mkdir()
-        pitch_hz = 100 + 30 * speaker + 20 * np.sin(np.arange(32000) / 4000)
-        phase = np.cumsum(pitch_hz / 16000)
-        buzz = sum(np.cos(2 * np.pi * k * phase) / k for k in range(1, 20))
-        syllables = np.repeat(rng.uniform(0.05, 1, 20), 1600)
-        soundfile.write(folder / f"s{speaker}" / "a.wav", 0.1 * buzz * syllables, 16000)
-    (folder / "s0" / "broken.wav").write_bytes(b"RIFF nothing")
-    (folder / "manifest.csv").write_text(
-        "path,source,speaker,licence,split\n"
-        + "".join(f"s{i}/a.wav,tones,s{i},CC0-1.0,{'dev' if i == 5 else 'train'}\n" for i in range(6))
-        + "s0/broken.wav,tones,s0,CC0-1.0,train\n"
-    )
-    return folder
-
-
-def tiny_preset() -> str:
-    return (resources.files("melcodec_cli.train") / "presets" / "tiny.toml").read_text()
-
-
-EVERY_LOSS = """
-[coder.losses]
-searched = 0.5
-average = 0.1
-[vocoder.losses]
-coded = 0.5
-envelope = 0.1
-average = 0.1
-pitch = 0.1
-"""
-
-
-@pytest.fixture(scope="module")
-def run(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("run")
-    preset = folder / "tiny.toml"
-    preset.write_text(tiny_preset() + EVERY_LOSS)
-    arguments = ["--preset", str(preset), "--data", str(speech), "--run", str(folder), "--steps", "8"]
-    assert main(["train", "all", *arguments, "--device", "cpu"]) == 0
-    return folder
-
-
-def rows(log: Path) -> list[dict[str, str]]:
-    with log.open(newline="") as file:
-        return [{k: v for k, v in row.items() if k != "minutes"} for row in csv.DictReader(file)]
 
 
 def test_train_all_packs_a_bundle_that_says_how_it_came_to_be(run: Path) -> None:
@@ -110,37 +54,6 @@ def test_bundle_pack_takes_a_name_so_that_two_of_a_profile_live_side_by_side(
     info, own = read_bundle_info(target), read_bundle_info(run / "tiny.safetensors")
     assert (info.name, info.profile_name) == ("mine", "tiny")
     assert (info.bitstream_id, info.renderer_id) == (own.bitstream_id, own.renderer_id)
-
-
-@pytest.mark.parametrize("stage", ["coder", "vocoder"])
-def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one(
-    stage: str, run: Path, speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    preset = tmp_path / "often.toml"
-    preset.write_text((tiny_preset() + EVERY_LOSS).replace("minutes =", "dev_steps = 2\nminutes ="))
-    for folder in (tmp_path / "whole", tmp_path / "parts"):
-        for earlier in {"coder", "pitch"} - {stage}:
-            shutil.copytree(run / earlier, folder / earlier)
-    common = ["train", stage, "--preset", str(preset), "--data", str(speech), "--cache", str(run / "cache")]
-    common += ["--device", "cpu", "--threads", "1", "--steps", "6"]
-    assert main([*common, "--run", str(tmp_path / "whole")]) == 0
-
-    draw = Batches.draw
-
-    def draw_and_interrupt(self: Batches, batch: int, samples: int, seed: int) -> Crops:
-        if seed == (1_000_003 + 3) * 64:  # in the middle of the fourth step
-            os.kill(os.getpid(), signal.SIGINT)
-        return draw(self, batch, samples, seed)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Batches, "draw", draw_and_interrupt)
-        assert main([*common, "--run", str(tmp_path / "parts")]) == 130
-    whole, parts = tmp_path / "whole" / stage, tmp_path / "parts" / stage
-    assert [row["step"] for row in rows(parts / "log.csv")] == ["2", "4"]
-    assert main([*common, "--run", str(tmp_path / "parts"), "--resume"]) == 0
-    assert rows(parts / "log.csv") == rows(whole / "log.csv")
-    ours, theirs = load_file(parts / "stage.safetensors"), load_file(whole / "stage.safetensors")
-    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
 def test_plot_draws_a_picture_of_every_stage(run: Path, tmp_path: Path) -> None:

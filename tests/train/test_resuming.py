@@ -1,0 +1,87 @@
+"""A run stops where it can be resumed, is then the run that it would have been, and is not lost by a forgotten flag."""
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from melcodec_cli.cli import main
+from melcodec_cli.train.batches import Batches, Crops
+
+from .tiny import EVERY_LOSS, rows, tiny_preset
+
+
+@pytest.mark.parametrize(
+    "stage, stop, status",
+    [
+        ("coder", signal.SIGINT, 130),
+        ("pitch", signal.SIGTERM, 143),
+        ("refiner", signal.SIGINT, 130),
+        ("vocoder", signal.SIGTERM, 143),
+    ],
+)
+def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one(
+    stage: str,
+    stop: signal.Signals,
+    status: int,
+    run: Path,
+    speech: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    preset = tmp_path / "often.toml"
+    preset.write_text((tiny_preset() + EVERY_LOSS).replace("minutes =", "dev_steps = 2\nminutes ="))
+    for folder in (tmp_path / "whole", tmp_path / "parts"):
+        for other in {"coder", "pitch", "refiner"} - {stage}:
+            shutil.copytree(run / other, folder / other)
+    common = ["train", stage, "--preset", str(preset), "--data", str(speech), "--cache", str(run / "cache")]
+    common += ["--device", "cpu", "--threads", "1", "--steps", "6"]
+    assert main([*common, "--run", str(tmp_path / "whole")]) == 0
+
+    draw = Batches.draw
+
+    def draw_and_stop(self: Batches, batch: int, samples: int, seed: int) -> Crops:
+        if seed == (1_000_003 + 3) * 64:  # in the middle of the fourth step
+            os.kill(os.getpid(), stop)
+        return draw(self, batch, samples, seed)
+
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with monkeypatch.context() as patched:
+        patched.setattr(Batches, "draw", draw_and_stop)
+        assert main([*common, "--run", str(tmp_path / "parts")]) == status
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    whole, parts = tmp_path / "whole" / stage, tmp_path / "parts" / stage
+    assert [row["step"] for row in rows(parts / "log.csv")] == ["2", "4"]
+    assert main([*common, "--run", str(tmp_path / "parts"), "--resume"]) == 0
+    assert rows(parts / "log.csv") == rows(whole / "log.csv")
+    assert ("adversary" in rows(whole / "log.csv")[-1]) == (stage in ("refiner", "vocoder"))
+    for name in ("checkpoint.safetensors", "stage.safetensors"):
+        ours, theirs = load_file(parts / name), load_file(whole / name)
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+
+
+@pytest.mark.parametrize("stage", ["vocoder", "all"])
+def test_what_was_trained_is_replaced_only_on_request(
+    stage: str, run: Path, speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(run / "pitch", tmp_path / "pitch")
+    shutil.copytree(run / "vocoder", tmp_path / "vocoder")
+    trained = (tmp_path / "vocoder" / "stage.safetensors").read_bytes()
+    common = ["train", stage, "--preset", "tiny", "--data", str(speech), "--cache", str(run / "cache")]
+    common += ["--run", str(tmp_path), "--device", "cpu", "--steps", "1"]
+    assert main(common) == 6
+    [line] = capsys.readouterr().err.splitlines()
+    assert "--resume goes on" in line and "--force begins again" in line
+    (tmp_path / "vocoder" / "checkpoint.safetensors").unlink()
+    assert main([*common, "--resume"]) == 6
+    [line] = capsys.readouterr().err.splitlines()
+    assert "vocoder" in line and "without a checkpoint" in line
+    assert (tmp_path / "vocoder" / "stage.safetensors").read_bytes() == trained
+    assert not (tmp_path / "coder").exists()
+    assert main([*common, "--force"]) == 0
+    assert (tmp_path / "vocoder" / "stage.safetensors").read_bytes() != trained

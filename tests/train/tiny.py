@@ -1,0 +1,34 @@
+"""The tiny preset, to be varied, and what its runs log."""
+
+import csv
+from importlib import resources
+from pathlib import Path
+
+
+def tiny_preset() -> str:
+    return (resources.files("melcodec_cli.train") / "presets" / "tiny.toml").read_text()
+
+
+EVERY_LOSS = """
+[coder.losses]
+searched = 0.5
+average = 0.1
+[vocoder.losses]
+coded = 0.5
+envelope = 0.1
+average = 0.1
+pitch = 0.1
+adversary = 0.1
+adversary_from = 0.3
+adversary_width = 2
+[refiner.losses]
+consistency_from = 0.5
+adversary = 0.1
+adversary_from = 0.3
+adversary_width = 4
+"""
+
+
+def rows(log: Path) -> list[dict[str, str]]:
+    with log.open(newline="") as file:
+        return [{k: v for k, v in row.items() if k != "minutes"} for row in csv.DictReader(file)]
