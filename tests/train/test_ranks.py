@@ -1,0 +1,73 @@
+"""Two processes train one run, as torchrun starts them, here on the CPU."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+from .tiny import rows, tiny_preset
+
+pytest.importorskip("pyworld", reason="training needs the extra train")
+
+# Neither a GPU nor a network is asked for.
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "GLOO_SOCKET_IFNAME": "lo"}
+MELCODEC = [sys.executable, "-m", "melcodec_cli"]
+PATIENCE_S = 240
+
+
+def test_torchrun_trains_every_stage_once(speech: Path, tmp_path: Path) -> None:
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"]
+    torchrun += ["--nproc-per-node", "2", "--no-python", "--"]
+    arguments = ["train", "all", "--preset", "tiny", "--data", str(speech), "--run", str(tmp_path)]
+    done = subprocess.run(
+        [*torchrun, *MELCODEC, *arguments, "--steps", "2"],
+        env=ENVIRONMENT, capture_output=True, text=True, timeout=PATIENCE_S,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [str(tmp_path / "tiny.safetensors")]
+    assert done.stderr.count("left out") == 1  # of the broken clip, which one of the two has decoded
+    for stage in ("coder", "pitch", "refiner", "vocoder"):
+        assert [row["step"] for row in rows(tmp_path / stage / "log.csv")] == ["2"]
+        assert {path.name for path in (tmp_path / stage).iterdir()} == {
+            "checkpoint.safetensors", "log.csv", "sample.npy", "stage.safetensors",
+        }  # fmt: skip
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_signal_to_one_rank_stops_both_with_a_checkpoint(speech: Path, tmp_path: Path) -> None:
+    preset = tmp_path / "talkative.toml"
+    preset.write_text(tiny_preset().replace("minutes =", "log_steps = 1\nminutes ="))
+    arguments = ["train", "coder", "--preset", str(preset), "--data", str(speech), "--run", str(tmp_path)]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+    ranks = [
+        subprocess.Popen(
+            [*MELCODEC, *arguments, "--steps", "1000000"],
+            env={**ENVIRONMENT, **meeting, "RANK": rank, "LOCAL_RANK": rank}, stderr=subprocess.PIPE, text=True,
+        )
+        for rank in "01"
+    ]  # fmt: skip
+    try:
+        assert ranks[0].stderr is not None
+        assert any(line.startswith("step 1 ") for line in ranks[0].stderr)
+        ranks[1].terminate()
+        said = [process.communicate(timeout=PATIENCE_S)[1] for process in ranks]
+    finally:
+        for process in ranks:
+            process.kill()
+    assert [process.returncode for process in ranks] == [143, 143], said
+    with safe_open(tmp_path / "coder" / "checkpoint.safetensors", "pt") as file:
+        assert json.loads(file.metadata()["progress"])["step"] >= 1
+
+
+def test_the_manual_shows_the_command_that_the_help_shows() -> None:
+    help_text = subprocess.run([*MELCODEC, "train", "--help"], capture_output=True, text=True).stdout
+    [line] = [line.strip() for line in help_text.splitlines() if "torchrun" in line]
+    manual = Path(__file__).parents[2] / "man" / "melcodec.1"
+    assert line in manual.read_text().replace("\\-", "-").splitlines()
