@@ -88,6 +88,11 @@ class VocoderTask(Task):
     def _spectral_loss(self, made: Tensor, crops: Crops) -> Tensor:
         return spectral_loss(made, crops.audio, self.profile.mel.rate_hz, crops.bandwidth_hz)
 
+    def _shown(self, crops: Crops, made: Tensor) -> tuple[Tensor, Tensor]:
+        """What judges of the audio get to hear: what is real and what was made, up to the recording's bandwidth."""
+        rate = self.profile.mel.rate_hz
+        return narrowed(crops.audio, rate, crops.bandwidth_hz), narrowed(made, rate, crops.bandwidth_hz)
+
     def _input(self, mel: Tensor) -> Tensor:
         if not self.coder or torch.rand(()).item() >= self.losses.coded:
             return mel
@@ -109,7 +114,7 @@ class VocoderTask(Task):
         if player == "adversary":
             with torch.no_grad():
                 made = self.render(source)
-            return self.adversary.judgement_loss(real, made), {}
+            return self.adversary.judgement_loss(*self._shown(crops, made)), {}
         made = self.render(source)
         with torch.autocast(real.device.type, enabled=False):
             spectrum = self._spectral_loss(made.float(), crops)
@@ -125,7 +130,7 @@ class VocoderTask(Task):
             loss = loss + self.losses.hush * loud
             figures["excess"] = loud.item()
         if self.losses.adversary and self.active("adversary", moment):
-            adversarial, features = self.adversary.deception_losses(real, made)
+            adversarial, features = self.adversary.deception_losses(*self._shown(crops, made))
             loss = loss + self.losses.adversary * (adversarial + self.losses.features * features)
             figures |= {"deceived": adversarial.item(), "features": features.item()}
         return loss, figures
@@ -162,6 +167,14 @@ class VocoderTask(Task):
     def picture(self, crops: Crops) -> list[Tensor]:
         mel = self.mel(crops.audio[:1])
         return [mel[0], self.mel(self.render(mel))[0]]
+
+
+def narrowed(audio: Tensor, rate_hz: int, bandwidth_hz: Tensor) -> Tensor:
+    """(batch, samples) without what lies above the bandwidth (batch,) of each."""
+    samples = audio.shape[1]
+    bins_hz = torch.arange(samples // 2 + 1, device=audio.device) * (rate_hz / samples)
+    heard = bins_hz <= bandwidth_hz.unsqueeze(1)
+    return torch.fft.irfft(torch.fft.rfft(audio.float()) * heard, samples)
 
 
 def spectral_loss(made: Tensor, real: Tensor, rate_hz: int, bandwidth_hz: Tensor) -> Tensor:
