@@ -53,22 +53,15 @@ def pack(
     Examples:
       melcodec bundle pack runs/mine mine.safetensors --data speech/
     """
+    from melcodec_cli.commands.train import open_data
     from melcodec_cli.errors import OutputExists
-    from melcodec_cli.train.corpus import open_corpus
     from melcodec_cli.train.packing import pack_run
     from melcodec_cli.train.presets import read_preset
 
     if target.exists() and not force:
         raise OutputExists("exists already; --force replaces it", target)
     preset = read_preset(preset_name)
-    corpus = None
-    if folders:
-        corpus = open_corpus(
-            list(folders),
-            cache or run_folder / "cache",
-            preset.profile.mel.rate_hz,
-            preset.corpus.speed_copies,
-        )
+    corpus = open_data(preset, folders, cache or run_folder / "cache") if folders else None
     pack_run(preset, run_folder, target, corpus, licence, name)
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from melcodec_cli.printable import printable
+
 if TYPE_CHECKING:
     import torch
 
@@ -22,8 +24,9 @@ def train() -> None:
     """Train the stages of a model on folders of speech (needs the extra "train").
 
     The coder comes first; pitch, refiner and vocoder follow in the same --run folder and find what they need there.
-    A folder's manifest.csv (path, source, speaker, split, licence) is obeyed; without one, folders are speakers, and a
-    twentieth of the speakers is kept for measuring.
+    A folder's manifest.csv (path, source, speaker, split, licence) is obeyed.  Without one, each folder directly in it
+    is a speaker, files that lie directly in it are all of one, and a twentieth of the speakers, one at least, is kept
+    for measuring.
 
     \b
     Examples:
@@ -173,7 +176,6 @@ def _prepare(
 
     from melcodec_cli.bundle import choose_device
     from melcodec_cli.errors import UsageProblem
-    from melcodec_cli.train.corpus import open_corpus
     from melcodec_cli.train.presets import read_preset
     from melcodec_cli.train.ranks import first_of_the_ranks, join_ranks
     from melcodec_cli.train.run import refuse_to_lose
@@ -191,14 +193,24 @@ def _prepare(
         torch.set_num_threads(threads)
     torch.set_flush_denormal(True)  # silence otherwise slows a CPU down tenfold
     own_device = join_ranks()
-    try:
-        with first_of_the_ranks():
-            corpus = open_corpus(
-                list(folders),
-                cache or run_folder / "cache",
-                preset.profile.mel.rate_hz,
-                preset.corpus.speed_copies,
-            )
-    except ValueError as error:
-        raise UsageProblem(str(error)) from None
+    with first_of_the_ranks():
+        corpus = open_data(preset, folders, cache or run_folder / "cache")
     return preset, corpus, own_device or choose_device(device)
+
+
+def open_data(preset: Preset, folders: tuple[Path, ...], cache: Path) -> Corpus:
+    """The corpus in the folders; what it lacks is said on stderr."""
+    from melcodec_cli.errors import UsageProblem
+    from melcodec_cli.train.corpus import open_corpus
+    from melcodec_cli.train.ranks import is_first
+
+    corpus = open_corpus(list(folders), cache, preset.profile.mel.rate_hz, preset.corpus.speed_copies)
+    if is_first():
+        for path, reason in corpus.left_out.items():
+            click.echo(f"melcodec: {printable(path)}: left out: {printable(reason)}", err=True)
+        if corpus.clips and all(clip.split != "dev" for clip in corpus.clips):
+            notice = "no speaker is kept for measuring: dev figures are of clips that are trained on"
+            click.echo(f"melcodec: {notice}", err=True)
+    if not corpus.clips:
+        raise UsageProblem(f"no file in {', '.join(map(str, folders))} can be read as audio")
+    return corpus

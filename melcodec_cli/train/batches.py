@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from melcodec_cli.errors import UsageProblem
 from melcodec_cli.train.augmentation import Augmentation, augmented
 from melcodec_cli.train.corpus import Corpus
 
@@ -39,7 +40,7 @@ class Batches:
         self.rate_hz = corpus.rate_hz
         rows = [i for i, clip in enumerate(corpus.clips) if clip.split == split]
         if not rows:
-            raise ValueError(f"the corpus has no clips in its {split} split")
+            raise UsageProblem(f"the corpus has no clips in its {split} split")
         self.starts = corpus.starts[rows]
         self.lengths = corpus.lengths[rows]
         self.bandwidths_hz = corpus.bandwidths_hz[rows]
@@ -104,13 +105,16 @@ def _runs(names: list[str], starts: np.ndarray, lengths: np.ndarray) -> tuple[np
 
 
 def dev_crops(corpus: Corpus, sources: set[str] | None, samples: int, limit: int) -> Crops:
-    """The first `samples` of dev clips that are long enough, as many of each source, spread evenly."""
-    rows = [
-        i for i, clip in enumerate(corpus.clips)
-        if clip.split == "dev" and corpus.lengths[i] >= samples and (not sources or clip.source in sources)
-    ]  # fmt: skip
-    if not rows:
-        rows = [int(i) for i in np.argsort(-corpus.lengths)[:limit]]
+    """The first `samples` of dev clips, as many of each source, spread evenly.
+
+    Sources that the corpus has not do not count, nor does the length where all are shorter: then the longest serve.
+    Only a corpus without dev clips is measured on what it is trained on.
+    """
+    rows = [i for i, clip in enumerate(corpus.clips) if clip.split == "dev"]
+    rows = rows or [i for i, clip in enumerate(corpus.clips) if clip.speed == 1]
+    rows = [i for i in rows if sources and corpus.clips[i].source in sources] or rows
+    long = [i for i in rows if corpus.lengths[i] >= samples]
+    rows = long or sorted(rows, key=lambda i: -corpus.lengths[i])[:limit]
     picked = _spread(rows, [corpus.clips[i].source for i in rows], limit)
     crops = np.zeros((len(picked), samples), np.float32)
     for row, i in enumerate(picked):

@@ -12,17 +12,19 @@ import json
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from melcodec_cli.errors import UsageProblem
 from melcodec_cli.train.bandwidth import bandwidth_hz
 
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".w64", ".caf"}
 DEV_SHARE = 1 / 20  # of speakers, where no manifest says which
+UNKNOWN_LICENCE = "LicenseRef-unknown"  # where no manifest says which
 TRIM_DB = -50.0  # below the clip's peak: trimmed at both ends ...
 TRIM_MARGIN_S = 0.15  # ... but for this much
 
@@ -30,6 +32,7 @@ TRIM_MARGIN_S = 0.15  # ... but for this much
 @dataclass(frozen=True)
 class Clip:
     path: str
+    inside: str  # its path from the corpus folder on, by which a cache knows it again
     source: str
     speaker: str
     split: str
@@ -46,6 +49,7 @@ class Corpus:
     lengths: NDArray[np.int64]
     bandwidths_hz: NDArray[np.float64]
     clips: list[Clip]
+    left_out: dict[str, str]  # path of each file that is no part of it -> why
     rate_hz: int
     fingerprint: str
 
@@ -57,35 +61,77 @@ class Corpus:
         return total / self.rate_hz / 3600
 
     def licences(self) -> dict[str, str]:
-        return {clip.source: clip.licence for clip in self.clips}
+        """Of each source; where its clips have several, all of them."""
+        pairs = sorted({(clip.source, clip.licence) for clip in self.clips})
+        return {source: " and ".join(b for a, b in pairs if a == source) for source, _ in pairs}
 
 
 def index_folders(folders: list[Path]) -> list[Clip]:
-    """Clips of every folder; a manifest.csv in it names speaker, split and licence, else the folder's names do."""
+    """Clips of every folder, by its manifest.csv or else by the folders in it, each speaker in one split.
+
+    Speakers are named from the folder's own name on: how its path was typed, and where it lies, changes no split.
+    """
     clips: list[Clip] = []
     for folder in folders:
-        manifest = folder / "manifest.csv"
-        if manifest.is_file():
-            with manifest.open(newline="", encoding="utf-8") as rows:
-                for row in csv.DictReader(rows):
-                    source = row.get("source") or folder.name
-                    speaker = f"{source}/{row.get('speaker') or ''}"
-                    split = row.get("split") or _split_of(speaker)
-                    clips.append(
-                        Clip(str(folder / row["path"]), source, speaker, split, row.get("licence") or "")
-                    )
-            continue
-        for path in sorted(folder.rglob("*")):
-            if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file():
-                speaker = str(path.parent)
-                clips.append(Clip(str(path), folder.name, speaker, _split_of(speaker), ""))
+        clips += _listed(folder) if (folder / "manifest.csv").is_file() else _found(folder)
+    return _with_splits(clips)
+
+
+def _listed(folder: Path) -> list[Clip]:
+    """What the manifest lists; the split is empty where it says none."""
+    manifest = folder / "manifest.csv"
+    try:
+        with manifest.open(newline="", encoding="utf-8-sig") as file:
+            table = csv.DictReader(file)
+            if "path" not in (table.fieldnames or ()):
+                raise UsageProblem("has no column that is called path", manifest)
+            rows = [row for row in table if row["path"]]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageProblem(f"is not CSV in UTF-8: {error}", manifest) from None
+    clips = []
+    for row in rows:
+        source = row.get("source") or folder.resolve().name
+        speaker = f"{source}/{row.get('speaker') or ''}"
+        inside = Path(row["path"])
+        licence = row.get("licence") or UNKNOWN_LICENCE
+        clips.append(
+            Clip(str(folder / inside), str(inside), source, speaker, row.get("split") or "", licence)
+        )
     return clips
 
 
-def _split_of(speaker: str) -> str:
-    """The same speaker lands in the same split on every machine and in every run."""
-    digest = hashlib.sha256(speaker.encode()).digest()
-    return "dev" if int.from_bytes(digest[:4], "big") < DEV_SHARE * 2**32 else "train"
+def _found(folder: Path) -> list[Clip]:
+    """Each folder directly in this one is a speaker; files that lie directly in it are all of one speaker."""
+    clips = []
+    name = folder.resolve().name
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file():
+            inside = path.relative_to(folder)
+            speaker = f"{name}/{inside.parts[0]}" if len(inside.parts) > 1 else name
+            clips.append(Clip(str(path), str(inside), name, speaker, "", UNKNOWN_LICENCE))
+    return clips
+
+
+def _with_splits(clips: list[Clip]) -> list[Clip]:
+    """Speakers without a split draw lots, the same on every machine; of two speakers or more both splits get some."""
+    said = {clip.speaker: clip.split for clip in clips if clip.split}
+    drawing = sorted({clip.speaker for clip in clips} - said.keys(), key=_lot)
+    least = 0 if "dev" in said.values() else 1
+    most = len(drawing) if "train" in said.values() else len(drawing) - 1  # a single speaker is trained on
+    count = sum(_lot(speaker) < DEV_SHARE for speaker in drawing)
+    for number, speaker in enumerate(drawing):
+        said[speaker] = "dev" if number < min(max(count, least), most) else "train"
+    return [replace(clip, split=clip.split or said[clip.speaker]) for clip in clips]
+
+
+def _lot(speaker: str) -> float:
+    """0..1, the same in every run."""
+    return int.from_bytes(hashlib.sha256(_bytes(speaker)).digest()[:4], "big") / 2**32
+
+
+def _bytes(text: str) -> bytes:
+    """File names need not be UTF-8."""
+    return text.encode(errors="surrogateescape")
 
 
 def with_speeds(clips: list[Clip], copies: int) -> list[Clip]:
@@ -94,56 +140,77 @@ def with_speeds(clips: list[Clip], copies: int) -> list[Clip]:
     for clip in clips:
         if clip.split != "train":
             continue
-        digest = hashlib.sha256(os.path.basename(clip.path).encode()).digest()
+        digest = hashlib.sha256(_bytes(os.path.basename(clip.path))).digest()
         for copy in range(copies):
             sign = 1 if (digest[0] + copy) % 2 else -1
             speed = round(1 + sign * (0.06 + 0.09 * digest[1 + copy] / 255), 3)
-            varied.append(
-                Clip(clip.path, clip.source, f"{clip.speaker}@{speed:.1f}", clip.split, clip.licence, speed)
-            )
+            varied.append(replace(clip, speaker=f"{clip.speaker}@{speed:.1f}", speed=speed))
     return varied
 
 
 def open_corpus(folders: list[Path], cache: Path, rate_hz: int, speed_copies: int = 0) -> Corpus:
-    """Decode the folders into `cache`, or open what an earlier call left there."""
+    """Decode the folders into `cache`, or open what an earlier call left there.
+
+    Only samples come from the cache: source, speaker, split and licence are what the folders say now.
+    """
     clips = with_speeds(index_folders(folders), speed_copies)
     if not clips:
-        raise ValueError(f"no audio found in {', '.join(map(str, folders))}")
+        raise UsageProblem(f"no audio found in {', '.join(map(str, folders))}")
     clips.sort(key=lambda c: (c.split, c.source, c.speaker, c.path))
     key = hashlib.sha256(f"4 {rate_hz}".encode())
     for clip in clips:
         size = os.path.getsize(clip.path) if os.path.exists(clip.path) else -1
-        key.update(f"{os.path.basename(clip.path)} {size} {clip.split} {clip.speed}\n".encode())
+        key.update(_bytes(f"{os.path.basename(clip.path)} {size} {clip.split} {clip.speed}\n"))
     fingerprint = key.hexdigest()[:16]
     home = cache / fingerprint
+    index = _cached(home, clips) or _decode_all(clips, home, rate_hz)
+    return _open(home, clips, index, fingerprint)
+
+
+def _cached(home: Path, clips: list[Clip]) -> dict[str, Any] | None:
+    """Index of what was decoded earlier, if it is of these clips in this order."""
     if not (home / "index.json").exists():
-        _decode_all(clips, home, rate_hz)
-    return _open(home, fingerprint)
+        return None
+    index: dict[str, Any] = json.loads((home / "index.json").read_text())
+    return index if len(_kept(clips, index["clips"])) == len(index["clips"]) else None
 
 
-def _decode_all(clips: list[Clip], home: Path, rate_hz: int) -> None:
+def _kept(clips: list[Clip], rows: list[dict[str, Any]]) -> list[Clip]:
+    """The clip of each row. Rows and clips have one order, and clips without a row were left out."""
+    kept: list[Clip] = []
+    for clip in clips:
+        row = rows[len(kept)] if len(kept) < len(rows) else None
+        if row and row["speed"] == clip.speed and f"{os.sep}{row['path']}".endswith(os.sep + clip.inside):
+            kept.append(clip)
+    return kept
+
+
+def _decode_all(clips: list[Clip], home: Path, rate_hz: int) -> dict[str, Any]:
     from tqdm import tqdm
 
     home.mkdir(parents=True, exist_ok=True)
+    (home / "index.json").unlink(missing_ok=True)
     rows: list[dict[str, Any]] = []
+    left_out: dict[str, str] = {}
     start = 0
     temporary = home / "audio.i16.part"
     with temporary.open("wb") as out, ProcessPoolExecutor() as pool:
         decoded = pool.map(_decode, clips, [rate_hz] * len(clips), chunksize=32)
         for clip, result in tqdm(zip(clips, decoded, strict=True), "decoding", len(clips), file=sys.stderr):
             if isinstance(result, str):
-                print(f"melcodec: {clip.path}: left out: {result}", file=sys.stderr)
+                left_out.setdefault(clip.inside, result)
                 continue
             samples, measured_hz = result
             out.write(samples.tobytes())
-            rows.append(
-                {**clip.__dict__, "start": start, "length": len(samples), "bandwidth_hz": round(measured_hz)}
-            )
+            row = {"path": clip.path, "speed": clip.speed, "start": start, "length": len(samples)}
+            rows.append({**row, "bandwidth_hz": round(measured_hz)})
             start += len(samples)
     os.replace(temporary, home / "audio.i16")
     part = home / "index.json.part"
-    part.write_text(json.dumps({"rate_hz": rate_hz, "clips": rows}))
+    index = {"rate_hz": rate_hz, "clips": rows, "left_out": left_out}
+    part.write_text(json.dumps(index))
     os.replace(part, home / "index.json")  # its presence says that the cache is complete
+    return index
 
 
 def _decode(clip: Clip, rate_hz: int) -> tuple[NDArray[np.int16], float] | str:
@@ -152,7 +219,8 @@ def _decode(clip: Clip, rate_hz: int) -> tuple[NDArray[np.int16], float] | str:
     import soxr
 
     try:
-        samples, rate = soundfile.read(clip.path, dtype="float32", always_2d=True)
+        with open(clip.path, "rb") as file:  # soundfile opens no name that is not UTF-8
+            samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
         mono = samples.mean(axis=1)
         mono = soxr.resample(mono, rate * clip.speed, rate_hz)
     except Exception as error:  # a corpus of other people's files: any of them may be broken in any way
@@ -172,16 +240,22 @@ def _trim(mono: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
     return mono[max(0, loud[0] - margin) : loud[-1] + margin]
 
 
-def _open(home: Path, fingerprint: str) -> Corpus:
-    index = json.loads((home / "index.json").read_text())
+def _open(home: Path, clips: list[Clip], index: dict[str, Any], fingerprint: str) -> Corpus:
     rows = index["clips"]
-    fields = Clip.__dataclass_fields__
+    kept = _kept(clips, rows)
+    reasons = index.get("left_out", {})
+    left_out = {clip.path for clip in clips if clip.speed == 1} - {clip.path for clip in kept}
     return Corpus(
-        audio=np.memmap(home / "audio.i16", np.int16, mode="r"),
+        audio=np.memmap(home / "audio.i16", np.int16, mode="r") if rows else np.zeros(0, np.int16),
         starts=np.array([row["start"] for row in rows], np.int64),
         lengths=np.array([row["length"] for row in rows], np.int64),
         bandwidths_hz=np.array([row["bandwidth_hz"] for row in rows], np.float64),
-        clips=[Clip(**{name: row[name] for name in fields}) for row in rows],
+        clips=kept,
+        left_out={
+            clip.path: reasons.get(clip.inside, "could not be decoded")
+            for clip in clips
+            if clip.path in left_out
+        },
         rate_hz=index["rate_hz"],
         fingerprint=fingerprint,
     )

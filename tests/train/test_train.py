@@ -11,7 +11,6 @@ from safetensors.torch import load_file
 from melcodec_cli.bundle import load_bundle
 from melcodec_cli.cli import main
 from melcodec_cli.installed import read_bundle_info
-from melcodec_cli.train.corpus import index_folders, open_corpus
 
 from .tiny import rows, tiny_preset
 
@@ -61,28 +60,6 @@ def test_plot_draws_a_picture_of_every_stage(run: Path, tmp_path: Path) -> None:
     assert main(["train", "plot", str(run), "-o", str(tmp_path)]) == 0
     pictures = sorted(path.name for path in tmp_path.glob("*.png"))
     assert pictures == ["coder.png", "pitch.png", "refiner.png", "vocoder.png"]
-
-
-def test_no_speaker_is_in_both_splits_without_a_manifest(tmp_path: Path) -> None:
-    for speaker in range(200):
-        (tmp_path / f"s{speaker}").mkdir()
-        for clip in "ab":
-            (tmp_path / f"s{speaker}" / f"{clip}.wav").touch()
-    clips = index_folders([tmp_path])
-    split_of = {clip.speaker: clip.split for clip in clips}
-    assert all(clip.split == split_of[clip.speaker] for clip in clips)
-    assert 0 < sum(split == "dev" for split in split_of.values()) < 30
-
-
-def test_bad_files_are_named_and_left_out(
-    speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    corpus = open_corpus([speech], tmp_path, 16000, 1)
-    assert "broken.wav: left out" in capsys.readouterr().err
-    assert len(corpus.clips) == 6 + 5  # and each training clip at another speed
-    assert corpus.hours("dev") == pytest.approx(2 / 3600, rel=0.1)
-    again = open_corpus([speech], tmp_path, 16000, 1)
-    assert again.fingerprint == corpus.fingerprint
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,247 @@
+"""What becomes of folders of audio: whose voice it is, what it is for, and what a cache may and may not remember."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from melcodec_cli.cli import main
+from melcodec_cli.errors import UsageProblem
+from melcodec_cli.train.batches import Batches, dev_crops
+from melcodec_cli.train.corpus import UNKNOWN_LICENCE, Clip, Corpus, index_folders, open_corpus
+from melcodec_cli.train.presets import read_preset
+
+
+def record(path: Path, hz: float = 200.0, seconds: float = 0.5) -> None:
+    """A tone in noise that fills every mel band."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    time_s = np.arange(int(16000 * seconds)) / 16000
+    noise = np.random.default_rng(int(hz)).normal(0, 0.05, len(time_s))
+    soundfile.write(path, 0.3 * np.sin(2 * np.pi * hz * time_s) + noise, 16000)
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def splits(clips: list[Clip]) -> dict[str, str]:
+    """Speaker -> the only split that he is in."""
+    pairs = {(clip.speaker, clip.split) for clip in clips}
+    assert len(dict(pairs)) == len(pairs)
+    return dict(pairs)
+
+
+def listed(folder: Path, *rows: str, columns: str = "path,source,speaker,licence,split") -> Path:
+    (folder / "manifest.csv").write_text("\n".join([columns, *rows]))
+    return folder
+
+
+def whole(corpus: Corpus, number: int) -> np.ndarray:
+    return np.array(corpus.audio[corpus.starts[number] :][: corpus.lengths[number]])
+
+
+# -- speakers and splits
+
+
+def test_a_speaker_is_the_first_folder_below_so_that_chapters_share_a_split(tmp_path: Path) -> None:
+    speech = tmp_path / "speech"
+    touch(speech, "own.wav", *(f"s{s}/chapter{c}/x.flac" for s in range(40) for c in range(5)))
+    split_of = splits(index_folders([speech]))
+    assert set(split_of) == {"speech", *(f"speech/s{s}" for s in range(40))}
+    assert 0 < list(split_of.values()).count("dev") < 10
+
+
+def test_splits_do_not_depend_on_where_a_folder_lies_or_how_it_is_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speech = tmp_path / "here" / "speech"
+    touch(speech, *(f"s{s}/x.wav" for s in range(40)))
+    expected = splits(index_folders([speech]))
+    monkeypatch.chdir(speech)
+    assert splits(index_folders([Path(".")])) == splits(index_folders([Path("../speech")])) == expected
+    (tmp_path / "here").rename(tmp_path / "there")
+    assert splits(index_folders([tmp_path / "there" / "speech"])) == expected
+
+
+@pytest.mark.parametrize("speakers", range(2, 12))
+def test_of_two_speakers_or_more_some_are_measured_by_and_some_are_trained_on(
+    speakers: int, tmp_path: Path
+) -> None:
+    for name in ("a", "b", "c"):
+        touch(tmp_path / name, *(f"s{s}/x.wav" for s in range(speakers)))
+        assert set(splits(index_folders([tmp_path / name])).values()) == {"dev", "train"}
+
+
+def test_a_single_speaker_is_trained_on_whatever_his_lot(tmp_path: Path) -> None:
+    for number in range(60):  # of which the lots of three or so are dev
+        touch(tmp_path / str(number), "x.wav", "y.wav")
+        assert splits(index_folders([tmp_path / str(number)])) == {str(number): "train"}
+
+
+def test_what_a_manifest_says_of_splits_counts_and_the_others_fill_up(tmp_path: Path) -> None:
+    def split_of(*rows: str) -> dict[str, str]:
+        return splits(index_folders([listed(tmp_path, *rows, columns="path,speaker,split")]))
+
+    name = tmp_path.name
+    assert split_of("a.wav,a,train", "b.wav,b,train") == {f"{name}/a": "train", f"{name}/b": "train"}
+    assert split_of("a.wav,a,train", "b.wav,b,") == {f"{name}/a": "train", f"{name}/b": "dev"}
+    assert split_of("a.wav,a,dev", "b.wav,b,") == {f"{name}/a": "dev", f"{name}/b": "train"}
+    assert split_of("a.wav,a,dev", "a2.wav,a,", "b.wav,b,") == {f"{name}/a": "dev", f"{name}/b": "train"}
+
+
+def test_training_is_measured_on_dev_clips_even_short_ones_of_other_sources(tmp_path: Path) -> None:
+    record(tmp_path / "speech" / "a" / "long.wav", seconds=2)
+    record(tmp_path / "speech" / "b" / "long.wav", seconds=2)
+    split_of = splits(index_folders([tmp_path / "speech"]))
+    heldout = next(speaker for speaker, split in split_of.items() if split == "dev")
+    record(tmp_path / heldout / "long.wav", hz=300, seconds=1)
+    corpus = open_corpus([tmp_path / "speech"], tmp_path / "cache", 16000, 1)
+    crops = dev_crops(corpus, {"a source of the preset"}, 24000, 4)
+    dev = [number for number, clip in enumerate(corpus.clips) if clip.split == "dev"]
+    assert len(crops.audio) == len(dev) == 1
+    samples = whole(corpus, dev[0])
+    assert np.array_equal(crops.audio[0, : len(samples)].numpy() * 32768, samples)
+    assert not crops.audio[0, len(samples) :].any()
+
+
+def test_one_speaker_trains_and_is_told_what_the_figures_are_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(2):
+        record(tmp_path / "speech" / f"{number}.wav", hz=150 + 50 * number, seconds=2)
+    arguments = ["--preset", "tiny", "--data", str(tmp_path / "speech"), "--run", str(tmp_path / "run")]
+    code = main(["train", "coder", *arguments, "--steps", "1", "--device", "cpu", "--threads", "1"])
+    error = capsys.readouterr().err
+    assert code == 0, error
+    assert error.count("dev figures are of clips that are trained on") == 1
+
+
+def test_clips_that_are_all_for_measuring_are_refused(tmp_path: Path) -> None:
+    record(tmp_path / "a.wav")
+    corpus = open_corpus([listed(tmp_path, "a.wav,s,a,CC0-1.0,dev")], tmp_path / "cache", 16000)
+    preset = read_preset("tiny")
+    with pytest.raises(UsageProblem, match="no clips in its train split"):
+        Batches(corpus, "train", torch.device("cpu"), {}, preset.augmentation)
+
+
+# -- caches
+
+
+def test_source_speaker_and_licence_are_what_the_manifest_says_now(tmp_path: Path) -> None:
+    speech = tmp_path / "speech"
+    record(speech / "a.wav")
+    record(speech / "b.wav")
+    listed(speech, "a.wav,old,x,CC0-1.0,train", "b.wav,old,y,CC0-1.0,dev")
+    before = open_corpus([speech], tmp_path / "cache", 16000)
+    written = os.stat(tmp_path / "cache" / before.fingerprint / "audio.i16").st_mtime_ns
+    listed(speech, "a.wav,new,z,CC BY-NC 4.0,train", "b.wav,new,y,,dev")
+    after = open_corpus([speech], tmp_path / "cache", 16000)
+    assert before.licences() == {"old": "CC0-1.0"}
+    assert after.licences() == {"new": f"CC BY-NC 4.0 and {UNKNOWN_LICENCE}"}
+    assert [clip.speaker for clip in after.clips] == ["new/y", "new/z"]
+    assert after.fingerprint == before.fingerprint
+    assert os.stat(tmp_path / "cache" / after.fingerprint / "audio.i16").st_mtime_ns == written
+
+
+def test_speakers_that_change_places_take_their_voices_along(tmp_path: Path) -> None:
+    """Files of one name and size leave the key of the cache as it is."""
+    speech = tmp_path / "speech"
+    for number in range(2):
+        record(speech / f"s{number}" / "a.wav", hz=200 + 300 * number)
+    listed(speech, "s0/a.wav,s,0,,dev", "s1/a.wav,s,1,,train")
+    before = open_corpus([speech], tmp_path / "cache", 16000)
+    listed(speech, "s0/a.wav,s,0,,train", "s1/a.wav,s,1,,dev")
+    after = open_corpus([speech], tmp_path / "cache", 16000)
+    assert [clip.inside for clip in after.clips] == ["s1/a.wav", "s0/a.wav"]
+    assert after.clips[0].split == "dev"
+    assert np.array_equal(whole(after, 0), whole(before, 1))
+    assert np.array_equal(whole(after, 1), whole(before, 0))
+
+
+def test_a_cache_serves_a_folder_that_has_moved_and_one_without_a_list_of_bad_files(tmp_path: Path) -> None:
+    speech = tmp_path / "here" / "speech"
+    record(speech / "s0" / "b.wav")
+    record(speech / "s1" / "a.wav")
+    touch(speech, "s0/a.wav")
+    before = open_corpus([speech], tmp_path / "cache", 16000, 1)
+    home = tmp_path / "cache" / before.fingerprint
+    index = json.loads((home / "index.json").read_text())
+    del index["left_out"]
+    (home / "index.json").write_text(json.dumps(index))
+    written = os.stat(home / "audio.i16").st_mtime_ns
+    (tmp_path / "here").rename(tmp_path / "there")
+    after = open_corpus([tmp_path / "there" / "speech"], tmp_path / "cache", 16000, 1)
+    assert os.stat(home / "audio.i16").st_mtime_ns == written
+    assert [clip.inside for clip in after.clips] == [clip.inside for clip in before.clips]
+    assert all(Path(clip.path).is_file() for clip in after.clips)
+    assert list(after.left_out) == [str(tmp_path / "there" / "speech" / "s0" / "a.wav")]
+
+
+def test_a_name_that_is_not_utf_8_is_a_file_like_any_other(tmp_path: Path) -> None:
+    record(tmp_path / "speech" / "a.wav")
+    odd = tmp_path / "speech" / os.fsdecode(b"s\xff") / os.fsdecode(b"\xe9.wav")
+    odd.parent.mkdir()
+    (tmp_path / "speech" / "a.wav").rename(odd)
+    record(tmp_path / "speech" / "a.wav")
+    for _ in range(2):
+        corpus = open_corpus([tmp_path / "speech"], tmp_path / "cache", 16000)
+        assert {clip.path for clip in corpus.clips} == {str(tmp_path / "speech" / "a.wav"), str(odd)}
+
+
+# -- what is wrong with a corpus is a line
+
+
+def test_bad_files_are_named_once_each_and_again_by_a_cache(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speech = tmp_path / "speech"
+    for speaker in "abc":
+        record(speech / speaker / "good.wav", seconds=1)
+        (speech / speaker / "broken.wav").write_bytes(b"RIFF nothing")
+    arguments = ["--data", str(speech), "--cache", str(tmp_path / "cache"), "--preset", "tiny"]
+    (tmp_path / "run").mkdir()
+    pack = ["bundle", "pack", str(tmp_path / "run"), str(tmp_path / "b.safetensors"), *arguments]
+    for _ in range(2):  # nothing has been trained: both end after the corpus has been opened
+        assert main(pack) == 2
+        error = capsys.readouterr().err
+        for speaker in "abc":
+            assert error.count(f"{speaker}/broken.wav: left out: ") == 1
+        assert "the coder has not been trained" in error
+    corpus = open_corpus([speech], tmp_path / "cache", 16000, 1)
+    assert len(corpus.left_out) == 3
+    assert sum(clip.speed == 1 for clip in corpus.clips) == 3
+
+
+@pytest.mark.parametrize(
+    "files, named",
+    [
+        ({}, "no audio found in"),
+        ({"a.wav": b"RIFF nothing"}, "can be read as audio"),
+        ({"manifest.csv": b"file,speaker\na.wav,a\n"}, "no column that is called path"),
+        ({"manifest.csv": b""}, "no column that is called path"),
+        ({"manifest.csv": b"path,speaker\n\xff.wav,a\n"}, "is not CSV in UTF-8"),
+        ({"manifest.csv": b"speaker,path\na\n"}, "no audio found in"),
+    ],
+    ids=["empty", "no audio", "no path", "no header", "not UTF-8", "no file in the row"],
+)
+@pytest.mark.parametrize("command", ["train", "pack"])
+def test_a_corpus_that_is_none_is_a_line_and_no_traceback(
+    command: str, files: dict[str, bytes], named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speech, run = tmp_path / "speech", tmp_path / "run"
+    speech.mkdir()
+    run.mkdir()
+    for name, content in files.items():
+        (speech / name).write_bytes(content)
+    arguments = ["--preset", "tiny", "--data", str(speech), "--cache", str(tmp_path / "cache")]
+    if command == "train":
+        assert main(["train", "coder", *arguments, "--run", str(run), "--steps", "1", "--device", "cpu"]) == 2
+    else:
+        assert main(["bundle", "pack", str(run), str(tmp_path / "b.safetensors"), *arguments]) == 2
+    assert named in capsys.readouterr().err.splitlines()[-1]
