@@ -35,7 +35,7 @@ def bundle() -> None:
 )
 @click.option("--name", metavar="NAME", help="What the bundle is called.  [default: as its profile]")
 @click.option("--licence", metavar="NAME",
-              help="Licence of the weights.  [default: what --data asks for, else Apache-2.0]")  # fmt: skip
+              help="Licence of the weights.  [default: what --data asks for, else unknown]")  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace BUNDLE if it exists.")
 def pack(
     run_folder: Path,

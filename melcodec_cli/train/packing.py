@@ -12,7 +12,7 @@ from melcodec_cli.bundle import save_bundle
 from melcodec_cli.chain.chain import Chain
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.printable import printable
-from melcodec_cli.train.corpus import Corpus
+from melcodec_cli.train.corpus import UNKNOWN_LICENCE, Corpus
 from melcodec_cli.train.history import Leg, legs_of, summary_of
 from melcodec_cli.train.presets import Preset
 from melcodec_cli.train.stages import STAGES, trained
@@ -30,7 +30,7 @@ def pack_run(
 
     licence: of the weights; if None, what the corpus asks for. name: of the bundle; if None, that of its profile.
     """
-    licence = licence or licence_for(set(corpus.licences().values()) if corpus else set())
+    licence = licence or licence_for({clip.licence for clip in corpus.clips} if corpus else set())
     chain = Chain(preset.profile)
     summary: dict[str, Any] = {"stages": {}}
     for stage in STAGES:
@@ -50,7 +50,12 @@ def pack_run(
 
 
 def licence_for(corpus_licences: set[str]) -> str:
-    """Share-alike and non-commercial terms pass on to the weights, which are Apache-2.0 without them."""
+    """Share-alike and non-commercial terms pass on to the weights, which are Apache-2.0 without them.
+
+    Where the licence of any speech is not known, that of the weights is not either.
+    """
+    if not corpus_licences or UNKNOWN_LICENCE in corpus_licences:
+        return UNKNOWN_LICENCE
     binding = sorted(each for each in corpus_licences if {"NC", "SA"} & set(re.split(r"[ -]", each)))
     if len(binding) > 1:
         raise UsageProblem(f"the corpus is under {' and '.join(binding)}: say --licence")

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from melcodec_cli.bundle import load_bundle
 from melcodec_cli.cli import main
 from melcodec_cli.installed import read_bundle_info
+from melcodec_cli.train.corpus import UNKNOWN_LICENCE
 
 from .tiny import rows, tiny_preset
 
@@ -53,6 +54,7 @@ def test_bundle_pack_takes_a_name_so_that_two_of_a_profile_live_side_by_side(
     info, own = read_bundle_info(target), read_bundle_info(run / "tiny.safetensors")
     assert (info.name, info.profile_name) == ("mine", "tiny")
     assert (info.bitstream_id, info.renderer_id) == (own.bitstream_id, own.renderer_id)
+    assert (own.licence, info.licence) == ("Apache-2.0", UNKNOWN_LICENCE)  # which follows from --data
 
 
 def test_plot_draws_a_picture_of_every_stage(run: Path, tmp_path: Path) -> None:
