@@ -62,6 +62,21 @@ class PitchTask(Task):
             figures |= _errors("coded_", truth_hz, self.stage(coded_mel(self.coder[0], mel)))
         return figures
 
+    @torch.no_grad()
+    def picture(self, crops: Crops) -> list[Tensor]:
+        mel = self.mel(crops.audio[:1])
+        return [mel[0], *(coded_mel(coder, mel)[0] for coder in self.coder)]
+
+    @torch.no_grad()
+    def curves(self, crops: Crops) -> dict[str, Tensor]:
+        truth_hz = measured_pitch(crops.audio[:1], self.profile)[0]
+        curves = {"measured": truth_hz.where(truth_hz > 0, torch.nan)}
+        names = ("estimated from the original mel", "estimated from the coded mel")
+        for name, mel in zip(names, self.picture(crops), strict=False):
+            pitch_hz, voicing = self.stage(mel.unsqueeze(0))
+            curves[name] = pitch_hz[0].where(voicing[0] > 0.5, torch.nan)
+        return curves
+
 
 def _errors(prefix: str, truth_hz: Tensor, estimate: tuple[Tensor, Tensor]) -> dict[str, float]:
     pitch_hz, voicing = estimate

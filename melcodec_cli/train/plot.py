@@ -1,5 +1,5 @@
-"""Pictures of a run: every logged figure over time, how the codewords are used, and log-mels of a dev clip as the stage
-renders it."""
+"""Pictures of a run: every logged figure over time, how the codewords are used, log-mels of a dev clip as the stage
+renders it, and its pitch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import safe_open
+from safetensors.numpy import load_file
 
 from melcodec_cli.errors import UsageProblem
 
@@ -35,10 +36,12 @@ def _plot_stage(log: Path, path: Path) -> Path:
     sample = log.parent / "sample.npy"
     panels = np.load(sample, allow_pickle=False) if sample.exists() else np.zeros((0, 1, 1))
     usage = _codebook_use(log.parent / "stage.safetensors")
+    curves = _curves(log.parent / "curves.safetensors")
     columns = 3
     lines = -(-(len(names) + len(usage)) // columns)
-    figure = plt.figure(figsize=(4 * columns, 2.4 * (lines + len(panels))), layout="constrained")
-    grid = figure.add_gridspec(lines + len(panels), columns)
+    height = lines + len(panels) + bool(curves)
+    figure = plt.figure(figsize=(4 * columns, 2.4 * height), layout="constrained")
+    grid = figure.add_gridspec(height, columns)
     for number, name in enumerate(names):
         axes = figure.add_subplot(grid[number // columns, number % columns])
         points = [(float(row["minutes"]), float(row[name])) for row in rows if row.get(name)]
@@ -54,9 +57,22 @@ def _plot_stage(log: Path, path: Path) -> Path:
         axes = figure.add_subplot(grid[lines + number, :])
         axes.imshow(panel.T.astype(np.float32), origin="lower", aspect="auto", vmin=-11.5, vmax=2)
         axes.set_title("original" if number == 0 else f"rendered, panel {number}", fontsize=9)
+    if curves:
+        axes = figure.add_subplot(grid[-1, :])
+        for name in sorted(curves, reverse=True):  # what was measured first
+            axes.plot(curves[name], label=name, linewidth=1)
+        axes.set_xlim(-0.5, panels.shape[1] - 0.5)  # as the panels
+        axes.set_title("pitch where voiced", fontsize=9)
+        axes.set_ylabel("Hz", fontsize=8)
+        axes.legend(fontsize=8)
     figure.savefig(path, dpi=90)
     plt.close(figure)
     return path
+
+
+def _curves(path: Path) -> dict[str, np.ndarray]:
+    """Pitch of the dev clip, by who says so, of the stage that has to do with it."""
+    return load_file(path) if path.exists() else {}
 
 
 def _codebook_use(stage: Path) -> list[np.ndarray]:

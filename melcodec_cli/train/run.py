@@ -50,8 +50,8 @@ class RunConfig:
 
 
 class Run:
-    """One stage trained in one folder: checkpoint.safetensors, log.csv, sample.npy (log-mel panels) and
-    stage.safetensors (averaged weights).
+    """One stage trained in one folder: checkpoint.safetensors, log.csv, sample.npy (log-mel panels), curves.safetensors
+    (pitch in them) and stage.safetensors (averaged weights).
 
     command: what was typed, to be noted.
     """
@@ -236,6 +236,8 @@ class Run:
         figures = self.task.evaluate(self.dev)
         panels = torch.stack([panel.float().cpu() for panel in self.task.picture(self.dev)])
         np.save(self.folder / "sample.npy", panels.numpy().astype(np.float16))
+        if curves := self.task.curves(self.dev):
+            _save_atomically(curves, self.folder / "curves.safetensors", {})
         self.task.train()
         self.task.stage.load_state_dict(own)
         return figures

@@ -74,3 +74,8 @@ class Task(nn.Module):
     def picture(self, crops: Crops) -> list[Tensor]:
         """Log-mel panels (frame, band) of one dev clip, original first."""
         return [self.mel(crops.audio)[0]]
+
+    @torch.no_grad()
+    def curves(self, crops: Crops) -> dict[str, Tensor]:
+        """Pitch of the same clip in Hz (frame), NaN where unvoiced, by who says so; none of most stages."""
+        return {}

@@ -64,6 +64,23 @@ def test_plot_draws_a_picture_of_every_stage(run: Path, tmp_path: Path) -> None:
     assert pictures == ["coder.png", "pitch.png", "refiner.png", "vocoder.png"]
 
 
+def test_the_pitch_is_drawn_as_measured_and_as_estimated(run: Path, tmp_path: Path) -> None:
+    pyplot = pytest.importorskip("matplotlib.pyplot", reason="plots need the extra train")
+    curves = load_file(run / "pitch" / "curves.safetensors")
+    assert sorted(curves) == ["estimated from the coded mel", "estimated from the original mel", "measured"]
+    assert curves["measured"].nanmedian() == pytest.approx(250, abs=25)
+    shapes = {curves[name].shape for name in curves}
+    assert shapes == {np.load(run / "pitch" / "sample.npy").shape[1:2]}
+
+    shutil.copytree(run / "pitch", tmp_path / "pitch")
+    heights = []
+    for _ in range(2):
+        assert main(["train", "plot", str(tmp_path)]) == 0
+        heights.append(len(pyplot.imread(tmp_path / "pitch.png")))
+        (tmp_path / "pitch" / "curves.safetensors").unlink(missing_ok=True)  # as a run of an older release
+    assert heights[0] > heights[1] * 1.1
+
+
 @pytest.mark.parametrize(
     "arguments, named",
     [
