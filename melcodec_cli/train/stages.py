@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
@@ -135,6 +136,9 @@ def _weights_file(path: Path, stage: str) -> Path:
 
 def stage_weights(path: Path, stage: str) -> dict[str, torch.Tensor]:
     """Weights of one stage, out of a bundle or a stage file."""
-    tensors = {key: value.float() for key, value in load_file(path).items()}
+    try:
+        tensors = {key: value.float() for key, value in load_file(path).items()}
+    except SafetensorError as error:
+        raise UsageProblem(f"no weights to start from: {error}", path) from None
     inner = {k.removeprefix(f"{stage}."): v for k, v in tensors.items() if k.startswith(f"{stage}.")}
     return inner or tensors

@@ -86,8 +86,9 @@ def test_the_pitch_is_drawn_as_measured_and_as_estimated(run: Path, tmp_path: Pa
     [
         (["--preset", "huge"], "no preset is named 'huge'"),
         ([*TINY, "--init", "nothing.safetensors"], "nothing.safetensors"),
+        ([*TINY, "--init", __file__, "--steps", "1"], f"{__file__}: no weights to start from"),
     ],
-    ids=["unknown preset", "no weights"],
+    ids=["unknown preset", "no file", "no weights"],
 )
 def test_mistakes_are_named_in_one_line(
     arguments: list[str], named: str, speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
