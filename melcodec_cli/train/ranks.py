@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
+from torch import nn
 
 # The others wait while rank 0 decodes a corpus; torchrun ends them where it fails.
 PATIENCE = timedelta(days=1)
@@ -42,3 +43,27 @@ def first_of_the_ranks() -> Iterator[None]:
     yield
     if dist.is_initialized() and not waits:
         dist.barrier()
+
+
+def agreed(elapsed_s: float, signal_number: int, device: torch.device) -> tuple[float, int]:
+    """Rank 0's clock, and a signal that any of the ranks has got, so that all of them stop at the same step."""
+    if not dist.is_initialized():
+        return elapsed_s, signal_number
+    told = [elapsed_s if is_first() else 0.0, signal_number]
+    both = torch.tensor(told, dtype=torch.float64, device=device)
+    dist.all_reduce(both, dist.ReduceOp.MAX)
+    return both[0].item(), int(both[1].item())
+
+
+def share_gradients(parameters: list[nn.Parameter]) -> None:
+    """Mean over the ranks, in one message."""
+    if not dist.is_initialized():
+        return
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    flat = torch.cat([g.flatten() for g in gradients])
+    dist.all_reduce(flat)
+    offset = 0
+    for gradient in gradients:
+        mean = flat[offset : offset + gradient.numel()].view_as(gradient) / dist.get_world_size()
+        gradient.copy_(mean)
+        offset += gradient.numel()

@@ -23,6 +23,7 @@ from melcodec_cli.errors import OutputExists, Terminated, UsageProblem
 from melcodec_cli.train.batches import Batches, Crops
 from melcodec_cli.train.history import Leg, legs_of
 from melcodec_cli.train.log import Log
+from melcodec_cli.train.ranks import agreed, share_gradients
 from melcodec_cli.train.stopping import StopSignal
 from melcodec_cli.train.task import Moment, Task
 
@@ -160,7 +161,7 @@ class Run:
             task.after_step(moment)
             self._average()
             self.step += 1
-            self.elapsed_s, stopped_by = self._agreed(time.monotonic() - begun, stop.number)
+            self.elapsed_s, stopped_by = agreed(time.monotonic() - begun, stop.number, self.device)
             done = self.progress >= 1
             if self.rank == 0 and (self.step % config.log_steps == 0 or done):
                 speed = (self.step - shown_step) / max(1e-9, self.elapsed_s - shown_s)
@@ -188,19 +189,10 @@ class Run:
                 saved_s = self.elapsed_s
                 self.save()
         # The others wait for what rank 0 saves; a signal that came meanwhile ends what would follow.
-        _, stopped_by = self._agreed(self.elapsed_s, stop.number)
+        _, stopped_by = agreed(self.elapsed_s, stop.number, self.device)
         if stopped_by:
             raise Terminated if stopped_by == signal.SIGTERM else KeyboardInterrupt
         return dev
-
-    def _agreed(self, elapsed_s: float, signal_number: int) -> tuple[float, int]:
-        """Rank 0's clock, and a signal that any of them has got, so that all of them stop at the same step."""
-        if self.ranks == 1:
-            return elapsed_s, signal_number
-        told = [elapsed_s if self.rank == 0 else 0.0, signal_number]
-        both = torch.tensor(told, dtype=torch.float64, device=self.device)
-        dist.all_reduce(both, dist.ReduceOp.MAX)
-        return both[0].item(), int(both[1].item())
 
     def _turn(self, player: str, loss_of: Callable[[], tuple[Tensor, dict[str, float]]]) -> dict[str, float]:
         optimiser = self.optimisers[player]
@@ -211,8 +203,7 @@ class Run:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bfloat16):
             loss, figures = loss_of()
         loss.backward()
-        if self.ranks > 1:
-            _share_gradients(parameters, self.ranks)
+        share_gradients(parameters)
         norm = nn.utils.clip_grad_norm_(parameters, self.config.clip_norm)
         if torch.isfinite(norm):  # one bad batch must not end a run of hours
             optimiser.step()
@@ -314,14 +305,3 @@ def _save_atomically(tensors: dict[str, Tensor], path: Path, notes: dict[str, st
     part = path.with_suffix(".part")
     save_file(tensors, part, notes)
     os.replace(part, path)
-
-
-def _share_gradients(parameters: list[nn.Parameter], ranks: int) -> None:
-    """Mean over the GPUs, in one message."""
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    flat = torch.cat([g.flatten() for g in gradients])
-    dist.all_reduce(flat)
-    offset = 0
-    for gradient in gradients:
-        gradient.copy_(flat[offset : offset + gradient.numel()].view_as(gradient) / ranks)
-        offset += gradient.numel()
