@@ -33,9 +33,7 @@ def test_torchrun_trains_every_stage_once(speech: Path, tmp_path: Path) -> None:
     assert done.stderr.count("left out") == 1  # of the broken clip, which one of the two has decoded
     for stage in ("coder", "pitch", "refiner", "vocoder"):
         assert [row["step"] for row in rows(tmp_path / stage / "log.csv")] == ["2"]
-        assert {path.name for path in (tmp_path / stage).iterdir()} == {
-            "checkpoint.safetensors", "log.csv", "sample.npy", "stage.safetensors",
-        }  # fmt: skip
+    assert len(list(tmp_path.rglob("stage.safetensors"))) == 4
     assert not list(tmp_path.rglob("*.part"))
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from safetensors.torch import load_file
 
 from melcodec_cli.cli import main
 from melcodec_cli.train.batches import Batches, Crops
+from melcodec_cli.train.run import Run
 
 from .tiny import EVERY_LOSS, rows, tiny_preset
 
@@ -63,6 +65,23 @@ def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one(
         ours, theirs = load_file(parts / name), load_file(whole / name)
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+
+
+def test_a_run_whose_time_is_up_while_it_measures_is_saved(
+    run: Path, speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate = Run.evaluate
+
+    def evaluate_at_length(self: Run) -> dict[str, float]:
+        time.sleep(1.3)
+        return evaluate(self)
+
+    monkeypatch.setattr(Run, "evaluate", evaluate_at_length)
+    preset = tmp_path / "often.toml"
+    preset.write_text(tiny_preset().replace("minutes =", "dev_minutes = 0.0001\nminutes ="))
+    common = ["train", "pitch", "--preset", str(preset), "--data", str(speech), "--cache", str(run / "cache")]
+    assert main([*common, "--run", str(tmp_path), "--minutes", "0.02"]) == 0
+    assert (tmp_path / "pitch" / "checkpoint.safetensors").exists()
 
 
 @pytest.mark.parametrize("stage", ["vocoder", "all"])
