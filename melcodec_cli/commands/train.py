@@ -114,7 +114,8 @@ def train_all(preset_name: str, minutes: float | None, steps: int | None, **rest
     length = Length(minutes, steps)
     preset, corpus, device = _prepare("all", preset_name, **rest)
     for stage, share in shares(preset).items():
-        click.echo(f"training the {stage}", err=True)
+        if is_first():
+            click.echo(f"training the {stage}", err=True)
         train_stage(
             stage, preset, corpus, rest["run_folder"], length.share(share), device, rest["resume"],
             rest["start_from"], _command_line(),
