@@ -136,6 +136,7 @@ def _modules(chain: Chain, steps: int) -> dict[str, nn.Module]:
         "mel": chain.mel,
         "timbre": chain.coder.timbre,
         "encoder": chain.coder.encoder,
+        "search": chain.search,
         "decoder": chain.coder.decoder,
         "refiner": chain.refiner if steps else None,
         "pitch": chain.pitch,
@@ -148,11 +149,23 @@ def _modules(chain: Chain, steps: int) -> dict[str, nn.Module]:
 def _hooks(
     modules: Mapping[str, nn.Module], before: Callable[[str], None], after: Callable[[str], None]
 ) -> Iterator[None]:
-    """Calls these around the work of every module."""
+    """Calls these around the work of every module; what one has others do counts as its own."""
+    running: list[str] = []
+
+    def begin(name: str) -> None:
+        running.append(name)
+        if len(running) == 1:
+            before(name)
+
+    def end() -> None:
+        name = running.pop()
+        if not running:
+            after(name)
+
     handles = []
     for name, module in modules.items():
-        handles.append(module.register_forward_pre_hook(lambda module, inputs, name=name: before(name)))
-        handles.append(module.register_forward_hook(lambda module, inputs, output, name=name: after(name)))
+        handles.append(module.register_forward_pre_hook(lambda module, inputs, name=name: begin(name)))
+        handles.append(module.register_forward_hook(lambda module, inputs, output: end()))
     try:
         yield
     finally:

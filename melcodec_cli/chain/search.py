@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool1d, conv1d, max_pool1d
 
-from melcodec_cli.chain.coder import Coder
+from melcodec_cli.chain.coder import Coder, MelDecoder
 from melcodec_cli.chain.envelope import EnvelopeSegments
 from melcodec_cli.chain.pitch import Pitch
 from melcodec_cli.chain.profile import Profile
@@ -37,6 +37,7 @@ class IndexSearch(nn.Module):
     def forward(
         self,
         coder: Coder,
+        decoder: MelDecoder,
         pitch: Pitch | None,
         mel: Tensor,
         choices: Tensor,
@@ -44,7 +45,9 @@ class IndexSearch(nn.Module):
         borders: tuple[bool, bool],
     ) -> Tensor:
         """Log-mel of chunks (batch, frame, band), codewords (batch, token, choice), nearest first, and timbre
-        (batch, 1, values); whether the chunks border on others on either side -> indices (batch, token)."""
+        (batch, 1, values); whether the chunks border on others on either side -> indices (batch, token).
+
+        decoder: the coder's own, or a coarse copy of it."""
         batch, count, _ = choices.shape
         best = choices[..., 0]
         if choices.shape[2] == 1:
@@ -54,8 +57,8 @@ class IndexSearch(nn.Module):
         turns = tokens % self.config.phases == torch.arange(self.config.phases, device=mel.device)[:, None]
         standard, segments = coder.standardise(mel), self.envelope(mel)
         heard = pitch.heard(mel) if pitch is not None and self.config.pitch else None
-        # Which of two is nearer may hang on rounding; what an index decodes to does not.
-        coarse = torch.is_autocast_enabled(mel.device.type) or computes_bfloat16(mel.device)
+        kind = decoder.head.weight.dtype
+        coarse = torch.is_autocast_enabled(mel.device.type) or kind == torch.bfloat16
 
         def cost(indices: Tensor) -> Tensor:
             """(turn, batch, token) -> the same."""
@@ -63,16 +66,15 @@ class IndexSearch(nn.Module):
             def every(x: Tensor) -> Tensor:
                 return x.repeat(len(indices), *(1,) * (x.dim() - 1))
 
-            points = coder.quantiser.lookup(indices.flatten(0, 1))
-            with torch.autocast(mel.device.type, torch.bfloat16, enabled=coarse):
-                decoded = coder.decoder(points, None if timbre is None else every(timbre)).float()
-                restored = coder.restore(decoded)
-                frames = self._distance(decoded - every(standard))
-                if pitch is not None and heard is not None:
-                    bins, voiced = heard
-                    frames = frames + self.config.pitch * pitch.difference(
-                        restored, (every(bins), every(voiced))
-                    )
+            points = coder.quantiser.lookup(indices.flatten(0, 1)).to(kind)
+            decoded = decoder(points, None if timbre is None else every(timbre).to(kind)).float()
+            restored = coder.restore(decoded)
+            frames = self._distance(decoded - every(standard))
+            if pitch is not None and heard is not None:
+                bins, voiced = heard
+                with torch.autocast(mel.device.type, torch.bfloat16, enabled=coarse):
+                    voice = pitch.difference(restored, (every(bins), every(voiced)))
+                frames = frames + self.config.pitch * voice
             envelopes = self._envelope_cost(restored, every(segments), count)
             return (self._per_token(frames) + envelopes).unflatten(0, (-1, batch))
 
@@ -106,11 +108,3 @@ class IndexSearch(nn.Module):
         begin = torch.arange(segments).unsqueeze(1) * self.envelope.step
         middle = (torch.arange(tokens) + 0.5) * self.token_frames
         return ((middle > begin) & (middle < begin + self.envelope.span)).float()
-
-
-def computes_bfloat16(device: torch.device) -> bool:
-    """Whether it has instructions for it, with which it is twice as fast."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    known = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return bool(known.get("amx_bf16") or known.get("avx512_bf16"))

@@ -119,7 +119,7 @@ class CoderTask(Task):
         coder = self.stage
         choices = coder.quantiser.nearest(latent, self.search.config.choices)
         pitch = self.pitch[0] if self.pitch else None
-        indices = self.search(coder, pitch, mel, choices, timbre, (False, False))
+        indices = self.search(coder, coder.decoder, pitch, mel, choices, timbre, (False, False))
         torch.clear_autocast_cache()  # of weights cast without a gradient
         return indices
 

@@ -84,7 +84,8 @@ def test_chunks_side_by_side_are_searched_as_each_alone(chain: Chain) -> None:
 
     def searched(rows: slice) -> Tensor:
         kept = timbre[rows].unsqueeze(1)
-        return chain.search(chain.coder, chain.pitch, mel[rows], choices[rows], kept, (False, False))
+        own = chain.coder.decoder
+        return chain.search(chain.coder, own, chain.pitch, mel[rows], choices[rows], kept, (False, False))
 
     together = searched(slice(0, 2))
     assert torch.equal(together, torch.cat([searched(slice(0, 1)), searched(slice(1, 2))]))

@@ -25,7 +25,7 @@ def test_bench_tells_every_stage_and_both_ways(
 ) -> None:
     assert main(["bench", "--json", "--seconds", "3", "--repeat", "2", "--steps", str(steps)]) == 0
     found = json.loads(capsys.readouterr().out)
-    names = ["mel", "timbre", "encoder", "decoder", "refiner", "pitch", "vocoder", "all else"]
+    names = ["mel", "timbre", "encoder", "search", "decoder", "refiner", "pitch", "vocoder", "all else"]
     assert [stage["name"] for stage in found["stages"]] == [
         name for name in names if steps or name != "refiner"
     ]
