@@ -19,13 +19,30 @@ def test_labels_follow_a_glide_frame_by_frame(preset: str) -> None:
     phase = 2 * np.pi * 100 / np.log(2) * (2**time_s - 1)
     buzz = sum(np.sin(k * phase) / k for k in range(1, 12))
     audio = torch.from_numpy(np.stack([0.1 * buzz, 0 * buzz])).float()
-    glide, silence = measured_pitch(audio, profile)
+    (glide, silence), (voiced, unvoiced) = measured_pitch(audio, profile)
     centres_s = (np.arange(len(glide)) * hop + hop / 2) / rate
     inside = (centres_s > 0.2) & (centres_s < 1.8)
     cents = 1200 * np.log2(glide.numpy()[inside] / (100 * 2 ** centres_s[inside]))
     assert abs(np.median(cents)) < 1.5
     assert np.quantile(np.abs(cents), 0.95) < 4
     assert not silence.any()
+    assert voiced[torch.from_numpy(inside)].min() == 1
+    assert not unvoiced.any()
+
+
+@pytest.mark.parametrize("preset", ["speech-16k", "speech-48k"])
+def test_half_the_opinions_are_voiced_where_a_voice_begins(preset: str) -> None:
+    profile = read_preset(preset).profile
+    rate, hop = profile.mel.rate_hz, profile.mel.hop_samples
+    time_s = np.arange(rate) / rate
+    noise = np.random.default_rng(1).standard_normal(rate) * 1e-3
+    buzz = sum(np.sin(2 * np.pi * 140 * k * time_s) / k for k in range(1, 12))
+    audio = torch.from_numpy(np.where((time_s > 0.3) & (time_s < 0.7), buzz, noise)).float()[None]
+    _, [share] = measured_pitch(audio, profile)
+    assert len(share) == rate // hop
+    edges_s = [(np.flatnonzero(share > 0.5)[i] + 0.5) * hop / rate for i in (0, -1)]
+    assert edges_s == pytest.approx([0.3, 0.7], abs=0.02)
+    assert ((share > 0) & (share < 1)).any()  # DIO, asked at different places, is of different opinions
 
 
 def test_treble_above_16_khz_does_not_come_down_as_pitch() -> None:
@@ -34,6 +51,7 @@ def test_treble_above_16_khz_does_not_come_down_as_pitch() -> None:
     time_s = np.arange(72000) / 48000
     buzz = 0.1 * sum(np.sin(2 * np.pi * 140 * k * time_s) / k for k in range(1, 20))
     treble = 0.3 * np.sin(2 * np.pi * 16100 * time_s)
-    labels = measured_pitch(torch.from_numpy(buzz + treble).float()[None], profile)[0]
+    labels, _ = measured_pitch(torch.from_numpy(buzz + treble).float()[None], profile)
+    labels = labels[0]
     assert labels.shape == (450,)
     assert labels[60:-60].numpy() == pytest.approx(140, rel=1e-3)
