@@ -26,6 +26,7 @@ from melcodec_cli.chain.search import IndexSearch
 from melcodec_cli.chain.source import chunk_phase, per_sample, pulse_train, voiced_share
 from melcodec_cli.chain.span import Span
 from melcodec_cli.chain.vocoder import HarmonicVocoder
+from melcodec_cli.chain.voicing import measured_voicing
 
 VOCODERS: dict[str, type[HarmonicVocoder] | type[HifiganVocoder]] = {
     "harmonic": HarmonicVocoder,
@@ -109,6 +110,7 @@ class Chain(nn.Module):
         for row, span in enumerate(spans):
             row_globals = None if globals_ is None else globals_[row]
             frames = mel[row, span.scaled(self.profile.coder.token_frames).kept_slice]
+            heard = self._heard(audio[row], span, frames) if count > 1 else None
             borders = span.before > 0, span.after > 0
             timbre = self.coder.looked_up(row_globals)
             [indices] = self.search(
@@ -116,12 +118,23 @@ class Chain(nn.Module):
                 self._search_decoder,
                 self.pitch,
                 frames[None],
+                heard,
                 nearest[row, span.kept_slice][None],
                 None if timbre is None else timbre[None, None],
                 borders,
             )
             coded.append((indices.cpu(), None if row_globals is None else row_globals.cpu()))
         return coded
+
+    def _heard(self, audio: Tensor, span: Span, mel: Tensor) -> tuple[Tensor, Tensor] | None:
+        """What the pitch stage is to hear in a chunk's decoded mel (1, frame, ...): the height that it hears in the
+        original, but voicing as it is in the audio, of which no mel says enough."""
+        if self.pitch is None or not self.profile.search.pitch:
+            return None
+        own = audio[: span.scaled(self.profile.token_samples).total]
+        voicing = measured_voicing(own, self.profile.mel.rate_hz, self.profile.mel.hop_samples)
+        kept = voicing[span.scaled(self.profile.coder.token_frames).kept_slice]
+        return self.pitch.heard(mel[None])[0], kept[None].to(self.device)
 
     # -- decoding
 

@@ -40,6 +40,7 @@ class IndexSearch(nn.Module):
         decoder: MelDecoder,
         pitch: Pitch | None,
         mel: Tensor,
+        heard: tuple[Tensor, Tensor] | None,
         choices: Tensor,
         timbre: Tensor | None,
         borders: tuple[bool, bool],
@@ -47,6 +48,7 @@ class IndexSearch(nn.Module):
         """Log-mel of chunks (batch, frame, band), codewords (batch, token, choice), nearest first, and timbre
         (batch, 1, values); whether the chunks border on others on either side -> indices (batch, token).
 
+        heard: what the pitch stage is to hear: bins (batch, frame, bin) and voicing (batch, frame).
         decoder: the coder's own, or a coarse copy of it."""
         batch, count, _ = choices.shape
         best = choices[..., 0]
@@ -56,7 +58,6 @@ class IndexSearch(nn.Module):
         free = (tokens >= BORDER_TOKENS * borders[0]) & (tokens < count - BORDER_TOKENS * borders[1])
         turns = tokens % self.config.phases == torch.arange(self.config.phases, device=mel.device)[:, None]
         standard, segments = coder.standardise(mel), self.envelope(mel)
-        heard = pitch.heard(mel) if pitch is not None and self.config.pitch else None
         kind = decoder.head.weight.dtype
         coarse = torch.is_autocast_enabled(mel.device.type) or kind == torch.bfloat16
 
@@ -70,7 +71,7 @@ class IndexSearch(nn.Module):
             decoded = decoder(points, None if timbre is None else every(timbre).to(kind)).float()
             restored = coder.restore(decoded)
             frames = self._distance(decoded - every(standard))
-            if pitch is not None and heard is not None:
+            if pitch is not None and heard is not None and self.config.pitch:
                 bins, voiced = heard
                 with torch.autocast(mel.device.type, torch.bfloat16, enabled=coarse):
                     voice = pitch.difference(restored, (every(bins), every(voiced)))

@@ -119,7 +119,8 @@ class CoderTask(Task):
         coder = self.stage
         choices = coder.quantiser.nearest(latent, self.search.config.choices)
         pitch = self.pitch[0] if self.pitch else None
-        indices = self.search(coder, coder.decoder, pitch, mel, choices, timbre, (False, False))
+        heard = pitch.heard(mel) if pitch else None
+        indices = self.search(coder, coder.decoder, pitch, mel, heard, choices, timbre, (False, False))
         torch.clear_autocast_cache()  # of weights cast without a gradient
         return indices
 

@@ -12,6 +12,7 @@ from melcodec_cli.chain.chain import Chain
 from melcodec_cli.chain.envelope import EnvelopeSegments
 from melcodec_cli.chain.search import BORDER_TOKENS
 from melcodec_cli.chain.span import Span
+from melcodec_cli.chain.voicing import measured_voicing
 
 TOKENS = 80
 ALONE = Span(0, TOKENS, 0)
@@ -60,10 +61,12 @@ def test_more_choices_bring_the_mel_nearer_to_the_original(chain: Chain) -> None
 
 
 def test_what_the_pitch_stage_hears_counts_as_well(chain: Chain) -> None:
-    """With nearly no other weight, the search brings it nearer to what is heard in the original."""
+    """With nearly no other weight, the search brings it nearer to the original's pitch and measured voicing."""
     assert chain.pitch is not None
-    mel = chain.mel(speechlike(TOKENS * chain.profile.token_samples).unsqueeze(0))
-    heard = chain.pitch.heard(mel)
+    audio = speechlike(TOKENS * chain.profile.token_samples)
+    mel = chain.mel(audio.unsqueeze(0))
+    voicing = measured_voicing(audio, chain.profile.mel.rate_hz, chain.profile.mel.hop_samples)
+    heard = chain.pitch.heard(mel)[0], voicing.unsqueeze(0)
     difference = []
     usual = chain.search.config
     for weight in (0.0, 100.0):
@@ -85,7 +88,10 @@ def test_chunks_side_by_side_are_searched_as_each_alone(chain: Chain) -> None:
     def searched(rows: slice) -> Tensor:
         kept = timbre[rows].unsqueeze(1)
         own = chain.coder.decoder
-        return chain.search(chain.coder, own, chain.pitch, mel[rows], choices[rows], kept, (False, False))
+        heard = chain.pitch.heard(mel[rows]) if chain.pitch else None
+        return chain.search(
+            chain.coder, own, chain.pitch, mel[rows], heard, choices[rows], kept, (False, False)
+        )
 
     together = searched(slice(0, 2))
     assert torch.equal(together, torch.cat([searched(slice(0, 1)), searched(slice(1, 2))]))
