@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,10 +41,12 @@ def option_names(heading: str) -> set[str]:
 
 
 SECTIONS = sections(MANUAL, "SH")
-# Commands whose options are the same share a part: "train coder, train pitch".
-DESCRIBED = {
-    name: body for title, body in sections(SECTIONS["COMMANDS"], "SS").items() for name in title.split(", ")
-}
+# Commands whose options are the same share a part, "train coder, train pitch",
+# and one that has some more of its own has another part for these.
+DESCRIBED: dict[str, str] = defaultdict(str)
+for _title, _body in sections(SECTIONS["COMMANDS"], "SS").items():
+    for _name in _title.split(", "):
+        DESCRIBED[_name] += _body
 
 
 def commands_below(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from melcodec_cli.commands.options import licence_option
 from melcodec_cli.printable import printable
 
 if TYPE_CHECKING:
@@ -97,7 +98,10 @@ for _stage, _what in (
 
 @train.command("all", short_help="Train every stage in order and pack the bundle.")
 @_options
-def train_all(preset_name: str, minutes: float | None, steps: int | None, **rest: Any) -> None:
+@licence_option
+def train_all(
+    preset_name: str, minutes: float | None, steps: int | None, licence: str | None, **rest: Any
+) -> None:
     """Train every stage in order and pack the bundle.
 
     --minutes is the length of the whole and is shared out as in the preset; --steps is that of each stage.  The bundle
@@ -107,12 +111,14 @@ def train_all(preset_name: str, minutes: float | None, steps: int | None, **rest
     Examples:
       melcodec train all --preset speech-16k --data speech/ --run runs/mine
     """
-    from melcodec_cli.train.packing import pack_run
+    from melcodec_cli.train.packing import licence_for, pack_run
     from melcodec_cli.train.ranks import is_first
     from melcodec_cli.train.stages import Length, shares, train_stage
 
     length = Length(minutes, steps)
     preset, corpus, device = _prepare("all", preset_name, **rest)
+    # Before hours of training: licences may contradict each other.
+    licence = licence or licence_for({clip.licence for clip in corpus.clips})
     for stage, share in shares(preset).items():
         if is_first():
             click.echo(f"training the {stage}", err=True)
@@ -122,7 +128,7 @@ def train_all(preset_name: str, minutes: float | None, steps: int | None, **rest
         )  # fmt: skip
     if is_first():
         path = rest["run_folder"] / f"{preset.profile.name}.safetensors"
-        pack_run(preset, rest["run_folder"], path, corpus)
+        pack_run(preset, rest["run_folder"], path, corpus, licence)
         click.echo(path)
 
 
