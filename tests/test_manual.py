@@ -12,6 +12,7 @@ import pytest
 
 from melcodec_cli import cli
 from melcodec_cli.errors import ExitCode
+from melcodec_cli.train.presets import read_preset
 
 PROJECT = Path(__file__).parents[1]
 MANUAL = (PROJECT / "man" / "melcodec.1").read_text()
@@ -106,6 +107,17 @@ def test_help_has_a_summary_examples_and_a_line_for_every_option(name: str) -> N
     assert re.search(rf"^  Examples:\n(    .*\n)*? *.*melcodec {name}", text, flags=re.MULTILINE)
     for names, option in options_of(name).items():
         assert option.help and not option.hidden, sorted(names)
+
+
+@pytest.mark.parametrize("preset", ["speech-16k", "speech-48k"])
+def test_whoever_first_hears_of_it_is_told_the_rates_of_both_profiles(preset: str) -> None:
+    profile = read_preset(preset).profile
+    rate_khz = profile.mel.rate_hz / 1000
+    bits_per_s = profile.tokens_per_second * profile.coder.index_bits
+    readme, package = (PROJECT / "README.md").read_text(), (PROJECT / "pyproject.toml").read_text()
+    (description,) = re.findall(r"^description = (.+)$", package, flags=re.MULTILINE)
+    for text in (readme.split("\n\n")[1], description, cli.program.get_short_help_str(200)):
+        assert re.search(rf"\b{bits_per_s:g}\b[^,]* at {rate_khz:g} kHz", text), text
 
 
 def test_every_exit_code_is_in_the_manual_and_the_other_way_round() -> None:
