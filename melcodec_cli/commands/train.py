@@ -183,9 +183,9 @@ def _prepare(
 
     from melcodec_cli.bundle import choose_device
     from melcodec_cli.errors import UsageProblem
+    from melcodec_cli.train.checkpoint import refuse_to_lose
     from melcodec_cli.train.presets import read_preset
     from melcodec_cli.train.ranks import first_of_the_ranks, join_ranks
-    from melcodec_cli.train.run import refuse_to_lose
     from melcodec_cli.train.stages import STAGES
 
     preset = read_preset(preset_name)
