@@ -25,9 +25,9 @@ def train() -> None:
     """Train the stages of a model on folders of speech (needs the extra "train").
 
     The coder comes first; pitch, refiner and vocoder follow in the same --run folder and find what they need there.
-    A folder's manifest.csv (path, source, speaker, split, licence) is obeyed.  Without one, each folder directly in it
-    is a speaker, files that lie directly in it are all of one, and a twentieth of the speakers, one at least, is kept
-    for measuring.
+    A folder's manifest.csv (path, source, speaker, split, licence) is obeyed.  Without one, each folder directly in it,
+    or in its parts such as dev-clean and wav48, is a speaker, files that lie directly in it are all of one, and a
+    twentieth of the speakers, one at least, is kept for measuring.
 
     \b
     Examples:
