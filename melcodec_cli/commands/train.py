@@ -134,7 +134,13 @@ def train_all(
 
 @train.command("plot", short_help="Draw the curves and sample spectrograms of a run.")
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--output", "-o", metavar="DIR", type=click.Path(path_type=Path), help="[default: RUN]")
+@click.option(
+    "--output",
+    "-o",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Where the pictures go.  [default: RUN]",
+)
 def plot(run_folder: Path, output: Path | None) -> None:
     """Draw the curves and sample spectrograms of a run, one PNG for each stage that has been trained.
 
