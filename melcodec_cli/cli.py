@@ -46,7 +46,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "--version", prog_name="melcodec", message="%(prog)s %(version)s")
 def program() -> None:
-    """A neural speech codec at 250 bit/s: ten seconds of speech in about 350 bytes.
+    """A neural speech codec: 250 bit/s at 16 kHz or 750 at 48 kHz, ten seconds of speech in about 350 or 1000 bytes.
 
     \b
     Examples:

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,10 @@ import click
 import pytest
 
 from melcodec_cli import cli
+from melcodec_cli.chain.profile import Profile
 from melcodec_cli.errors import ExitCode
+from melcodec_cli.installed import read_bundle_info
+from melcodec_cli.train.presets import read_preset
 
 PROJECT = Path(__file__).parents[1]
 MANUAL = (PROJECT / "man" / "melcodec.1").read_text()
@@ -40,10 +44,14 @@ def option_names(heading: str) -> set[str]:
 
 
 SECTIONS = sections(MANUAL, "SH")
-# Commands whose options are the same share a part: "train coder, train pitch".
-DESCRIBED = {
-    name: body for title, body in sections(SECTIONS["COMMANDS"], "SS").items() for name in title.split(", ")
-}
+BUNDLES = sorted((PROJECT / "melcodec_cli" / "bundles").rglob("*.safetensors"))
+LICENCES = (PROJECT / "README.md").read_text().partition("## Licence")[2]
+# Commands whose options are the same share a part, "train coder, train pitch",
+# and one that has some more of its own has another part for these.
+DESCRIBED: dict[str, str] = defaultdict(str)
+for _title, _body in sections(SECTIONS["COMMANDS"], "SS").items():
+    for _name in _title.split(", "):
+        DESCRIBED[_name] += _body
 
 
 def commands_below(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -103,6 +111,43 @@ def test_help_has_a_summary_examples_and_a_line_for_every_option(name: str) -> N
     assert re.search(rf"^  Examples:\n(    .*\n)*? *.*melcodec {name}", text, flags=re.MULTILINE)
     for names, option in options_of(name).items():
         assert option.help and not option.hidden, sorted(names)
+
+
+@pytest.mark.parametrize("preset", ["speech-16k", "speech-48k"])
+def test_whoever_first_hears_of_it_is_told_the_rates_of_both_profiles(preset: str) -> None:
+    profile = read_preset(preset).profile
+    rate_khz = profile.mel.rate_hz / 1000
+    bits_per_s = profile.tokens_per_second * profile.coder.index_bits
+    readme, package = (PROJECT / "README.md").read_text(), (PROJECT / "pyproject.toml").read_text()
+    (description,) = re.findall(r"^description = (.+)$", package, flags=re.MULTILINE)
+    for text in (readme.split("\n\n")[1], description, cli.program.get_short_help_str(200)):
+        assert re.search(rf"\b{bits_per_s:g}\b[^,]* at {rate_khz:g} kHz", text), text
+
+
+@pytest.mark.parametrize("path", BUNDLES, ids=lambda path: path.stem)
+def test_what_is_told_of_a_model_is_what_its_file_says(path: Path) -> None:
+    info = read_bundle_info(path)
+    profile = Profile.from_dict(info.profile)
+    bits_per_s = profile.tokens_per_second * profile.coder.index_bits
+    chunk_s = f"{profile.chunk_tokens / profile.tokens_per_second:.2g}"
+    told = entries(SECTIONS["MODELS"])[info.name]
+    assert f"{profile.mel.rate_hz / 1000:g} kHz; {bits_per_s:g} bit/s of content" in told
+    assert re.search(rf"\b{chunk_s} seconds", told)
+    assert f"Licence: {info.licence}" in told
+    assert re.search(rf"`{info.name}`[^.]* {re.escape(info.licence)}", LICENCES)
+
+
+def test_what_is_told_of_the_models_defaults_is_what_their_files_say() -> None:
+    profiles = [Profile.from_dict(read_bundle_info(path).profile) for path in BUNDLES]
+    choices = {profile.name: profile.search.choices for profile in profiles}
+    chunks_s = {profile.name: profile.chunk_tokens / profile.tokens_per_second for profile in profiles}
+    described = {heading.split()[0]: body for heading, body in entries(DESCRIBED["compress"]).items()}
+    helped = {option.opts[0]: option.help or "" for option in options_of("compress").values()}
+    for option, default in (("--effort", choices), ("--chunk-seconds", chunks_s)):
+        assert f"the model's, {default['speech-16k']:g} in speech-16k" in helped[option]
+        assert re.search(rf"model's.*\b{default['speech-16k']:g}\b", described[option])
+        assert f"{default['speech-48k']:.2g} in speech-48k" in described[option]
+        assert default["speech-16k-strict"] == default["speech-16k"]
 
 
 def test_every_exit_code_is_in_the_manual_and_the_other_way_round() -> None:

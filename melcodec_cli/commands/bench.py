@@ -61,6 +61,7 @@ def bench(
     Examples:
       melcodec bench
       melcodec bench --seconds 10 --repeat 20 recordings/
+      melcodec bench --bundle speech-48k      once it is installed
       melcodec bench --json --threads 1
       melcodec bench --batch                  1000 clips of 3 s: minutes
       melcodec bench --batch --seconds 60     20 of them
@@ -130,7 +131,8 @@ def _print_table(benchmark: Benchmark, repeat: int, rows: list[Figures]) -> None
         where += f", {benchmark.encoder.workers} threads (stages: 1)"
     steps = benchmark.decoder.steps
     console = Console(file=sys.stdout, highlight=False)
-    console.print(f"{benchmark.duration_s:g} s on {where}, {steps} refiner steps, median of {repeat}\n")
+    what = f"{benchmark.duration_s:g} s with {benchmark.chain.profile.name}"
+    console.print(f"{what} on {where}, {steps} refiner steps, median of {repeat}\n")
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name in ("stage", "parameters", "time", "times\nreal time", "peak\nmemory"):
         table.add_column(name, justify="left" if name == "stage" else "right")

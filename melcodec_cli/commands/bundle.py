@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from melcodec_cli.commands.options import licence_option
+
 BUNDLE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
@@ -34,8 +36,7 @@ def bundle() -> None:
     "--cache", metavar="DIR", type=click.Path(path_type=Path), help="Where its decoded audio is kept."
 )
 @click.option("--name", metavar="NAME", help="What the bundle is called.  [default: as its profile]")
-@click.option("--licence", metavar="NAME",
-              help="Licence of the weights.  [default: what --data asks for, else unknown]")  # fmt: skip
+@licence_option
 @click.option("--force", is_flag=True, help="Replace BUNDLE if it exists.")
 def pack(
     run_folder: Path,

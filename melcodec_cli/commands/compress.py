@@ -65,13 +65,14 @@ raw_options = options(
     type=float,
     metavar="S",
     help="Length of the chunks, 0.5 to 60; short ones leave a pipe sooner and cost more.  "
-    "[default: the model's, 20]",
+    "[default: the model's, 20 in speech-16k]",
 )
 @click.option(
     "--effort",
     type=click.IntRange(1, 8),
     metavar="N",
-    help="Codewords tried for each token: 1 is fastest, 8 sounds best.  [default: the model's, 2]",
+    help="Codewords tried for each token: 1 is fastest, 8 sounds best.  "
+    "[default: the model's, 3 in speech-16k]",
 )
 @click.option("--no-tags", is_flag=True, help="Do not copy title, artist and the like.")
 @raw_options

@@ -103,6 +103,12 @@ engine_options = options(
     ),
 )
 
+licence_option = click.option(
+    "--licence",
+    metavar="NAME",
+    help="Licence of the weights.  [default: what --data asks for, else unknown]",
+)
+
 model_options = options(
     click.option(
         "--device",

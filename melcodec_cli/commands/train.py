@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from melcodec_cli.commands.options import licence_option
 from melcodec_cli.printable import printable
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ def train() -> None:
     """Train the stages of a model on folders of speech (needs the extra "train").
 
     The coder comes first; pitch, refiner and vocoder follow in the same --run folder and find what they need there.
-    A folder's manifest.csv (path, source, speaker, split, licence) is obeyed.  Without one, each folder directly in it
-    is a speaker, files that lie directly in it are all of one, and a twentieth of the speakers, one at least, is kept
-    for measuring.
+    A folder's manifest.csv (path, source, speaker, split, licence) is obeyed.  Without one, each folder directly in it,
+    or in its parts such as dev-clean and wav48, is a speaker, files that lie directly in it are all of one, and a
+    twentieth of the speakers, one at least, is kept for measuring.
 
     \b
     Examples:
@@ -97,7 +98,10 @@ for _stage, _what in (
 
 @train.command("all", short_help="Train every stage in order and pack the bundle.")
 @_options
-def train_all(preset_name: str, minutes: float | None, steps: int | None, **rest: Any) -> None:
+@licence_option
+def train_all(
+    preset_name: str, minutes: float | None, steps: int | None, licence: str | None, **rest: Any
+) -> None:
     """Train every stage in order and pack the bundle.
 
     --minutes is the length of the whole and is shared out as in the preset; --steps is that of each stage.  The bundle
@@ -107,12 +111,14 @@ def train_all(preset_name: str, minutes: float | None, steps: int | None, **rest
     Examples:
       melcodec train all --preset speech-16k --data speech/ --run runs/mine
     """
-    from melcodec_cli.train.packing import pack_run
+    from melcodec_cli.train.packing import licence_for, pack_run
     from melcodec_cli.train.ranks import is_first
     from melcodec_cli.train.stages import Length, shares, train_stage
 
     length = Length(minutes, steps)
     preset, corpus, device = _prepare("all", preset_name, **rest)
+    # Before hours of training: licences may contradict each other.
+    licence = licence or licence_for({clip.licence for clip in corpus.clips})
     for stage, share in shares(preset).items():
         if is_first():
             click.echo(f"training the {stage}", err=True)
@@ -122,13 +128,19 @@ def train_all(preset_name: str, minutes: float | None, steps: int | None, **rest
         )  # fmt: skip
     if is_first():
         path = rest["run_folder"] / f"{preset.profile.name}.safetensors"
-        pack_run(preset, rest["run_folder"], path, corpus)
+        pack_run(preset, rest["run_folder"], path, corpus, licence)
         click.echo(path)
 
 
 @train.command("plot", short_help="Draw the curves and sample spectrograms of a run.")
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--output", "-o", metavar="DIR", type=click.Path(path_type=Path), help="[default: RUN]")
+@click.option(
+    "--output",
+    "-o",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Where the pictures go.  [default: RUN]",
+)
 def plot(run_folder: Path, output: Path | None) -> None:
     """Draw the curves and sample spectrograms of a run, one PNG for each stage that has been trained.
 
@@ -177,9 +189,9 @@ def _prepare(
 
     from melcodec_cli.bundle import choose_device
     from melcodec_cli.errors import UsageProblem
+    from melcodec_cli.train.checkpoint import refuse_to_lose
     from melcodec_cli.train.presets import read_preset
     from melcodec_cli.train.ranks import first_of_the_ranks, join_ranks
-    from melcodec_cli.train.run import refuse_to_lose
     from melcodec_cli.train.stages import STAGES
 
     preset = read_preset(preset_name)

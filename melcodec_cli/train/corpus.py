@@ -10,6 +10,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -25,6 +26,10 @@ from melcodec_cli.train.bandwidth import bandwidth_hz
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".w64", ".caf"}
 DEV_SHARE = 1 / 20  # of speakers, where no manifest says which
 UNKNOWN_LICENCE = "LicenseRef-unknown"  # where no manifest says which
+# Folders that are called so hold speakers rather than being one: dev-clean, train-clean-100, wav48, audio.
+PART = re.compile(
+    r"(train|dev|test|eval|valid|validation|wavs?|flac|audio|clips|data)(?![a-z])", re.IGNORECASE
+)
 TRIM_DB = -50.0  # below the clip's peak: trimmed at both ends ...
 TRIM_MARGIN_S = 0.15  # ... but for this much
 
@@ -101,15 +106,29 @@ def _listed(folder: Path) -> list[Clip]:
 
 
 def _found(folder: Path) -> list[Clip]:
-    """Each folder directly in this one is a speaker; files that lie directly in it are all of one speaker."""
-    clips = []
+    """Each folder directly in this one is a speaker, or in its parts where it has nothing else; files that lie beside
+    these are all of one speaker."""
     name = folder.resolve().name
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file():
-            inside = path.relative_to(folder)
-            speaker = f"{name}/{inside.parts[0]}" if len(inside.parts) > 1 else name
-            clips.append(Clip(str(path), str(inside), name, speaker, "", UNKNOWN_LICENCE))
+    paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in AUDIO_SUFFIXES]
+    insides = [path.relative_to(folder) for path in paths if path.is_file()]
+    level = _level_of_speakers(insides)
+    clips = []
+    for inside in insides:
+        *folders, _ = inside.parts
+        # By its own name alone: who is in several parts is one speaker.
+        speaker = "/".join([name, *(folders[level : level + 1] or folders)])
+        clips.append(Clip(str(folder / inside), str(inside), name, speaker, "", UNKNOWN_LICENCE))
     return clips
+
+
+def _level_of_speakers(insides: list[Path]) -> int:
+    """The first at which some folder is not called as a part of a corpus; below it a speaker has chapters, say."""
+    level = 0
+    while names := {inside.parts[level] for inside in insides if len(inside.parts) > level + 1}:
+        if not all(map(PART.match, names)):
+            break
+        level += 1
+    return level
 
 
 def _with_splits(clips: list[Clip]) -> list[Clip]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import signal
 import sys
 import time
@@ -15,12 +14,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.distributed as dist
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from melcodec_cli.errors import OutputExists, Terminated, UsageProblem
+from melcodec_cli.errors import Terminated, UsageProblem
 from melcodec_cli.train.batches import Batches, Crops
+from melcodec_cli.train.checkpoint import moments, read, restore_moments, save_atomically, under
 from melcodec_cli.train.history import Leg, legs_of
 from melcodec_cli.train.log import Log
 from melcodec_cli.train.ranks import agreed, share_gradients
@@ -228,7 +226,7 @@ class Run:
         panels = torch.stack([panel.float().cpu() for panel in self.task.picture(self.dev)])
         np.save(self.folder / "sample.npy", panels.numpy().astype(np.float16))
         if curves := self.task.curves(self.dev):
-            _save_atomically(curves, self.folder / "curves.safetensors", {})
+            save_atomically(curves, self.folder / "curves.safetensors", {})
         self.task.train()
         self.task.stage.load_state_dict(own)
         return figures
@@ -251,57 +249,22 @@ class Run:
         tensors = {f"task.{k}": v for k, v in self.task.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.items()}
         for player, optimiser in self.optimisers.items():
-            for index, state in optimiser.state_dict()["state"].items():
-                tensors |= {f"optimiser.{player}.{index}.{k}": v for k, v in state.items()}
-        tensors = {k: v.contiguous().clone() for k, v in tensors.items()}
+            tensors |= {f"optimiser.{player}.{k}": v for k, v in moments(optimiser).items()}
         notes = {
             "progress": json.dumps({"step": self.step, "elapsed_s": self.elapsed_s}),
             "legs": json.dumps([leg.to_dict() for leg in self.legs]),
         }
-        _save_atomically(tensors, self.folder / "checkpoint.safetensors", notes)
-        stage = {k: v.contiguous().clone() for k, v in self.average.items()}
-        _save_atomically(stage, self.folder / "stage.safetensors", notes)
+        save_atomically(tensors, self.folder / "checkpoint.safetensors", notes)
+        save_atomically(self.average, self.folder / "stage.safetensors", notes)
 
     def load(self) -> None:
-        tensors: dict[str, Tensor] = {}
         path = self.folder / "checkpoint.safetensors"
-        with safe_open(path, "pt", device=str(self.device)) as file:
-            notes = json.loads(file.metadata()["progress"])
-            for key in file.keys():  # noqa: SIM118 - not a dict
-                tensors[key] = file.get_tensor(key)
-        self.step, self.elapsed_s = notes["step"], notes["elapsed_s"]
+        tensors, notes = read(path, self.device)
+        progress = json.loads(notes["progress"])
+        self.step, self.elapsed_s = progress["step"], progress["elapsed_s"]
         self.step_before, self.elapsed_before_s = self.step, self.elapsed_s
         self.earlier = legs_of(path, self.folder.name)
-        self.task.load_state_dict(_under(tensors, "task."))
-        self.average = _under(tensors, "average.")
+        self.task.load_state_dict(under("task.", tensors))
+        self.average = under("average.", tensors)
         for player, optimiser in self.optimisers.items():
-            parameters = optimiser.param_groups[0]["params"]
-            state: dict[int, dict[str, Tensor]] = {}
-            for key, value in _under(tensors, f"optimiser.{player}.").items():
-                index, name = key.split(".", 1)
-                if value.shape == parameters[int(index)].shape:
-                    # The fused kernel walks memory: moments must lie in it as the weights do (channels last).
-                    value = torch.empty_like(parameters[int(index)]).copy_(value)
-                state.setdefault(int(index), {})[name] = value
-            optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
-
-
-def refuse_to_lose(folder: Path, resume: bool) -> None:
-    """Hours of training must not be lost by a forgotten flag."""
-    checkpoint = (folder / "checkpoint.safetensors").exists()
-    if checkpoint and not resume:
-        raise OutputExists("trained already; --resume goes on, --force begins again", folder)
-    if not checkpoint and (folder / "stage.safetensors").exists():
-        raise OutputExists(
-            "trained already, without a checkpoint to go on from; --force begins again", folder
-        )
-
-
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-
-
-def _save_atomically(tensors: dict[str, Tensor], path: Path, notes: dict[str, str]) -> None:
-    part = path.with_suffix(".part")
-    save_file(tensors, part, notes)
-    os.replace(part, path)
+            restore_moments(optimiser, under(f"optimiser.{player}.", tensors))

@@ -44,7 +44,15 @@ def test_bench_takes_recordings_of_ones_own(
     (tmp_path / "a.wav").write_bytes(wav(noise(0.4, 8000, channels=2), 8000))
     assert main(["bench", "--seconds", "1", "--repeat", "1", str(tmp_path)]) == 0
     table = capsys.readouterr().out
-    assert "1 s on cpu" in table and "vocoder" in table and "decompress" in table
+    assert "1 s with speech-16k on cpu" in table and "vocoder" in table and "decompress" in table
+
+
+def test_bench_measures_the_model_that_is_named_and_says_so(
+    only_tiny_bundle: Path, tiny_48k_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--bundle", str(tiny_48k_bundle), "--seconds", "1", "--repeat", "1"]
+    assert main(["bench", *arguments]) == 0
+    assert capsys.readouterr().out.startswith("1 s with speech-48k on cpu")
 
 
 def test_bench_compares_clips_with_one_file_of_the_same_audio(

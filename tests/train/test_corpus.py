@@ -57,6 +57,44 @@ def test_a_speaker_is_the_first_folder_below_so_that_chapters_share_a_split(tmp_
     assert 0 < list(split_of.values()).count("dev") < 10
 
 
+@pytest.mark.parametrize(
+    ("inside", "speaker"),
+    [
+        ("train-clean-100/{s}/121123/{s}-121123-0000.flac", "{s}"),
+        ("wav48_silence_trimmed/p{s}/p{s}_001_mic1.flac", "p{s}"),
+        ("TRAIN/audio/{s}/12/{s}_12_01.flac", "{s}"),
+        ("{s}/wav/a0001.wav", "{s}"),
+        ("{s}/train/a0001.wav", "{s}"),
+        ("testimony{s}/day1/1.wav", "testimony{s}"),
+    ],
+    ids=["LibriSpeech", "VCTK", "MLS", "parts of a speaker", "parts called as others", "much like a part"],
+)
+def test_what_lies_between_the_folder_and_its_speakers_is_passed_over(
+    inside: str, speaker: str, tmp_path: Path
+) -> None:
+    speech = tmp_path / "speech"
+    touch(speech, *(inside.format(s=s) for s in range(40)))
+    split_of = splits(index_folders([speech]))
+    assert set(split_of) == {f"speech/{speaker.format(s=s)}" for s in range(40)}
+    assert 0 < list(split_of.values()).count("dev") < 10
+
+
+def test_a_speaker_of_several_parts_or_chapters_is_one_and_in_one_split(tmp_path: Path) -> None:
+    speech = tmp_path / "speech"
+    parts = ("dev-clean", "train-clean-100", "train-other-500")
+    touch(speech, *(f"{part}/{s}/{c}/x.flac" for part in parts for s in range(40) for c in range(3)))
+    assert set(splits(index_folders([speech]))) == {f"speech/{s}" for s in range(40)}
+
+
+def test_a_speaker_called_as_a_part_stays_one_among_others_and_so_do_parts_without_folders(
+    tmp_path: Path,
+) -> None:
+    touch(tmp_path / "a", "dev/monday/x.wav", "dev/tuesday/x.wav", "anna/monday/x.wav")
+    assert set(splits(index_folders([tmp_path / "a"]))) == {"a/dev", "a/anna"}
+    touch(tmp_path / "b", "train/x.wav", "dev/y.wav", "own.wav")
+    assert set(splits(index_folders([tmp_path / "b"]))) == {"b/train", "b/dev", "b"}
+
+
 def test_splits_do_not_depend_on_where_a_folder_lies_or_how_it_is_typed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,26 @@ def test_bundle_pack_takes_a_name_so_that_two_of_a_profile_live_side_by_side(
     assert (own.licence, info.licence) == ("Apache-2.0", UNKNOWN_LICENCE)  # which follows from --data
 
 
+def test_train_all_packs_under_the_licence_that_is_said_or_ends_before_it_trains(
+    run: Path, speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (torn := tmp_path / "speech").mkdir()
+    for path in speech.glob("s?"):
+        (torn / path.name).symlink_to(path)
+    manifest = (speech / "manifest.csv").read_text().replace("s1,CC0-1.0", "s1,CC BY-SA 4.0")
+    (torn / "manifest.csv").write_text(manifest.replace("s2,CC0-1.0", "s2,CC BY-NC 4.0"))
+    arguments = ["--preset", str(run / "tiny.toml"), "--data", str(torn), "--cache", str(run / "cache")]
+    arguments += ["--steps", "8", "--device", "cpu"]
+    assert main(["train", "all", *arguments, "--run", str(tmp_path / "new")]) == 2
+    assert "CC BY-NC 4.0 and CC BY-SA 4.0: say --licence" in capsys.readouterr().err
+    assert not (tmp_path / "new" / "coder").exists()
+
+    shutil.copytree(run, tmp_path / "done", ignore=shutil.ignore_patterns("cache"))
+    arguments += ["--run", str(tmp_path / "done"), "--resume", "--licence", "LicenseRef-mine"]
+    assert main(["train", "all", *arguments]) == 0
+    assert read_bundle_info(tmp_path / "done" / "tiny.safetensors").licence == "LicenseRef-mine"
+
+
 def test_plot_draws_a_picture_of_every_stage(run: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="plots need the extra train")
     assert main(["train", "plot", str(run), "-o", str(tmp_path)]) == 0
