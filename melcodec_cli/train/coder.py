@@ -29,12 +29,14 @@ class CoderLosses:
     absolute: float = 1.0
     squared: float = 0.5
     codebook: float = 0.5
+    commitment: float = 0.25  # of the encoder to its codewords, relative to the codebook's
     envelope: float = 0.3  # intelligibility: third-octave envelopes over 0.38 s
     difference: float = 0.3  # change over 10 ms, against blurred onsets
     average: float = 0.0  # the voice's likeness: the spectrum's mean and deviation over the whole crop
     hush: float = 0.0  # against sound above the bandwidth of the recording, where nothing else judges
     pitch: float = 0.0  # a trained pitch stage must hear in the decoded mel what it hears in the original
     searched: float = 0.0  # share of steps on the indices that the search finds, for the encoder to learn
+    clustering: bool = True  # moves codewords that are rarely used; without it they follow the gradient alone
     usage_decay: float = 0.99  # of the running usage that online clustering goes by
     foreign_timbre: float = (
         0.5  # share of steps that take the timbre elsewhere, so that it cannot carry content
@@ -77,7 +79,7 @@ class CoderTask(Task):
         searched = None
         if torch.rand(()).item() < weight.searched:
             searched = self._searched(mel, latent, timbre)
-        points, indices, codebook_loss, encoded = coder.quantiser(latent, searched)
+        points, indices, codebook_loss, encoded = coder.quantiser(latent, searched, weight.commitment)
         self.latest = (indices.detach(), encoded.detach())
         decoded = coder.decoder(points, timbre).float()
 
@@ -129,13 +131,17 @@ class CoderTask(Task):
         indices, points = self.latest
         quantiser = self.stage.quantiser
         share = torch.bincount(indices.flatten(), minlength=len(quantiser.usage)).float() / indices.numel()
-        flat = points.flatten(0, 1)
-        anchors = flat[torch.randint(len(flat), (len(quantiser.usage),), device=flat.device)]
         if dist.is_initialized():  # the codebook must stay one and the same on every GPU
             dist.all_reduce(share)
             share /= dist.get_world_size()
+        quantiser.count(share, self.losses.usage_decay)
+        if not self.losses.clustering:
+            return
+        flat = points.flatten(0, 1)
+        anchors = flat[torch.randint(len(flat), (len(quantiser.usage),), device=flat.device)]
+        if dist.is_initialized():
             dist.broadcast(anchors, 0)
-        quantiser.revive(share, anchors, self.losses.usage_decay)
+        quantiser.revive(anchors, self.losses.usage_decay)
 
     @torch.no_grad()
     def _code(self, audio: Tensor) -> tuple[Tensor, Tensor, Tensor]:
