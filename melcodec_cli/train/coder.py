@@ -14,6 +14,7 @@ from melcodec_cli.chain.pitch import Pitch
 from melcodec_cli.chain.profile import Profile
 from melcodec_cli.chain.search import CHANGE_S, IndexSearch
 from melcodec_cli.train.batches import Crops
+from melcodec_cli.train.discriminators import mel_discriminators
 from melcodec_cli.train.losses import (
     average_loss,
     envelope_loss,
@@ -41,6 +42,10 @@ class CoderLosses:
     foreign_timbre: float = (
         0.5  # share of steps that take the timbre elsewhere, so that it cannot carry content
     )
+    adversary: float = 0.0  # weight of a judge of mel patches, against blur; 0 trains without one
+    features: float = 1.0  # of feature matching, relative to it
+    adversary_from: float = 0.2  # progress at which it joins
+    adversary_width: int = 32
 
 
 class CoderTask(Task):
@@ -57,6 +62,8 @@ class CoderTask(Task):
         self.search = IndexSearch(dataclasses.replace(profile, search=search), self.mel.filters)
         self.envelope = self.search.envelope
         self.latest: tuple[Tensor, Tensor] | None = None  # indices and points of the last batch
+        if losses.adversary:
+            self.judged_by(mel_discriminators(losses.adversary_width, 1), losses.adversary_from)
 
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
         coder, weight = self.stage, self.losses
@@ -65,16 +72,13 @@ class CoderTask(Task):
             mel = self.mel(crops.audio)
             target = coder.standardise(mel)
             source = target if crops.noisy is crops.audio else coder.standardise(self.mel(crops.noisy))
-        batch, frames, _ = target.shape
-        tokens = frames // 4
-        timbre = None
-        if coder.timbre is not None:
-            foreign = torch.rand(()).item() < weight.foreign_timbre
-            timbre_mel = coder.standardise(self.mel(crops.other)) if foreign else source
-            # Short clips must work as well: often only a part of the chunk is there to listen to.
-            length = torch.randint(tokens // 2, tokens + 1, (batch, 1), device=mel.device)
-            valid = torch.arange(tokens, device=mel.device) < length
-            timbre = coder.timbre.round(coder.timbre(timbre_mel, valid)).unsqueeze(1)
+        if player == "adversary":
+            with torch.no_grad():
+                timbre = self._timbre(crops, source)
+                points = coder.quantiser(coder.encoder(source, timbre))[0]
+                made = coder.decoder(points, timbre).float()
+            return self.adversary.judgement_loss(*_shown(target, made, heard)), {}
+        timbre = self._timbre(crops, source)
         latent = coder.encoder(source, timbre)
         searched = None
         if torch.rand(()).item() < weight.searched:
@@ -90,6 +94,10 @@ class CoderTask(Task):
             "l1": masked_mean(error.abs() * coder.deviation, heard).item(),
             "vq": codebook_loss.item(),
         }
+        if weight.adversary and self.active("adversary", moment):
+            deception, judged = self.deception(*_shown(target, decoded, heard), weight.features)
+            loss = loss + weight.adversary * deception
+            figures |= judged
         restored = coder.restore(decoded)
         if weight.hush and not heard.all():
             loud = excess(restored, heard, self.mel.silence)
@@ -115,6 +123,19 @@ class CoderTask(Task):
             loss = loss + weight.pitch * voice
             figures["pitch"] = voice.item()
         return loss, figures
+
+    def _timbre(self, crops: Crops, source: Tensor) -> Tensor | None:
+        """As it is decoded, (batch, 1, values), of what is encoded or of another part of the same voice."""
+        coder = self.stage
+        if coder.timbre is None:
+            return None
+        batch, tokens = len(source), source.shape[1] // 4
+        foreign = torch.rand(()).item() < self.losses.foreign_timbre
+        mel = coder.standardise(self.mel(crops.other)) if foreign else source
+        # Short clips must work as well: often only a part of the chunk is there to listen to.
+        length = torch.randint(tokens // 2, tokens + 1, (batch, 1), device=mel.device)
+        valid = torch.arange(tokens, device=mel.device) < length
+        return coder.timbre.round(coder.timbre(mel, valid)).unsqueeze(1)
 
     @torch.no_grad()
     def _searched(self, mel: Tensor, latent: Tensor, timbre: Tensor | None) -> Tensor:
@@ -173,3 +194,8 @@ class CoderTask(Task):
     def picture(self, crops: Crops) -> list[Tensor]:
         mel, decoded, _ = self._code(crops.audio[:1])
         return [mel[0], decoded[0]]
+
+
+def _shown(target: Tensor, made: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
+    """What a judge of mels (batch, frame, band) sees: nothing made where the recording holds nothing."""
+    return target.unsqueeze(1), torch.where(heard, made, target).unsqueeze(1)

@@ -41,8 +41,7 @@ class RefinerTask(Task):
         self.losses = losses
         self.stage = FlowRefiner(profile.mel.bands, profile.refiner)
         if losses.adversary:
-            self.players = ("adversary", "stage")
-            self.adversary = mel_discriminators(losses.adversary_width)
+            self.judged_by(mel_discriminators(losses.adversary_width, 2), losses.adversary_from)
         self.coder = [coder.eval()]  # in a list: not a sub-module, so neither trained nor saved
         self.envelope = EnvelopeSegments(self.mel.filters, profile.mel)
 
@@ -50,9 +49,6 @@ class RefinerTask(Task):
     def prepare(self, crops: Crops) -> None:
         self.stage.mean.copy_(self.coder[0].mean)
         self.stage.deviation.copy_(self.coder[0].deviation)
-
-    def active(self, player: str, moment: Moment) -> bool:
-        return player == "stage" or moment.progress >= self.losses.adversary_from
 
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
         flow, weight = self.stage, self.losses
@@ -82,11 +78,9 @@ class RefinerTask(Task):
             figures["consistency"] = consistency.item()
         if weight.adversary and self.active("adversary", moment):
             made = self._jump(start, coarse)
-            deceived, features = self.adversary.deception_losses(
-                _beside(target, coarse), _beside(made, coarse)
-            )
-            loss = loss + weight.adversary * (deceived + weight.features * features)
-            figures |= {"deceived": deceived.item(), "features": features.item()}
+            deception, judged = self.deception(_beside(target, coarse), _beside(made, coarse), weight.features)
+            loss = loss + weight.adversary * deception
+            figures |= judged
         return loss, figures
 
     def _jump(self, start: Tensor, coarse: Tensor) -> Tensor:

@@ -40,3 +40,34 @@ def test_codewords_are_left_to_the_gradient_where_they_are_not_clustered(cluster
 def test_commitment_counts_as_much_as_it_is_set_to() -> None:
     distances = [task(commitment=each).loss("stage", crops(), HALFWAY)[1]["vq"] for each in (0.0, 0.25, 4.0)]
     assert distances == pytest.approx([distances[0] * each for each in (1.0, 1.25, 5.0)])
+
+
+def test_a_judge_of_mels_joins_where_it_is_asked_for_and_teaches_the_coder() -> None:
+    nothing_else = dict.fromkeys(("absolute", "squared", "codebook", "envelope", "difference"), 0.0)
+    trained = task(adversary=0.1, adversary_from=0.5, adversary_width=4, **nothing_else)
+    early = Moment(1, 0.4)
+    assert [trained.active("adversary", moment) for moment in (early, HALFWAY)] == [False, True]
+    assert "deceived" not in trained.loss("stage", crops(), early)[1]
+
+    judgement, _ = trained.loss("adversary", crops(), HALFWAY)
+    judgement.backward()
+    assert all(parameter.grad is not None for parameter in trained.adversary.parameters())
+    assert all(parameter.grad is None for parameter in trained.stage.parameters())
+    loss, figures = trained.loss("stage", crops(), HALFWAY)
+    assert loss.item() == pytest.approx(0.1 * (figures["deceived"] + figures["features"]))
+    loss.backward()
+    assert trained.stage.decoder.head.weight.grad is not None
+    assert all(row.any() for row in trained.stage.decoder.head.weight.grad)
+    assert task().players == ("stage",)
+
+
+def test_the_judge_does_not_see_what_the_recording_does_not_hold() -> None:
+    nothing_else = dict.fromkeys(("absolute", "squared", "codebook", "envelope", "difference"), 0.0)
+    trained = task(adversary=0.1, adversary_from=0.0, adversary_width=4, **nothing_else)
+    narrow = crops(bandwidth_hz=4000.0)
+    heard = trained.heard(narrow)[0, 0]
+    loss, _ = trained.loss("stage", narrow, HALFWAY)
+    loss.backward()
+    gradient = trained.stage.decoder.head.weight.grad
+    assert gradient is not None
+    assert torch.equal(gradient.abs().sum(1) > 0, heard) and 0 < heard.sum() < 80

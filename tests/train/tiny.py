@@ -13,6 +13,9 @@ EVERY_LOSS = """
 [coder.losses]
 searched = 0.5
 average = 0.1
+adversary = 0.1
+adversary_from = 0.3
+adversary_width = 4
 [vocoder.losses]
 coded = 0.5
 envelope = 0.1
