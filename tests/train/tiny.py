@@ -1,12 +1,16 @@
-"""The tiny preset, to be varied, and what its runs log."""
+"""Presets, the tiny one above all, to be varied, and what their runs log."""
 
 import csv
 from importlib import resources
 from pathlib import Path
 
 
+def preset_text(name: str) -> str:
+    return (resources.files("melcodec_cli.train") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
+
+
 def tiny_preset() -> str:
-    return (resources.files("melcodec_cli.train") / "presets" / "tiny.toml").read_text()
+    return preset_text("tiny")
 
 
 EVERY_LOSS = """
