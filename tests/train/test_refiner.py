@@ -1,5 +1,6 @@
 """What the refiner is taught: answers that lead to the end, and the same ones all along the way."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,14 +11,14 @@ from melcodec_cli.chain.profile import CoderConfig, Profile, RefinerConfig
 from melcodec_cli.chain.refiner import FlowRefiner
 from melcodec_cli.train.refiner import RefinerLosses, RefinerTask
 
-NARROW = dict(width=8, dilations=(1,), anchor=0.0, noise=1.0)
+NARROW = RefinerConfig(width=8, dilations=(1,), anchor=0.0, noise=1.0)
 SMALL = CoderConfig(codewords=16, half_width=8, token_width=8, frame_width=8)
 
 
 @pytest.mark.parametrize("predicts", ["end", "velocity"])
 @pytest.mark.parametrize("time", [0.0, 0.4, 0.95])
 def test_what_is_wanted_of_the_network_leads_to_the_end_from_anywhere(predicts: str, time: float) -> None:
-    flow = FlowRefiner(4, RefinerConfig(predicts=predicts, **NARROW))
+    flow = FlowRefiner(4, replace(NARROW, predicts=predicts))
     coarse, start = torch.randn(2, 1, 9, 4)
     with torch.no_grad():  # an answer that is the same for all
         flow.head.weight.zero_()
@@ -30,7 +31,7 @@ def test_what_is_wanted_of_the_network_leads_to_the_end_from_anywhere(predicts: 
 
 def task(predicts: str, **losses: Any) -> RefinerTask:
     torch.manual_seed(1)
-    profile = Profile(coder=SMALL, refiner=RefinerConfig(predicts=predicts, **NARROW))
+    profile = Profile(coder=SMALL, refiner=replace(NARROW, predicts=predicts))
     return RefinerTask(profile, RefinerLosses(**losses), Coder(profile.mel, SMALL, profile.timbre))
 
 
