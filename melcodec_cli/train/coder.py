@@ -95,9 +95,9 @@ class CoderTask(Task):
             "vq": codebook_loss.item(),
         }
         if weight.adversary and self.active("adversary", moment):
-            deception, judged = self.deception(*_shown(target, decoded, heard), weight.features)
+            deception, verdict = self.deception(*_shown(target, decoded, heard), weight.features)
             loss = loss + weight.adversary * deception
-            figures |= judged
+            figures |= verdict
         restored = coder.restore(decoded)
         if weight.hush and not heard.all():
             loud = excess(restored, heard, self.mel.silence)

@@ -77,11 +77,11 @@ class RefinerTask(Task):
             figures["consistency"] = consistency.item()
         if weight.adversary and self.active("adversary", moment):
             made = self._jump(start, coarse)
-            deception, judged = self.deception(
+            deception, verdict = self.deception(
                 _beside(target, coarse), _beside(made, coarse), weight.features
             )
             loss = loss + weight.adversary * deception
-            figures |= judged
+            figures |= verdict
         return loss, figures
 
     def _jump(self, start: Tensor, coarse: Tensor) -> Tensor:

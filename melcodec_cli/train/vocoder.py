@@ -126,9 +126,9 @@ class VocoderTask(Task):
             loss = loss + self.losses.hush * loud
             figures["excess"] = loud.item()
         if self.losses.adversary and self.active("adversary", moment):
-            deception, judged = self.deception(*self._shown(crops, made), self.losses.features)
+            deception, verdict = self.deception(*self._shown(crops, made), self.losses.features)
             loss = loss + self.losses.adversary * deception
-            figures |= judged
+            figures |= verdict
         return loss, figures
 
     def _likeness_losses(
