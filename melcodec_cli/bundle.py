@@ -23,6 +23,8 @@ BITSTREAM_PARTS = ("coder.decoder.", "coder.quantiser.codebook", "coder.mean", "
 BITSTREAM_SETTINGS = ("mel", "coder", "timbre")
 RENDERER_PARTS = ("refiner.", "pitch.", "vocoder.")
 RENDERER_SETTINGS = ("refiner", "pitch", "vocoder")
+# Settings that came after the first models, with the values that are as before: their ids must outlast a release.
+LATER_SETTINGS = {"coder": {"encoder_frame_blocks": 0}}
 MAX_BUNDLE_BYTES = 192 << 20  # with its weights in single precision, which take twice that, under a gigabyte
 TRAINING_STATE = "coder.quantiser.usage"  # of online clustering; not shipped
 
@@ -122,9 +124,17 @@ def _info(bundle: Path | str) -> BundleInfo:
 def ids(tensors: dict[str, Tensor], profile: dict[str, Any]) -> tuple[bytes, bytes]:
     """Bitstream id (4 bytes) and renderer id (2 bytes), hashes of half-precision weights and of settings."""
     return (
-        _hash(tensors, BITSTREAM_PARTS, {key: profile[key] for key in BITSTREAM_SETTINGS})[:4],
-        _hash(tensors, RENDERER_PARTS, {key: profile[key] for key in RENDERER_SETTINGS})[:2],
+        _hash(tensors, BITSTREAM_PARTS, {key: _told(profile, key) for key in BITSTREAM_SETTINGS})[:4],
+        _hash(tensors, RENDERER_PARTS, {key: _told(profile, key) for key in RENDERER_SETTINGS})[:2],
     )
+
+
+def _told(profile: dict[str, Any], stage: str) -> dict[str, Any] | None:
+    """The settings of a stage that its id hangs on; None of one that the profile lacks."""
+    settings, later = profile[stage], LATER_SETTINGS.get(stage, {})
+    return settings and {
+        key: value for key, value in settings.items() if key not in later or value != later[key]
+    }
 
 
 def _hash(tensors: dict[str, Tensor], parts: tuple[str, ...], settings: dict[str, Any]) -> bytes:

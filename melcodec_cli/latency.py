@@ -42,9 +42,10 @@ def latency(profile_values: dict[str, Any], chunk_tokens: int) -> Latency | None
 
 def encode_reach_tokens(profile: Profile) -> int:
     coder = profile.coder
+    frames = BLOCK_REACH * (coder.encoder_frame_blocks + 1) if coder.encoder_frame_blocks else 0
     halves = BLOCK_REACH * coder.encoder_half_blocks + 2
     window = 1
-    return BLOCK_REACH * coder.encoder_token_blocks + -(-(2 * halves + 4) // 4) + window
+    return BLOCK_REACH * coder.encoder_token_blocks + -(-(2 * halves + 4 + frames) // 4) + window
 
 
 def decode_reach_tokens(profile: Profile) -> int:

@@ -69,6 +69,7 @@ def refusal(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
         ("coder", "half_width", -1),
         ("coder", "decoder_token_blocks", 10**6),
         ("coder", "encoder_half_blocks", -1),
+        ("coder", "encoder_frame_blocks", 65),
         ("coder", "frame_width", "wide"),
         ("timbre", "values", 10**9),
         ("timbre", "bits", 10**6),

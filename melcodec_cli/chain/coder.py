@@ -1,6 +1,7 @@
 """Mel coder: log-mel frames to indices and back.
 
-Most of the network runs at the token rate (25 Hz), where operations are few and the field is wide.
+Most of the network runs at the token rate (25 Hz), where operations are few and the field is wide; the published one
+has all its blocks at the rate of frames, which is a setting.
 """
 
 from __future__ import annotations
@@ -17,17 +18,22 @@ from melcodec_cli.chain.timbre import TimbreEncoder
 class MelEncoder(nn.Module):
     def __init__(self, bands: int, config: CoderConfig, condition: int) -> None:
         super().__init__()
-        self.halve = FrameConv(bands, config.half_width, 8, stride=2)
+        self.widen = FrameConv(bands, config.frame_width, 7) if config.encoder_frame_blocks else None
+        self.frame_stack = BlockStack(config.frame_width, (1,) * config.encoder_frame_blocks, condition)
+        self.halve = FrameConv(config.frame_width if self.widen else bands, config.half_width, 8, stride=2)
         self.half_stack = BlockStack(config.half_width, (1,) * config.encoder_half_blocks, condition)
         self.quarter = FrameConv(config.half_width, config.token_width, 4, stride=2)
         self.token_stack = BlockStack(config.token_width, (1,) * config.encoder_token_blocks, condition)
         self.norm = nn.LayerNorm(config.token_width)
+        frame_context = self.frame_stack.context + 3 if self.widen else 0
         half_context = self.half_stack.context + 2
-        self.context_tokens = self.token_stack.context + -(-(half_context * 2 + 4) // 4)
+        self.context_tokens = self.token_stack.context + -(-(half_context * 2 + 4 + frame_context) // 4)
 
     def forward(self, mel: Tensor, timbre: Tensor | None, inside: Tensor | None = None) -> Tensor:
         """Standardised mel (batch, 4 * token, band) -> (batch, token, width); `inside` as the mel."""
         inside_half, inside_token = thinned(inside, 2), thinned(inside, 4)
+        if self.widen is not None:
+            mel = self.frame_stack(self.widen(mel, inside), timbre, inside)
         x = self.half_stack(self.halve(mel, inside), timbre, inside_half)
         return self.norm(self.token_stack(self.quarter(x, inside_half), timbre, inside_token))
 

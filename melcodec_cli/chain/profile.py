@@ -85,6 +85,7 @@ class CoderConfig:
     half_width: int = 256  # channels at half the frame rate (50 Hz)
     token_width: int = 384  # channels at the token rate (25 Hz)
     frame_width: int = 192  # channels at the frame rate (100 Hz)
+    encoder_frame_blocks: int = 0  # none narrows the bands of the mel as they are
     encoder_half_blocks: int = 2
     encoder_token_blocks: int = 6
     decoder_token_blocks: int = 6
@@ -96,7 +97,8 @@ class CoderConfig:
         _require_range("coder.", self, 2, 65536, "codewords")
         widths = ("lookup_width", "half_width", "token_width", "frame_width")
         _require_range("coder.", self, 1, MAX_WIDTH, *widths)
-        _require_range("coder.", self, 0, MAX_BLOCKS, "encoder_half_blocks", "encoder_token_blocks")
+        encoder_blocks = ("encoder_frame_blocks", "encoder_half_blocks", "encoder_token_blocks")
+        _require_range("coder.", self, 0, MAX_BLOCKS, *encoder_blocks)
         decoder_blocks = ("decoder_token_blocks", "decoder_half_blocks", "decoder_frame_blocks")
         _require_range("coder.", self, 0, MAX_BLOCKS, *decoder_blocks)
 

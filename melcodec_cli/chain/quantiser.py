@@ -30,9 +30,11 @@ class Quantiser(nn.Module):
         points = normalize(self.codebook, dim=-1)[indices.clamp(min=0)]
         return points * (indices >= 0).unsqueeze(-1)
 
-    def forward(self, x: Tensor, indices: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, indices: Tensor | None = None, commitment: float = 0.25
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """(batch, token, width) and, where they are not to be the nearest, indices (batch, token)
-        -> straight-through points, indices, loss (codebook + commitment), encoder points."""
+        -> straight-through points, indices, loss (codebook + commitment times its own), encoder points."""
         with torch.autocast(x.device.type, enabled=False):
             points = normalize(self.project_in(x.float()), dim=-1)  # (batch, token, lookup)
             codebook = normalize(self.codebook, dim=-1)
@@ -42,14 +44,16 @@ class Quantiser(nn.Module):
             codebook_loss = (chosen - points.detach()).square().sum(-1).mean()
             commitment_loss = (chosen.detach() - points).square().sum(-1).mean()
             straight = points + (chosen - points).detach()
-        return straight, indices, codebook_loss + 0.25 * commitment_loss, points
+        return straight, indices, codebook_loss + commitment * commitment_loss, points
 
     @torch.no_grad()
-    def revive(self, share: Tensor, anchors: Tensor, decay: float) -> None:
-        """Online clustering: codewords that are rarely used move towards encoder outputs of the batch.
-
-        share (codewords,): fraction of the batch's tokens that chose each; anchors (codewords, lookup).
-        """
+    def count(self, share: Tensor, decay: float) -> None:
+        """share (codewords,): fraction of the batch's tokens that chose each."""
         self.usage.mul_(decay).add_(share, alpha=1 - decay)
+
+    @torch.no_grad()
+    def revive(self, anchors: Tensor, decay: float) -> None:
+        """Online clustering: codewords that are rarely used, by counts with this decay, move towards encoder outputs
+        of the batch, anchors (codewords, lookup)."""
         pull = torch.exp(-10 * self.usage * len(self.usage) / (1 - decay) - 1e-3).unsqueeze(-1)
         self.codebook.lerp_(normalize(anchors, dim=-1), pull)

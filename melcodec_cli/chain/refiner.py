@@ -38,11 +38,19 @@ class FlowRefiner(nn.Module):
         """x_0 of a standardised coarse mel."""
         return self.config.anchor * coarse + self.config.noise * noise
 
-    def end(self, point: Tensor, coarse: Tensor, time: Tensor, inside: Tensor | None = None) -> Tensor:
-        """Where the flow through `point` at `time` (batch,) would end in one jump; all mels standardised."""
+    def answer(self, point: Tensor, coarse: Tensor, time: Tensor, inside: Tensor | None = None) -> Tensor:
+        """The velocity at `point` at `time` (batch,), or how far the end lies from the coarse mel; all standardised."""
         x = self.widen(torch.cat([point, coarse], dim=-1), inside)
         x = self.stack(x, self.time(_embedding(time)).unsqueeze(1), inside)
-        answer = self.head(self.norm(x))
+        return self.head(self.norm(x))
+
+    def wanted(self, start: Tensor, target: Tensor, coarse: Tensor) -> Tensor:
+        """The answer that leads from `start` to `target`, at any time."""
+        return target - (start if self.config.predicts == "velocity" else coarse)
+
+    def end(self, point: Tensor, coarse: Tensor, time: Tensor, inside: Tensor | None = None) -> Tensor:
+        """Where the flow through `point` at `time` (batch,) would end in one jump; all mels standardised."""
+        answer = self.answer(point, coarse, time, inside)
         if self.config.predicts == "velocity":
             return point + (1 - time.view(-1, 1, 1)) * answer
         return coarse + answer

@@ -14,6 +14,7 @@ from melcodec_cli.chain.pitch import Pitch
 from melcodec_cli.chain.profile import Profile
 from melcodec_cli.chain.search import CHANGE_S, IndexSearch
 from melcodec_cli.train.batches import Crops
+from melcodec_cli.train.discriminators import mel_discriminators
 from melcodec_cli.train.losses import (
     average_loss,
     envelope_loss,
@@ -29,16 +30,22 @@ class CoderLosses:
     absolute: float = 1.0
     squared: float = 0.5
     codebook: float = 0.5
+    commitment: float = 0.25  # of the encoder to its codewords, relative to the codebook's
     envelope: float = 0.3  # intelligibility: third-octave envelopes over 0.38 s
     difference: float = 0.3  # change over 10 ms, against blurred onsets
     average: float = 0.0  # the voice's likeness: the spectrum's mean and deviation over the whole crop
     hush: float = 0.0  # against sound above the bandwidth of the recording, where nothing else judges
     pitch: float = 0.0  # a trained pitch stage must hear in the decoded mel what it hears in the original
     searched: float = 0.0  # share of steps on the indices that the search finds, for the encoder to learn
+    clustering: bool = True  # moves codewords that are rarely used; without it they follow the gradient alone
     usage_decay: float = 0.99  # of the running usage that online clustering goes by
     foreign_timbre: float = (
         0.5  # share of steps that take the timbre elsewhere, so that it cannot carry content
     )
+    adversary: float = 0.0  # weight of a judge of mel patches, against blur; 0 trains without one
+    features: float = 1.0  # of feature matching, relative to it
+    adversary_from: float = 0.2  # progress at which it joins
+    adversary_width: int = 32
 
 
 class CoderTask(Task):
@@ -55,6 +62,8 @@ class CoderTask(Task):
         self.search = IndexSearch(dataclasses.replace(profile, search=search), self.mel.filters)
         self.envelope = self.search.envelope
         self.latest: tuple[Tensor, Tensor] | None = None  # indices and points of the last batch
+        if losses.adversary:
+            self.judged_by(mel_discriminators(losses.adversary_width, 1), losses.adversary_from)
 
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
         coder, weight = self.stage, self.losses
@@ -63,21 +72,18 @@ class CoderTask(Task):
             mel = self.mel(crops.audio)
             target = coder.standardise(mel)
             source = target if crops.noisy is crops.audio else coder.standardise(self.mel(crops.noisy))
-        batch, frames, _ = target.shape
-        tokens = frames // 4
-        timbre = None
-        if coder.timbre is not None:
-            foreign = torch.rand(()).item() < weight.foreign_timbre
-            timbre_mel = coder.standardise(self.mel(crops.other)) if foreign else source
-            # Short clips must work as well: often only a part of the chunk is there to listen to.
-            length = torch.randint(tokens // 2, tokens + 1, (batch, 1), device=mel.device)
-            valid = torch.arange(tokens, device=mel.device) < length
-            timbre = coder.timbre.round(coder.timbre(timbre_mel, valid)).unsqueeze(1)
+        if player == "adversary":
+            with torch.no_grad():
+                timbre = self._timbre(crops, source)
+                points = coder.quantiser(coder.encoder(source, timbre))[0]
+                made = coder.decoder(points, timbre).float()
+            return self.adversary.judgement_loss(*_shown(target, made, heard)), {}
+        timbre = self._timbre(crops, source)
         latent = coder.encoder(source, timbre)
         searched = None
         if torch.rand(()).item() < weight.searched:
             searched = self._searched(mel, latent, timbre)
-        points, indices, codebook_loss, encoded = coder.quantiser(latent, searched)
+        points, indices, codebook_loss, encoded = coder.quantiser(latent, searched, weight.commitment)
         self.latest = (indices.detach(), encoded.detach())
         decoded = coder.decoder(points, timbre).float()
 
@@ -88,6 +94,10 @@ class CoderTask(Task):
             "l1": masked_mean(error.abs() * coder.deviation, heard).item(),
             "vq": codebook_loss.item(),
         }
+        if weight.adversary and self.active("adversary", moment):
+            deception, verdict = self.deception(*_shown(target, decoded, heard), weight.features)
+            loss = loss + weight.adversary * deception
+            figures |= verdict
         restored = coder.restore(decoded)
         if weight.hush and not heard.all():
             loud = excess(restored, heard, self.mel.silence)
@@ -114,6 +124,19 @@ class CoderTask(Task):
             figures["pitch"] = voice.item()
         return loss, figures
 
+    def _timbre(self, crops: Crops, source: Tensor) -> Tensor | None:
+        """As it is decoded, (batch, 1, values), of what is encoded or of another part of the same voice."""
+        coder = self.stage
+        if coder.timbre is None:
+            return None
+        batch, tokens = len(source), source.shape[1] // 4
+        foreign = torch.rand(()).item() < self.losses.foreign_timbre
+        mel = coder.standardise(self.mel(crops.other)) if foreign else source
+        # Short clips must work as well: often only a part of the chunk is there to listen to.
+        length = torch.randint(tokens // 2, tokens + 1, (batch, 1), device=mel.device)
+        valid = torch.arange(tokens, device=mel.device) < length
+        return coder.timbre.round(coder.timbre(mel, valid)).unsqueeze(1)
+
     @torch.no_grad()
     def _searched(self, mel: Tensor, latent: Tensor, timbre: Tensor | None) -> Tensor:
         coder = self.stage
@@ -130,13 +153,17 @@ class CoderTask(Task):
         indices, points = self.latest
         quantiser = self.stage.quantiser
         share = torch.bincount(indices.flatten(), minlength=len(quantiser.usage)).float() / indices.numel()
-        flat = points.flatten(0, 1)
-        anchors = flat[torch.randint(len(flat), (len(quantiser.usage),), device=flat.device)]
         if dist.is_initialized():  # the codebook must stay one and the same on every GPU
             dist.all_reduce(share)
             share /= dist.get_world_size()
+        quantiser.count(share, self.losses.usage_decay)
+        if not self.losses.clustering:
+            return
+        flat = points.flatten(0, 1)
+        anchors = flat[torch.randint(len(flat), (len(quantiser.usage),), device=flat.device)]
+        if dist.is_initialized():
             dist.broadcast(anchors, 0)
-        quantiser.revive(share, anchors, self.losses.usage_decay)
+        quantiser.revive(anchors, self.losses.usage_decay)
 
     @torch.no_grad()
     def _code(self, audio: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -168,3 +195,8 @@ class CoderTask(Task):
     def picture(self, crops: Crops) -> list[Tensor]:
         mel, decoded, _ = self._code(crops.audio[:1])
         return [mel[0], decoded[0]]
+
+
+def _shown(target: Tensor, made: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
+    """What a judge of mels (batch, frame, band) sees: nothing made where the recording holds nothing."""
+    return target.unsqueeze(1), torch.where(heard, made, target).unsqueeze(1)

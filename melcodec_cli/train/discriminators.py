@@ -1,4 +1,5 @@
-"""Adversaries: of the vocoder, periods (HiFi-GAN) and resolutions (magnitude spectra); of the refiner, mel patches."""
+"""Adversaries: of the vocoder, periods (HiFi-GAN) and resolutions (magnitude spectra); of coder and refiner, patches of
+mels."""
 
 from __future__ import annotations
 
@@ -56,13 +57,13 @@ def _through(layers: nn.ModuleList, last: nn.Module, x: Tensor) -> tuple[Tensor,
 
 
 class PatchDiscriminator(nn.Module):
-    """Looks at patches of a log-mel beside the coarse one that it was made from."""
+    """Looks at patches of a log-mel, and of the coarse one that it was made from, if there is one."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, mels: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
             [
-                weight_norm(nn.Conv2d(2, width, (3, 5), (1, 2), (1, 2))),
+                weight_norm(nn.Conv2d(mels, width, (3, 5), (1, 2), (1, 2))),
                 weight_norm(nn.Conv2d(width, 2 * width, 3, 2, 1)),
                 weight_norm(nn.Conv2d(2 * width, 2 * width, 3, (1, 2), 1)),
                 weight_norm(nn.Conv2d(2 * width, 2 * width, 3, 1, 1)),
@@ -71,7 +72,7 @@ class PatchDiscriminator(nn.Module):
         self.last = weight_norm(nn.Conv2d(2 * width, 1, 3, padding=1))
 
     def forward(self, mels: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """(batch, 2, frame, band): the mel and the coarse one."""
+        """(batch, mels, frame, band): the mel alone, or beside the coarse one."""
         return _through(self.layers, self.last, mels)
 
 
@@ -105,5 +106,5 @@ def audio_discriminators(width: int) -> Discriminators:
     return Discriminators(judges + [ResolutionDiscriminator(fft, hop, width) for fft, hop in RESOLUTIONS])
 
 
-def mel_discriminators(width: int) -> Discriminators:
-    return Discriminators([PatchDiscriminator(width)])
+def mel_discriminators(width: int, mels: int) -> Discriminators:
+    return Discriminators([PatchDiscriminator(width, mels)])

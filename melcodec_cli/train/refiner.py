@@ -26,6 +26,7 @@ class RefinerLosses:
     consistency_from: float = 0.85  # ... from this progress on; 1 leaves the stage out
     jump_low: float = 0.005
     jump_high: float = 0.02
+    jump_end: float = 0.99  # no jump is compared that reaches it
     adversary: float = 0.0  # weight of a judge of mel patches on the one-jump end; 0 trains without one
     features: float = 1.0  # of feature matching, relative to it
     adversary_from: float = 0.2  # progress at which it joins
@@ -41,8 +42,7 @@ class RefinerTask(Task):
         self.losses = losses
         self.stage = FlowRefiner(profile.mel.bands, profile.refiner)
         if losses.adversary:
-            self.players = ("adversary", "stage")
-            self.adversary = mel_discriminators(losses.adversary_width)
+            self.judged_by(mel_discriminators(losses.adversary_width, 2), losses.adversary_from)
         self.coder = [coder.eval()]  # in a list: not a sub-module, so neither trained nor saved
         self.envelope = EnvelopeSegments(self.mel.filters, profile.mel)
 
@@ -50,9 +50,6 @@ class RefinerTask(Task):
     def prepare(self, crops: Crops) -> None:
         self.stage.mean.copy_(self.coder[0].mean)
         self.stage.deviation.copy_(self.coder[0].deviation)
-
-    def active(self, player: str, moment: Moment) -> bool:
-        return player == "stage" or moment.progress >= self.losses.adversary_from
 
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
         flow, weight = self.stage, self.losses
@@ -71,22 +68,20 @@ class RefinerTask(Task):
             time = torch.rand(len(mel), device=mel.device)
             t = time.view(-1, 1, 1)
             point = (1 - t) * start + t * target
-        end = flow.end(point, coarse, time).float()
-        # A velocity's error is the end point's divided by what is left of the way.
-        scale = 1 / (1 - t).clamp(min=0.1) if flow.config.predicts == "velocity" else torch.ones_like(t)
-        matching = masked_mean(((end - target) * scale).square(), heard)
+        answer = flow.answer(point, coarse, time).float()
+        matching = masked_mean((answer - flow.wanted(start, target, coarse)).square(), heard)
         loss, figures = matching, {"matching": matching.item()}
         if moment.progress >= weight.consistency_from:
-            consistency = self._inconsistency(end, start, target, coarse, time)
+            consistency = self._inconsistency(answer, start, target, coarse, time)
             loss = loss + weight.consistency * consistency
             figures["consistency"] = consistency.item()
         if weight.adversary and self.active("adversary", moment):
             made = self._jump(start, coarse)
-            deceived, features = self.adversary.deception_losses(
-                _beside(target, coarse), _beside(made, coarse)
+            deception, verdict = self.deception(
+                _beside(target, coarse), _beside(made, coarse), weight.features
             )
-            loss = loss + weight.adversary * (deceived + weight.features * features)
-            figures |= {"deceived": deceived.item(), "features": features.item()}
+            loss = loss + weight.adversary * deception
+            figures |= verdict
         return loss, figures
 
     def _jump(self, start: Tensor, coarse: Tensor) -> Tensor:
@@ -94,16 +89,16 @@ class RefinerTask(Task):
         return self.stage.end(start, coarse, torch.zeros(len(start), device=start.device)).float()
 
     def _inconsistency(
-        self, end: Tensor, start: Tensor, target: Tensor, coarse: Tensor, time: Tensor
+        self, answer: Tensor, start: Tensor, target: Tensor, coarse: Tensor, time: Tensor
     ) -> Tensor:
-        """How much the one-jump end points of the path disagree at `time` (batch,) and a little later."""
+        """How much the answers, velocities or ends, disagree at `time` (batch,) and a little later on the path."""
         weight = self.losses
         later = time + weight.jump_low + (weight.jump_high - weight.jump_low) * torch.rand_like(time)
-        inside = (later < 0.99).float().view(-1, 1, 1)
-        later = later.clamp(max=0.99)
+        inside = (later < weight.jump_end).float().view(-1, 1, 1)
+        later = later.clamp(max=weight.jump_end)
         u = later.view(-1, 1, 1)
-        agreed = self.stage.end((1 - u) * start + u * target, coarse, later).float()
-        return ((end - agreed).square() * inside).mean()
+        agreed = self.stage.answer((1 - u) * start + u * target, coarse, later).float()
+        return ((answer - agreed).square() * inside).mean()
 
     @torch.no_grad()
     def evaluate(self, crops: Crops) -> dict[str, float]:

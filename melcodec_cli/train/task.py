@@ -12,6 +12,7 @@ from melcodec_cli.chain.mel import LogMel
 from melcodec_cli.chain.profile import Profile
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.train.batches import Crops
+from melcodec_cli.train.discriminators import Discriminators
 from melcodec_cli.train.losses import upper_edges_hz
 
 
@@ -24,11 +25,13 @@ class Moment:
 
 
 class Task(nn.Module):
-    """A stage with its losses.  `players` names the sub-modules that take turns, each with its own optimiser;
-    the first is the stage itself, any other an adversary."""
+    """A stage with its losses.  `players` names the sub-modules that take turns, each with its own optimiser: the
+    stage itself and, before it, an adversary if there is one."""
 
     players: tuple[str, ...] = ("stage",)
     stage: nn.Module
+    adversary: Discriminators
+    adversary_from = 0.0  # progress at which it joins
     edges_hz: Tensor
 
     def __init__(self, profile: Profile) -> None:
@@ -37,6 +40,20 @@ class Task(nn.Module):
         self.mel = LogMel(profile.mel)
         edges_hz = upper_edges_hz(self.mel.filters, profile.mel.rate_hz)
         self.register_buffer("edges_hz", edges_hz, persistent=False)
+
+    def judged_by(self, adversary: Discriminators, since: float) -> None:
+        self.players = ("adversary", "stage")
+        self.adversary, self.adversary_from = adversary, since
+
+    def deception(
+        self, real: Tensor, made: Tensor, features_weight: float
+    ) -> tuple[Tensor, dict[str, float]]:
+        """Loss of a stage that is judged, and figures for the log."""
+        deceived, features = self.adversary.deception_losses(real, made)
+        return deceived + features_weight * features, {
+            "deceived": deceived.item(),
+            "features": features.item(),
+        }
 
     def heard(self, crops: Crops) -> Tensor:
         """Whether the recording reaches the upper edge of each band: (batch, 1, band)."""
@@ -65,7 +82,7 @@ class Task(nn.Module):
 
     def active(self, player: str, moment: Moment) -> bool:
         """Whether this player takes its turn now."""
-        return True
+        return player == "stage" or moment.progress >= self.adversary_from
 
     def after_step(self, moment: Moment) -> None:
         """Anything that follows the optimiser's step."""

@@ -66,11 +66,7 @@ class VocoderTask(Task):
         self.coder = [coder.eval()] if coder else []
         self.refiner = [refiner.eval()] if refiner else []
         if losses.adversary:
-            self.players = ("adversary", "stage")
-            self.adversary = audio_discriminators(losses.adversary_width)
-
-    def active(self, player: str, moment: Moment) -> bool:
-        return player == "stage" or moment.progress >= self.losses.adversary_from
+            self.judged_by(audio_discriminators(losses.adversary_width), losses.adversary_from)
 
     def render(self, mel: Tensor) -> Tensor:
         """(batch, frame, band) -> audio (batch, frame * hop)."""
@@ -130,9 +126,9 @@ class VocoderTask(Task):
             loss = loss + self.losses.hush * loud
             figures["excess"] = loud.item()
         if self.losses.adversary and self.active("adversary", moment):
-            adversarial, features = self.adversary.deception_losses(*self._shown(crops, made))
-            loss = loss + self.losses.adversary * (adversarial + self.losses.features * features)
-            figures |= {"deceived": adversarial.item(), "features": features.item()}
+            deception, verdict = self.deception(*self._shown(crops, made), self.losses.features)
+            loss = loss + self.losses.adversary * deception
+            figures |= verdict
         return loss, figures
 
     def _likeness_losses(

@@ -31,7 +31,23 @@ SMALL = Profile(
 )
 HIFIGAN = dataclasses.replace(SMALL, vocoder=VocoderConfig(name="hifigan", upsample_width=32), pitch=None)
 STRICT = dataclasses.replace(SMALL, timbre=None)
-PROFILES = [SMALL, STRICT, HIFIGAN]
+FRAMES = dataclasses.replace(  # all blocks at the rate of frames, as published
+    HIFIGAN,
+    coder=CoderConfig(
+        codewords=64,
+        half_width=16,
+        token_width=16,
+        frame_width=16,
+        encoder_frame_blocks=8,
+        encoder_half_blocks=0,
+        encoder_token_blocks=0,
+        decoder_token_blocks=0,
+        decoder_half_blocks=0,
+        decoder_frame_blocks=8,
+    ),
+    timbre=None,
+)
+PROFILES = [SMALL, STRICT, HIFIGAN, FRAMES]
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +59,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-@pytest.fixture(params=PROFILES, ids=["harmonic", "no timbre", "hifigan"])
+@pytest.fixture(params=PROFILES, ids=["harmonic", "no timbre", "hifigan", "blocks of frames"])
 def chain(request: pytest.FixtureRequest) -> Chain:
     return lively(request.param)
 
@@ -150,8 +166,33 @@ def test_more_context_than_stated_does_not_change_the_indices(chain: Chain, chun
     assert len(narrow[0].unique()) > 5 or chunk[1] < 10  # not equal for want of variety
 
 
-def test_nearest_codewords_of_chunks_are_those_of_the_whole() -> None:
-    chain = lively(STRICT)
+def changed_frames(stage: Callable[[Tensor], Tensor], x: Tensor, place: int) -> list[int]:
+    """Where the output (1, place, channel) changes with the input's (1, place, channel) at one place."""
+    other = x.clone()
+    other[:, place] += 1
+    difference = (stage(x) - stage(other)).abs().amax((0, 2))
+    return torch.nonzero(difference > 1e-13 * difference.max()).flatten().tolist()
+
+
+def test_blocks_of_frames_reach_nearly_as_far_as_is_stated() -> None:
+    """A context that were too long would hide a mistake, and make every chunk slower."""
+    coder = lively(FRAMES).coder.double()
+    mel = torch.randn(1, 160, 80, dtype=torch.float64)
+    tokens = changed_frames(lambda x: coder.encoder(x, None), mel, 80)  # the first frame of token 20
+    assert (
+        coder.encoder.context_tokens == 9
+    )  # 3 frames of the first convolution, 24 of the blocks, 8 of the halvings
+    assert coder.encoder.context_tokens - 1 <= 20 - tokens[0] <= coder.encoder.context_tokens
+    assert coder.encoder.context_tokens - 1 <= tokens[-1] - 20 <= coder.encoder.context_tokens
+    points = torch.randn(1, 40, 8, dtype=torch.float64)
+    frames = changed_frames(lambda x: coder.decoder(x, None), points, 20)
+    assert coder.decoder.context_tokens == 7  # 24 frames of the blocks, and the neighbouring tokens
+    assert (frames[0], frames[-1]) == (4 * (20 - 7), 4 * (20 + 7) + 3)
+
+
+@pytest.mark.parametrize("profile", [STRICT, FRAMES], ids=["blocks of tokens", "blocks of frames"])
+def test_nearest_codewords_of_chunks_are_those_of_the_whole(profile: Profile) -> None:
+    chain = lively(profile)
     audio = speechlike(160 * chain.profile.token_samples)
     [(whole, _)] = encoded(chain, audio, [(0, 160)], choices=1)
     for start in range(0, 160, 40):
@@ -169,9 +210,10 @@ def test_more_context_than_stated_does_not_change_the_audio(chain: Chain, steps:
 
 
 @pytest.mark.parametrize("steps", [0, 2])
-def test_audio_of_chunks_is_that_of_the_whole(steps: int) -> None:
+@pytest.mark.parametrize("profile", [HIFIGAN, FRAMES], ids=["blocks of tokens", "blocks of frames"])
+def test_audio_of_chunks_is_that_of_the_whole(profile: Profile, steps: int) -> None:
     """Exactly so without a source whose phase begins anew with each chunk."""
-    chain = lively(HIFIGAN)
+    chain = lively(profile)
     indices, globals_ = random_tokens(chain, 160, 40)
     [whole] = decoded(chain, indices, globals_, [(0, 160)], steps)
     parts = [decoded(chain, indices, globals_, [(start, 40)], steps)[0] for start in range(0, 160, 40)]
@@ -248,6 +290,9 @@ def harmonic(chain: Chain, x: Tensor, inside: Tensor | None) -> Tensor:
     [
         pytest.param(SMALL, 80, timbre, id="timbre"),
         pytest.param(STRICT, 80, lambda chain, x, inside: chain.coder.encoder(x, None, inside), id="encoder"),
+        pytest.param(
+            FRAMES, 80, lambda chain, x, inside: chain.coder.encoder(x, None, inside), id="encoder of frames"
+        ),
         pytest.param(STRICT, 8, lambda chain, x, inside: chain.coder.decoder(x, None, inside), id="decoder"),
         pytest.param(SMALL, 80, refiner, id="refiner"),
         pytest.param(SMALL, 80, pitch, id="pitch"),

@@ -83,13 +83,27 @@ def test_absent_tokens_are_zeros() -> None:
     assert looked_up[0, 0].abs().sum() > 0
 
 
+def test_commitment_pulls_the_encoder_and_leaves_the_codebook() -> None:
+    quantiser = Quantiser(6, 32, 4)
+    x = torch.randn(2, 5, 6, requires_grad=True)
+    gradients = []
+    for commitment in (0.0, 1.0, 4.0):
+        loss = quantiser(x, commitment=commitment)[2]
+        gradients.append(torch.autograd.grad(loss, (x, quantiser.codebook), allow_unused=True))
+    encoder, codebook = zip(*gradients, strict=True)
+    assert encoder[0] is None or not encoder[0].any()
+    assert encoder[1].any() and torch.allclose(encoder[2], 4 * encoder[1], rtol=1e-4)
+    assert codebook[0].any() and torch.equal(codebook[2], codebook[0])
+
+
 def test_online_clustering_moves_dead_codewords_and_leaves_busy_ones() -> None:
     quantiser = Quantiser(4, 8, 4)
     before = quantiser.codebook.detach().clone()
     share = torch.zeros(8)
     share[0] = 1.0
     for _ in range(50):
-        quantiser.revive(share, torch.randn(8, 4), 0.9)
+        quantiser.count(share, 0.9)
+        quantiser.revive(torch.randn(8, 4), 0.9)
     moved = (quantiser.codebook - before).norm(dim=-1)
     assert moved[0] < 1e-2
     assert (moved[1:] > 0.1).all()

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -153,15 +154,17 @@ def test_resampling_adds_no_more_latency_than_the_manual_says(models: Models, ra
     ids=["harmonic", "hifigan", "hifigan of two steps"],
 )
 @pytest.mark.parametrize("pitch", [PitchConfig(width=16), None], ids=["pitch", "no pitch"])
+@pytest.mark.parametrize("frame_blocks", [0, 8])
 def test_the_reach_told_without_torch_is_that_of_the_layers(
-    steps: int, vocoder: VocoderConfig, pitch: PitchConfig | None
+    steps: int, vocoder: VocoderConfig, pitch: PitchConfig | None, frame_blocks: int
 ) -> None:
     from melcodec_cli.chain.chain import Chain
 
     if vocoder.name == "harmonic":
         pitch = PitchConfig(width=16, blocks=3)  # which it cannot do without
     refiner = RefinerConfig(width=16, dilations=(1, 2), steps=steps)
-    coder = CoderConfig(half_width=16, token_width=24, frame_width=16, encoder_half_blocks=3)
+    widths = CoderConfig(half_width=16, token_width=24, frame_width=16)
+    coder = replace(widths, encoder_half_blocks=3, encoder_frame_blocks=frame_blocks)
     profile = Profile(coder=coder, refiner=refiner, pitch=pitch, vocoder=vocoder)
     chain = Chain(profile)
     assert encode_reach_tokens(profile) == chain.encode_context_tokens

@@ -5,24 +5,22 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Iterator
-from importlib import resources
 from typing import Any
 
 import pytest
+import torch
 
+from melcodec_cli.chain.chain import Chain
 from melcodec_cli.train.presets import Preset, preset_names, read_preset
+
+from .tiny import preset_text
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-SPEECH = ["speech-16k", "speech-16k-strict", "speech-48k"]
-
-
-def source(name: str) -> str:
-    folder = resources.files("melcodec_cli.train") / "presets"
-    return (folder / f"{name}.toml").read_text(encoding="utf-8")
+SPEECH = ["published", "speech-16k", "speech-16k-strict", "speech-48k"]
 
 
 def settings(config: Any, where: str = "") -> Iterator[str]:
@@ -63,4 +61,18 @@ def test_a_preset_may_leave_out_a_stage_that_its_profile_lacks() -> None:
 def test_the_presets_of_the_models_name_every_setting(name: str) -> None:
     preset = read_preset(name)
     wanted = [each for each in settings(preset) if of_a_stage_it_has(each, preset)]
-    assert sorted(named(tomllib.loads(source(name)))) == sorted(wanted)
+    assert sorted(named(tomllib.loads(preset_text(name)))) == sorted(wanted)
+
+
+def test_the_published_preset_has_the_published_sizes() -> None:
+    """In millions of parameters, as far as the same blocks in another order can have them; and in figures."""
+    profile = read_preset("published").profile
+    with torch.device("meta"):
+        counts = Chain(profile).parameter_counts()
+    assert counts.keys() == {"encoder", "quantiser", "decoder", "refiner", "vocoder"}
+    coder = sum(counts[part] for part in ("encoder", "quantiser", "decoder"))
+    assert coder / 1e6 == pytest.approx(6.3, rel=0.15)
+    assert counts["refiner"] / 1e6 == pytest.approx(7.8, rel=0.03)
+    assert counts["vocoder"] / 1e6 == pytest.approx(13.0, rel=0.03)
+    assert profile.tokens_per_second * profile.coder.index_bits == 250
+    assert profile.refiner is not None and profile.refiner.steps == 4

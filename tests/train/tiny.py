@@ -1,18 +1,25 @@
-"""The tiny preset, to be varied, and what its runs log."""
+"""Presets, the tiny one above all, to be varied, and what their runs log."""
 
 import csv
 from importlib import resources
 from pathlib import Path
 
 
+def preset_text(name: str) -> str:
+    return (resources.files("melcodec_cli.train") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
+
+
 def tiny_preset() -> str:
-    return (resources.files("melcodec_cli.train") / "presets" / "tiny.toml").read_text()
+    return preset_text("tiny")
 
 
 EVERY_LOSS = """
 [coder.losses]
 searched = 0.5
 average = 0.1
+adversary = 0.1
+adversary_from = 0.3
+adversary_width = 4
 [vocoder.losses]
 coded = 0.5
 envelope = 0.1
