@@ -13,6 +13,7 @@ EVERY_LOSS = """
 [coder.losses]
 searched = 0.5
 average = 0.1
+phones = 0.1
 [vocoder.losses]
 coded = 0.5
 envelope = 0.1
