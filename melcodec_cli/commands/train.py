@@ -25,9 +25,10 @@ def train() -> None:
     """Train the stages of a model on folders of speech (needs the extra "train").
 
     The coder comes first; pitch, refiner and vocoder follow in the same --run folder and find what they need there.
-    A folder's manifest.csv (path, source, speaker, split, licence) is obeyed.  Without one, each folder directly in it,
-    or in its parts such as dev-clean and wav48, is a speaker, files that lie directly in it are all of one, and a
-    twentieth of the speakers, one at least, is kept for measuring.
+    Before it a listener may be trained as its judge (phones), which no bundle holds.
+    A folder's manifest.csv (path, source, speaker, split, licence, text) is obeyed.  Without one, each folder directly
+    in it, or in its parts such as dev-clean and wav48, is a speaker, files that lie directly in it are all of one, and
+    a twentieth of the speakers, one at least, is kept for measuring.
 
     \b
     Examples:
@@ -88,6 +89,7 @@ def _stage_command(stage: str, what: str) -> None:
 
 
 for _stage, _what in (
+    ("phones", "Train the listener that judges a coder: what is said, from transcripts."),
     ("coder", "Train the mel coder: what the indices mean."),
     ("pitch", "Train the pitch stage, on original and coded mels."),
     ("refiner", "Train the refiner on what the coder makes."),
@@ -113,7 +115,7 @@ def train_all(
     """
     from melcodec_cli.train.packing import licence_for, pack_run
     from melcodec_cli.train.ranks import is_first
-    from melcodec_cli.train.stages import Length, shares, train_stage
+    from melcodec_cli.train.stages import PHONES, Length, shares, train_stage
 
     length = Length(minutes, steps)
     preset, corpus, device = _prepare("all", preset_name, **rest)
@@ -122,9 +124,10 @@ def train_all(
     for stage, share in shares(preset).items():
         if is_first():
             click.echo(f"training the {stage}", err=True)
+        start_from = None if stage == PHONES else rest["start_from"]  # a bundle has no listener
         train_stage(
             stage, preset, corpus, rest["run_folder"], length.share(share), device, rest["resume"],
-            rest["start_from"], _command_line(),
+            start_from, _command_line(),
         )  # fmt: skip
     if is_first():
         path = rest["run_folder"] / f"{preset.profile.name}.safetensors"
@@ -192,15 +195,19 @@ def _prepare(
     from melcodec_cli.train.checkpoint import refuse_to_lose
     from melcodec_cli.train.presets import read_preset
     from melcodec_cli.train.ranks import first_of_the_ranks, join_ranks
-    from melcodec_cli.train.stages import STAGES
+    from melcodec_cli.train.stages import PHONES, STAGES, stages_of
+    from melcodec_cli.train.utterances import require_transcripts
 
     preset = read_preset(preset_name)
-    if stage != "all" and not getattr(preset.profile, stage):
+    if stage in STAGES and not getattr(preset.profile, stage):
         raise UsageProblem(f"preset {preset_name}: its profile has no {stage}")
     if stage in ("pitch", "all") and preset.profile.pitch:
         _require("pyworld", "training the pitch")
+    stages = stages_of(preset) if stage == "all" else [stage]
+    if PHONES in stages:
+        require_transcripts(list(folders))
     if not force:
-        for each in STAGES if stage == "all" else (stage,):
+        for each in stages:
             refuse_to_lose(run_folder / each, resume)
     if threads:
         torch.set_num_threads(threads)

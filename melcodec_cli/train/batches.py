@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from melcodec_cli.errors import UsageProblem
 from melcodec_cli.train.augmentation import Augmentation, augmented
 from melcodec_cli.train.corpus import Corpus
 
+CropsT = TypeVar("CropsT", bound="Crops")
+
 
 @dataclass(frozen=True)
 class Crops:
@@ -20,8 +23,8 @@ class Crops:
     other: Tensor  # (batch, samples), another part of the same speaker, through the same equaliser
     bandwidth_hz: Tensor  # (batch,), above which the recording holds nothing
 
-    def to(self, device: torch.device) -> Crops:
-        return Crops(*(getattr(self, each.name).to(device) for each in fields(self)))
+    def to(self: CropsT, device: torch.device) -> CropsT:
+        return type(self)(*(getattr(self, each.name).to(device) for each in fields(self)))
 
 
 class Batches:
@@ -115,7 +118,7 @@ def dev_crops(corpus: Corpus, sources: set[str] | None, samples: int, limit: int
     rows = [i for i in rows if sources and corpus.clips[i].source in sources] or rows
     long = [i for i in rows if corpus.lengths[i] >= samples]
     rows = long or sorted(rows, key=lambda i: -corpus.lengths[i])[:limit]
-    picked = _spread(rows, [corpus.clips[i].source for i in rows], limit)
+    picked = spread(rows, [corpus.clips[i].source for i in rows], limit)
     crops = np.zeros((len(picked), samples), np.float32)
     for row, i in enumerate(picked):
         clip = corpus.audio[corpus.starts[i] : corpus.starts[i] + min(samples, corpus.lengths[i])]
@@ -124,7 +127,7 @@ def dev_crops(corpus: Corpus, sources: set[str] | None, samples: int, limit: int
     return Crops(audio, audio, audio, torch.from_numpy(corpus.bandwidths_hz[picked]).float())
 
 
-def _spread(rows: list[int], sources: list[str], limit: int) -> list[int]:
+def spread(rows: list[int], sources: list[str], limit: int) -> list[int]:
     """`limit` of the rows at most, in equal shares of the sources as far as these go."""
     left, picked = limit, []
     groups = [[row for row, name in zip(rows, sources, strict=True) if name == s] for s in set(sources)]

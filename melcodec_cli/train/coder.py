@@ -15,11 +15,13 @@ from melcodec_cli.chain.profile import Profile
 from melcodec_cli.chain.search import CHANGE_S, IndexSearch
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.discriminators import mel_discriminators
+from melcodec_cli.train.listener import Listener
 from melcodec_cli.train.losses import (
     average_loss,
     envelope_loss,
     excess,
     masked_mean,
+    phones_loss,
     pitch_loss,
 )
 from melcodec_cli.train.task import Moment, Task
@@ -36,6 +38,7 @@ class CoderLosses:
     average: float = 0.0  # the voice's likeness: the spectrum's mean and deviation over the whole crop
     hush: float = 0.0  # against sound above the bandwidth of the recording, where nothing else judges
     pitch: float = 0.0  # a trained pitch stage must hear in the decoded mel what it hears in the original
+    phones: float = 0.0  # intelligibility: nor may a trained listener hear other phones in it
     searched: float = 0.0  # share of steps on the indices that the search finds, for the encoder to learn
     clustering: bool = True  # moves codewords that are rarely used; without it they follow the gradient alone
     usage_decay: float = 0.99  # of the running usage that online clustering goes by
@@ -51,11 +54,18 @@ class CoderLosses:
 class CoderTask(Task):
     stage: Coder
 
-    def __init__(self, profile: Profile, losses: CoderLosses, pitch: Pitch | None = None) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        losses: CoderLosses,
+        pitch: Pitch | None = None,
+        listener: Listener | None = None,
+    ) -> None:
         super().__init__(profile)
         self.losses = losses
-        # In a list: not a sub-module, so neither trained nor saved.
+        # In lists: not sub-modules, so neither trained nor saved.
         self.pitch = [pitch] if pitch and losses.pitch else []
+        self.listener = [listener] if listener and losses.phones else []
         self.stage = Coder(profile.mel, profile.coder, profile.timbre)
         # Coarser than for a file: such a step takes twice as long as another, not five times.
         search = dataclasses.replace(profile.search, choices=2, phases=3)
@@ -122,6 +132,10 @@ class CoderTask(Task):
             voice = pitch_loss(self.pitch[0], restored, mel)
             loss = loss + weight.pitch * voice
             figures["pitch"] = voice.item()
+        if self.listener:
+            phones = phones_loss(self.listener[0], restored, mel)
+            loss = loss + weight.phones * phones
+            figures["phones"] = phones.item()
         return loss, figures
 
     def _timbre(self, crops: Crops, source: Tensor) -> Tensor | None:

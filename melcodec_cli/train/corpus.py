@@ -43,6 +43,7 @@ class Clip:
     split: str
     licence: str
     speed: float = 1.0
+    text: str = ""  # what is said, where a manifest tells
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,8 @@ def _listed(folder: Path) -> list[Clip]:
         speaker = f"{source}/{row.get('speaker') or ''}"
         inside = Path(row["path"])
         licence = row.get("licence") or UNKNOWN_LICENCE
-        clips.append(
-            Clip(str(folder / inside), str(inside), source, speaker, row.get("split") or "", licence)
-        )
+        split, text = row.get("split") or "", row.get("text") or ""
+        clips.append(Clip(str(folder / inside), str(inside), source, speaker, split, licence, text=text))
     return clips
 
 
@@ -170,7 +170,7 @@ def with_speeds(clips: list[Clip], copies: int) -> list[Clip]:
 def open_corpus(folders: list[Path], cache: Path, rate_hz: int, speed_copies: int = 0) -> Corpus:
     """Decode the folders into `cache`, or open what an earlier call left there.
 
-    Only samples come from the cache: source, speaker, split and licence are what the folders say now.
+    Only samples come from the cache: source, speaker, split, licence and text are what the folders say now.
     """
     clips = with_speeds(index_folders(folders), speed_copies)
     if not clips:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from melcodec_cli.chain.envelope import EnvelopeSegments
 from melcodec_cli.chain.pitch import Pitch
+from melcodec_cli.train.listener import Listener
 
 
 def envelope_loss(decoded: Tensor, target: Tensor, envelope: EnvelopeSegments) -> Tensor:
@@ -32,6 +33,13 @@ def pitch_loss(pitch: Pitch, decoded: Tensor, target: Tensor) -> Tensor:
     with torch.no_grad():
         heard = pitch.heard(target)
     return pitch.difference(decoded, heard).mean()
+
+
+def phones_loss(listener: Listener, decoded: Tensor, target: Tensor) -> Tensor:
+    """How far it is from what a trained listener hears in the original."""
+    with torch.no_grad():
+        heard = listener.heard(target)
+    return listener.difference(decoded, heard).mean()
 
 
 def upper_edges_hz(filters: Tensor, rate_hz: int) -> Tensor:

@@ -12,6 +12,7 @@ from melcodec_cli.chain.profile import Profile, ProfileError, build
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.train.augmentation import Augmentation
 from melcodec_cli.train.coder import CoderLosses
+from melcodec_cli.train.listener import ListenerConfig
 from melcodec_cli.train.pitch import PitchLosses
 from melcodec_cli.train.refiner import RefinerLosses
 from melcodec_cli.train.run import RunConfig
@@ -45,6 +46,14 @@ class PitchStage:
 
 
 @dataclass(frozen=True)
+class PhonesStage:
+    """Of a judge, which is no part of the model: hence its network is not in the profile."""
+
+    run: RunConfig = field(default_factory=RunConfig)
+    network: ListenerConfig = field(default_factory=ListenerConfig)
+
+
+@dataclass(frozen=True)
 class RefinerStage:
     run: RunConfig = field(default_factory=RunConfig)
     losses: RefinerLosses = field(default_factory=RefinerLosses)
@@ -60,6 +69,7 @@ class VocoderStage:
 class Preset:
     profile: Profile
     corpus: CorpusConfig
+    phones: PhonesStage = field(default_factory=PhonesStage)
     coder: CoderStage
     # A profile may lack these two, and its preset then says nothing of them.
     pitch: PitchStage = field(default_factory=PitchStage)

@@ -24,6 +24,7 @@ from melcodec_cli.train.log import Log
 from melcodec_cli.train.ranks import agreed, share_gradients
 from melcodec_cli.train.stopping import StopSignal
 from melcodec_cli.train.task import Moment, Task
+from melcodec_cli.train.utterances import Utterances
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,13 @@ class Run:
     """
 
     def __init__(
-        self, task: Task, batches: Batches, dev: Crops, config: RunConfig, folder: Path, command: str = ""
+        self,
+        task: Task,
+        batches: Batches | Utterances,
+        dev: Crops,
+        config: RunConfig,
+        folder: Path,
+        command: str = "",
     ) -> None:
         self.task, self.batches, self.config, self.folder = task, batches, config, folder
         self.device = batches.device

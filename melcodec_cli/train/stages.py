@@ -16,20 +16,24 @@ from melcodec_cli.chain.coder import Coder
 from melcodec_cli.chain.pitch import Pitch
 from melcodec_cli.chain.refiner import FlowRefiner
 from melcodec_cli.errors import UsageProblem
-from melcodec_cli.train.batches import Batches, dev_crops
+from melcodec_cli.train.batches import Batches, Crops, dev_crops
 from melcodec_cli.train.coder import CoderTask
 from melcodec_cli.train.corpus import Corpus
 from melcodec_cli.train.history import legs_of, with_tilde
+from melcodec_cli.train.listener import Listener
+from melcodec_cli.train.phones import PhonesTask
 from melcodec_cli.train.pitch import PitchTask
 from melcodec_cli.train.presets import Preset
 from melcodec_cli.train.refiner import RefinerTask
 from melcodec_cli.train.run import Run, RunConfig
 from melcodec_cli.train.task import Task
+from melcodec_cli.train.utterances import Utterances, dev_utterances
 from melcodec_cli.train.vocoder import VocoderTask
 
 StageT = TypeVar("StageT", bound=nn.Module)
 
-STAGES = ("coder", "pitch", "refiner", "vocoder")
+STAGES = ("coder", "pitch", "refiner", "vocoder")  # of a model
+PHONES = "phones"  # of a judge of the coder, trained before it
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,15 @@ class Length:
         return config
 
 
+def stages_of(preset: Preset) -> list[str]:
+    """What training a model of it takes, in order."""
+    judges = [PHONES] if preset.coder.losses.phones else []
+    return judges + [stage for stage in STAGES if getattr(preset.profile, stage)]
+
+
 def shares(preset: Preset) -> dict[str, float]:
-    """The stages of the profile, in order, and the share of the whole time that the preset gives each."""
-    minutes = {
-        stage: getattr(preset, stage).run.minutes for stage in STAGES if getattr(preset.profile, stage)
-    }
+    """The stages, in order, and the share of the whole time that the preset gives each."""
+    minutes = {stage: getattr(preset, stage).run.minutes for stage in stages_of(preset)}
     whole = sum(minutes.values()) or 1.0
     return {stage: own / whole for stage, own in minutes.items()}
 
@@ -84,12 +92,11 @@ def train_stage(
     task = _task(stage, preset, folder)
     if not config.steps and not config.minutes:
         raise UsageProblem(f"how long to train the {stage}? say --minutes or --steps")
-    batches = Batches(corpus, "train", device, preset.corpus.weights, preset.augmentation)
-    samples = int(config.dev_seconds * corpus.rate_hz)
-    samples -= samples % preset.profile.token_samples
-    dev = dev_crops(corpus, set(preset.corpus.dev_sources), samples, config.dev_clips)
+    batches, dev = _speech(stage, preset, corpus, config, device)
     run = Run(task, batches, dev, config, folder / stage, command)
-    for other in (each for name in ("pitch", "coder", "refiner") for each in getattr(task, name, [])):
+    for other in (
+        each for name in ("pitch", "listener", "coder", "refiner") for each in getattr(task, name, [])
+    ):
         other.to(device).requires_grad_(False)
     if start_from is not None and not (resume and run.has_checkpoint):
         path = _weights_file(start_from, stage)
@@ -97,11 +104,32 @@ def train_stage(
     return run.train(resume)
 
 
+def _speech(
+    stage: str, preset: Preset, corpus: Corpus, config: RunConfig, device: torch.device
+) -> tuple[Batches | Utterances, Crops]:
+    """What a stage is trained on, and what it is measured on."""
+    weights, sources = preset.corpus.weights, set(preset.corpus.dev_sources)
+    multiple = preset.profile.token_samples
+    if stage == PHONES:
+        utterances = Utterances(
+            corpus, "train", device, weights, preset.augmentation, config.seconds, multiple
+        )
+        return utterances, dev_utterances(corpus, sources, config.dev_seconds, config.dev_clips, multiple)
+    samples = int(config.dev_seconds * corpus.rate_hz)
+    samples -= samples % multiple
+    batches = Batches(corpus, "train", device, weights, preset.augmentation)
+    return batches, dev_crops(corpus, sources, samples, config.dev_clips)
+
+
 def _task(stage: str, preset: Preset, folder: Path) -> Task:
     profile = preset.profile
+    if stage == PHONES:
+        return PhonesTask(profile, preset.phones.network)
     pitch = trained(Pitch(profile.mel.bands, profile.pitch), folder / "pitch") if profile.pitch else None
     if stage == "coder":
-        return CoderTask(profile, preset.coder.losses, pitch)
+        losses = preset.coder.losses
+        listener = Listener(profile.mel.bands, preset.phones.network) if losses.phones else None
+        return CoderTask(profile, losses, pitch, listener and trained(listener, folder / PHONES))
     coder = trained(Coder(profile.mel, profile.coder, profile.timbre), folder / "coder")
     if stage == "refiner":
         if coder is None:

@@ -25,9 +25,12 @@ def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
         soundfile.write(folder / f"s{speaker}" / "a.wav", 0.1 * buzz * syllables, 16000)
     (folder / "s0" / "broken.wav").write_bytes(b"RIFF nothing")
     (folder / "manifest.csv").write_text(
-        "path,source,speaker,licence,split\n"
-        + "".join(f"s{i}/a.wav,tones,s{i},CC0-1.0,{'dev' if i == 5 else 'train'}\n" for i in range(6))
-        + "s0/broken.wav,tones,s0,CC0-1.0,train\n"
+        "path,source,speaker,licence,split,text\n"
+        + "".join(
+            f"s{i}/a.wav,tones,s{i},CC0-1.0,{'dev' if i == 5 else 'train'},Tone {'abcdef'[i]}.\n"
+            for i in range(6)
+        )
+        + "s0/broken.wav,tones,s0,CC0-1.0,train,\n"
     )
     return folder
 

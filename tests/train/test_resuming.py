@@ -5,6 +5,7 @@ import shutil
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from safetensors.torch import load_file
 from melcodec_cli.cli import main
 from melcodec_cli.train.batches import Batches, Crops
 from melcodec_cli.train.run import Run
+from melcodec_cli.train.utterances import Utterances
 
 from .tiny import EVERY_LOSS, rows, tiny_preset
 
@@ -20,6 +22,7 @@ from .tiny import EVERY_LOSS, rows, tiny_preset
 @pytest.mark.parametrize(
     "stage, stop, status",
     [
+        ("phones", signal.SIGTERM, 143),
         ("coder", signal.SIGINT, 130),
         ("pitch", signal.SIGTERM, 143),
         ("refiner", signal.SIGINT, 130),
@@ -38,22 +41,23 @@ def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one(
     preset = tmp_path / "often.toml"
     preset.write_text((tiny_preset() + EVERY_LOSS).replace("minutes =", "dev_steps = 2\nminutes ="))
     for folder in (tmp_path / "whole", tmp_path / "parts"):
-        for other in {"coder", "pitch", "refiner"} - {stage}:
+        for other in {"phones", "coder", "pitch", "refiner"} - {stage}:
             shutil.copytree(run / other, folder / other)
     common = ["train", stage, "--preset", str(preset), "--data", str(speech), "--cache", str(run / "cache")]
     common += ["--device", "cpu", "--threads", "1", "--steps", "6"]
     assert main([*common, "--run", str(tmp_path / "whole")]) == 0
 
-    draw = Batches.draw
+    drawn_from = Utterances if stage == "phones" else Batches
+    draw = drawn_from.draw
 
-    def draw_and_stop(self: Batches, batch: int, samples: int, seed: int) -> Crops:
+    def draw_and_stop(self: Any, batch: int, samples: int, seed: int) -> Crops:
         if seed == (1_000_003 + 3) * 64:  # in the middle of the fourth step
             os.kill(os.getpid(), stop)
         return draw(self, batch, samples, seed)
 
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with monkeypatch.context() as patched:
-        patched.setattr(Batches, "draw", draw_and_stop)
+        patched.setattr(drawn_from, "draw", draw_and_stop)
         assert main([*common, "--run", str(tmp_path / "parts")]) == status
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
     whole, parts = tmp_path / "whole" / stage, tmp_path / "parts" / stage

@@ -83,7 +83,7 @@ def test_plot_draws_a_picture_of_every_stage(run: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="plots need the extra train")
     assert main(["train", "plot", str(run), "-o", str(tmp_path)]) == 0
     pictures = sorted(path.name for path in tmp_path.glob("*.png"))
-    assert pictures == ["coder.png", "pitch.png", "refiner.png", "vocoder.png"]
+    assert pictures == ["coder.png", "phones.png", "pitch.png", "refiner.png", "vocoder.png"]
 
 
 def test_the_pitch_is_drawn_as_measured_and_as_estimated(run: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ average = 0.1
 adversary = 0.1
 adversary_from = 0.3
 adversary_width = 4
+phones = 0.1
 [vocoder.losses]
 coded = 0.5
 envelope = 0.1

@@ -1,0 +1,75 @@
+"""The listener: what is said, letter by letter, read off the log-mel.  It judges a coder and is part of no bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import layer_norm
+
+from melcodec_cli.chain.blocks import BlockStack, FrameConv, thinned
+from melcodec_cli.train.letters import ALPHABET
+
+# A network trained by CTC says nearly nothing but blank, and a letter for one frame: sharp posteriors have a gradient
+# only where they are wrong already.  Softened ones, and the features that they are made of, have one everywhere.
+SOFTNESS = 2.0
+FEATURES = 1.0  # weight of the features' distance beside that of the letters
+
+
+@dataclass(frozen=True)
+class ListenerConfig:
+    stride: int = 3  # mel frames to one of the listener's
+    width: int = 256
+    blocks: int = 8
+
+
+class Listener(nn.Module):
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, bands: int, config: ListenerConfig) -> None:
+        super().__init__()
+        self.stride = config.stride
+        self.register_buffer("mean", torch.zeros(bands))
+        self.register_buffer("deviation", torch.ones(bands))
+        kernel = (
+            2 * config.stride + config.stride % 2
+        )  # centred, and as many steps as there are whole strides
+        self.thin = FrameConv(bands, config.width, kernel, config.stride)
+        self.stack = BlockStack(config.width, (1,) * config.blocks)
+        self.norm = nn.LayerNorm(config.width)
+        self.head = nn.Linear(config.width, len(ALPHABET) + 1)
+
+    def features(self, mel: Tensor, inside: Tensor | None = None) -> Tensor:
+        """mel (batch, frame, band), inside (batch, frame, 1) -> (batch, step, width), a step for every `stride`
+        frames."""
+        x = self.thin((mel - self.mean) / self.deviation, inside)
+        if inside is not None:
+            inside = self.steps(inside)
+        return self.stack(x, inside=inside)
+
+    def steps(self, inside: Tensor) -> Tensor:
+        """Which steps lie inside of a row: (batch, step, 1)."""
+        whole = inside[:, : inside.shape[1] // self.stride * self.stride]
+        thin = thinned(whole, self.stride)
+        assert thin is not None
+        return thin
+
+    def scores(self, mel: Tensor, inside: Tensor | None = None) -> Tensor:
+        """-> logits of the blank and the letters (batch, step, letter)."""
+        return self.head(self.norm(self.features(mel, inside))).float()
+
+    def heard(self, mel: Tensor) -> tuple[Tensor, Tensor]:
+        """-> features of unit deviation (batch, step, width) and log-probabilities of letters (batch, step, letter),
+        softened."""
+        features = self.features(mel)
+        scores = self.head(self.norm(features)).float() / SOFTNESS
+        return layer_norm(features.float(), features.shape[-1:]), scores.log_softmax(-1)
+
+    def difference(self, mel: Tensor, heard: tuple[Tensor, Tensor]) -> Tensor:
+        """How far it is from what is heard in another mel: (batch, step), 0 for the same."""
+        features, letters = self.heard(mel)
+        distance = (features - heard[0]).square().mean(-1) / 2  # 1 - correlation
+        surprise = (heard[1].exp() * (heard[1] - letters)).sum(-1)  # Kullback and Leibler's, in nats
+        return surprise + FEATURES * distance

@@ -1,0 +1,119 @@
+"""Whole clips with what is said in them."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from melcodec_cli.errors import UsageProblem
+from melcodec_cli.train.augmentation import Augmentation, augmented
+from melcodec_cli.train.batches import Crops, spread
+from melcodec_cli.train.corpus import Corpus, index_folders
+from melcodec_cli.train.letters import letters_of
+
+SORTED = (
+    8  # so many batches are drawn and sorted by length to take one of them, which then holds little silence
+)
+
+
+@dataclass(frozen=True)
+class Spoken(Crops):
+    """Clips, extended to the longest of them by silence."""
+
+    inside: Tensor  # (batch, samples), true within the clip
+    letters: Tensor  # (batch, letter), blanks beyond the end of the transcript
+    counts: Tensor  # (batch,), of letters
+
+
+class Utterances:
+    """Transcribed clips of one split, drawn by duration times weight."""
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        split: str,
+        device: torch.device,
+        weights: dict[str, float],
+        augmentation: Augmentation,
+        longest_s: float,
+        multiple_samples: int,
+    ) -> None:
+        self.corpus, self.device, self.multiple_samples = corpus, device, multiple_samples
+        # Nothing is said in noise, and what is cut off is not said.
+        self.augmentation = dataclasses.replace(augmentation, no_speech=0.0, edge=0.0)
+        self.rows = np.array(transcribed(corpus, [split], longest_s))
+        self.lengths = corpus.lengths[self.rows]
+        weight = np.array([weights.get(corpus.clips[i].source, 1.0) for i in self.rows])
+        self.cumulative = np.cumsum(self.lengths * weight)
+
+    def draw(self, batch: int, samples: int, seed: int) -> Spoken:
+        """samples: the most that any clip has."""
+        rng = np.random.default_rng(seed)
+        drawn = rng.uniform(0, self.cumulative[-1], SORTED * batch)
+        each = np.searchsorted(self.cumulative, drawn, side="right")
+        each = each[np.argsort(self.lengths[each], kind="stable")]
+        first = rng.integers(SORTED) * batch
+        spoken = spoken_clips(self.corpus, self.rows[each[first : first + batch]], self.multiple_samples)
+        spoken = spoken.to(self.device)
+        generator = torch.Generator(self.device).manual_seed(seed)
+        unused = spoken.audio[:, : self.multiple_samples]  # another part of the speaker, for nobody
+        audio, noisy, _ = augmented(spoken.audio, unused, self.corpus.rate_hz, self.augmentation, generator)
+        audio, noisy = audio * spoken.inside, noisy * spoken.inside
+        return dataclasses.replace(spoken, audio=audio, noisy=noisy, other=audio)
+
+
+def require_transcripts(folders: list[Path]) -> None:
+    """Before any work is done."""
+    if not any(letters_of(clip.text) for clip in index_folders(folders)):
+        raise UsageProblem(
+            "the phones are learned from transcripts, but no manifest.csv has any in a column text"
+        )
+
+
+def transcribed(corpus: Corpus, splits: list[str], longest_s: float) -> list[int]:
+    """Rows of the first split that has any."""
+    longest = longest_s * corpus.rate_hz
+    rows = [
+        i for i, clip in enumerate(corpus.clips) if corpus.lengths[i] <= longest and letters_of(clip.text)
+    ]
+    for split in splits:
+        if found := [i for i in rows if corpus.clips[i].split == split]:
+            return found
+    raise UsageProblem(
+        f"no clip of the {' or '.join(splits)} split has a transcript and lasts {longest_s:g} s at most"
+    )
+
+
+def dev_utterances(
+    corpus: Corpus, sources: set[str], longest_s: float, limit: int, multiple_samples: int
+) -> Spoken:
+    """Clips of the dev split, as many of each source; of the training's only where that has none."""
+    rows = transcribed(corpus, ["dev", "train"], longest_s)
+    rows = [i for i in rows if corpus.clips[i].source in sources] or rows
+    picked = spread(rows, [corpus.clips[i].source for i in rows], limit)
+    return spoken_clips(corpus, np.array(picked), multiple_samples)
+
+
+def spoken_clips(corpus: Corpus, rows: np.ndarray, multiple_samples: int) -> Spoken:
+    starts, lengths = corpus.starts[rows], corpus.lengths[rows]
+    audio = np.zeros((len(rows), -(-lengths.max() // multiple_samples) * multiple_samples), np.float32)
+    letters = [letters_of(corpus.clips[i].text) for i in rows]
+    table = np.zeros((len(rows), max(map(len, letters))), np.int64)
+    for row, (start, length) in enumerate(zip(starts, lengths, strict=True)):
+        audio[row, :length] = corpus.audio[start : start + length] / np.float32(32768)
+        table[row, : len(letters[row])] = letters[row]
+    clips = torch.from_numpy(audio)
+    return Spoken(
+        audio=clips,
+        noisy=clips,
+        other=clips,
+        bandwidth_hz=torch.from_numpy(corpus.bandwidths_hz[rows]).float(),
+        inside=torch.arange(clips.shape[1]) < torch.from_numpy(lengths).unsqueeze(1),
+        letters=torch.from_numpy(table),
+        counts=torch.tensor([len(each) for each in letters]),
+    )
