@@ -114,7 +114,7 @@ class SearchConfig:
     choices: int = 2  # of codewords for each token; 1 takes the nearest, without a search
     phases: int = 5  # one of so many tokens changes at a time
     envelope: float = 2.0  # weight of the envelopes' correlation beside the mel's distance
-    pitch: float = 0.8  # and of what the pitch stage hears
+    pitch: float = 0.4  # and of what the pitch stage hears, where the audio has a voice
 
     def __post_init__(self) -> None:
         _require_range("search.", self, 1, 64, "choices", "phases")
