@@ -20,7 +20,7 @@ OWN_FOLDER = Path(__file__).parent / "bundles"
 # Bundles of the project that are no part of the package: files of its source tree, for `melcodec models add`.
 PUBLISHED_FOLDER = OWN_FOLDER / "more"
 # Their bitstream ids by their names, so that an installation without the source tree can name them.
-PUBLISHED = {"speech-16k-strict": "5aaf84eb", "speech-48k": "b45a0c97"}
+PUBLISHED = {"speech-16k-strict": "5aaf84eb", "speech-48k": "d137e35f"}
 
 
 @dataclass(frozen=True)

@@ -57,8 +57,9 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--steps", type=click.IntRange(min=1), help="Length of the run in steps, instead."),
             click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint."),
             click.option("--force", is_flag=True, help="Begin again where the run has been trained already."),
-            click.option("--init", "start_from", metavar="PATH", type=click.Path(path_type=Path, exists=True),
-                         help="Begin with the weights of a bundle or of another run."),
+            click.option("--init", "start_from", metavar="PATH", multiple=True,
+                         type=click.Path(path_type=Path, exists=True),
+                         help="Begin with the weights of a bundle or of another run; of several, with their mean."),
             click.option("--cache", metavar="DIR", type=folder,
                          help="Where decoded audio is kept.  [default: cache beside the run]"),
             click.option("--device", default="auto", show_default=True, metavar="NAME",
@@ -124,7 +125,7 @@ def train_all(
     for stage, share in shares(preset).items():
         if is_first():
             click.echo(f"training the {stage}", err=True)
-        start_from = None if stage == PHONES else rest["start_from"]  # a bundle has no listener
+        start_from = () if stage == PHONES else rest["start_from"]  # a bundle has no listener
         train_stage(
             stage, preset, corpus, rest["run_folder"], length.share(share), device, rest["resume"],
             start_from, _command_line(),
@@ -186,7 +187,7 @@ def _prepare(
     threads: int | None,
     resume: bool,
     force: bool,
-    start_from: Path | None,
+    start_from: tuple[Path, ...],
 ) -> tuple[Preset, Corpus, torch.device]:
     import torch
 

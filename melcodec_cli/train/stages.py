@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -80,7 +81,7 @@ def train_stage(
     length: Length,
     device: torch.device,
     resume: bool = False,
-    start_from: Path | None = None,
+    start_from: Sequence[Path] = (),
     command: str = "",
 ) -> dict[str, float]:
     """Train one stage in `folder`/stage; earlier stages are taken from `folder`.  Returns the last dev figures.
@@ -98,9 +99,11 @@ def train_stage(
         each for name in ("pitch", "listener", "coder", "refiner") for each in getattr(task, name, [])
     ):
         other.to(device).requires_grad_(False)
-    if start_from is not None and not (resume and run.has_checkpoint):
-        path = _weights_file(start_from, stage)
-        run.start_from(stage_weights(path, stage), with_tilde(str(start_from)), legs_of(path, stage))
+    if start_from and not (resume and run.has_checkpoint):
+        paths = [_weights_file(path, stage) for path in start_from]
+        weights = mean_weights([stage_weights(path, stage) for path in paths])
+        legs = dict.fromkeys(leg for path in paths for leg in legs_of(path, stage))
+        run.start_from(weights, ", ".join(with_tilde(str(path)) for path in start_from), list(legs))
     return run.train(resume)
 
 
@@ -160,6 +163,13 @@ def _weights_file(path: Path, stage: str) -> Path:
     if not path.exists():
         raise UsageProblem(f"{path}: no weights to start from")
     return path
+
+
+def mean_weights(runs: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """Where they have gone on from the same weights, it is often better than each."""
+    if len({tuple((key, weights[key].shape) for key in sorted(weights)) for weights in runs}) > 1:
+        raise UsageProblem("weights of different networks have no mean to start from")
+    return {key: torch.stack([weights[key] for weights in runs]).mean(0) for key in runs[0]}
 
 
 def stage_weights(path: Path, stage: str) -> dict[str, torch.Tensor]:

@@ -5,10 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from melcodec_cli.cli import main
+from melcodec_cli.errors import UsageProblem
 from melcodec_cli.train.history import Leg, command_line, legs_of
+from melcodec_cli.train.stages import mean_weights
 
 pytest.importorskip("pyworld", reason="training needs the extra train")
 
@@ -51,6 +54,30 @@ def test_every_leg_of_the_training_is_in_the_bundle(
         ["melcodec", "train", "coder"],
     ]
     assert stages["pitch"]["total_steps"] == 8
+
+
+def test_several_runs_make_a_mean_with_the_legs_of_all(run: Path, speech: Path, tmp_path: Path) -> None:
+    common = ["train", "coder", "--preset", str(run / "tiny.toml"), "--data", str(speech)]
+    common += ["--cache", str(run / "cache"), "--device", "cpu", "--steps", "1"]
+    one, two, both = (tmp_path / name for name in ("one", "two", "both"))
+    assert main([*common, "--run", str(one), "--init", str(run)]) == 0
+    assert main([*common, "--run", str(two)]) == 0
+    assert main([*common, "--run", str(both), "--init", str(one), "--init", str(two)]) == 0
+    told = legs_of(both / "coder" / "stage.safetensors", "coder")
+    assert [(leg.steps, leg.init) for leg in told] == [
+        *((8, ""), (1, str(run)), (1, "")),
+        (1, f"{one}, {two}"),
+    ]
+    mean = mean_weights([load_file(folder / "coder" / "stage.safetensors") for folder in (one, two)])
+    made = load_file(both / "coder" / "stage.safetensors")
+    for key, weight in mean.items():  # a step later
+        assert torch.allclose(made[key], weight, atol=2e-3), key
+
+
+def test_other_networks_have_no_mean(run: Path) -> None:
+    coder, pitch = (load_file(run / stage / "stage.safetensors") for stage in ("coder", "pitch"))
+    with pytest.raises(UsageProblem, match="no mean"):
+        mean_weights([coder, pitch])
 
 
 def test_files_of_an_older_release_tell_what_they_can(
