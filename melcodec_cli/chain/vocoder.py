@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from melcodec_cli.chain.blocks import BlockStack, FrameConv, masked
 from melcodec_cli.chain.profile import MelConfig, VocoderConfig
 
+FRAMES_AT_ONCE = 128  # more spectra only fill the memory
+
 
 class HarmonicVocoder(nn.Module):
     window: Tensor
@@ -50,29 +52,37 @@ class HarmonicVocoder(nn.Module):
         features = torch.stack([height, voicing * 2 - 1], dim=-1)
         x = self.widen(torch.cat([(mel - self.mean) / self.deviation, features], dim=-1), inside)
         gains = self.head(self.norm(self.stack(x, inside=inside))).float()
-        harmonic_gain, turn, noise_gain = gains.chunk(3, dim=-1)  # (batch, frame, bin)
-        pulses, noise = (self._ended(signal, inside) for signal in (pulses, noise))
-        harmonic = self._spectrum(pulses) * torch.polar(harmonic_gain.clamp(max=8).exp(), turn)
-        breath = self._spectrum(noise) * noise_gain.clamp(max=8).exp()
-        return self._overlap_add(masked(torch.fft.irfft(harmonic + breath, n=self.fft_samples), inside))
+        framed = (self._framed(self._ended(signal, inside)) for signal in (pulses, noise))
+        spans = zip(
+            gains.split(FRAMES_AT_ONCE, 1), *(x.split(FRAMES_AT_ONCE, 1) for x in framed), strict=True
+        )
+        return self._overlap_add(masked(torch.cat([self._shaped(*span) for span in spans], 1), inside))
 
     def _ended(self, signal: Tensor, inside: Tensor | None) -> Tensor:
         """(batch, frame * hop), zero where a row has ended."""
         return masked(signal.unflatten(1, (-1, self.hop_samples)), inside).flatten(1)
 
-    def _spectrum(self, signal: Tensor) -> Tensor:
-        """(batch, frame * hop) -> complex (batch, frame, bin); each frame is centred on its hop, as the mel's are."""
+    def _framed(self, signal: Tensor) -> Tensor:
+        """(batch, frame * hop) -> (batch, frame, fft); each frame is centred on its hop, as the mel's are."""
         margin = (self.fft_samples - self.hop_samples) // 2
-        frames = nn.functional.pad(signal, (margin, margin)).unfold(1, self.fft_samples, self.hop_samples)
-        return torch.fft.rfft(frames * self.window)[..., : self.bins]
+        return nn.functional.pad(signal, (margin, margin)).unfold(1, self.fft_samples, self.hop_samples)
+
+    def _shaped(self, gains: Tensor, pulses: Tensor, noise: Tensor) -> Tensor:
+        """Gains (batch, frame, 3 * bin) and excitations (batch, frame, fft) -> frames to be added, windowed."""
+        harmonic_gain, turn, noise_gain = gains.chunk(3, dim=-1)
+        voice, breath = (torch.fft.rfft(x * self.window)[..., : self.bins] for x in (pulses, noise))
+        voice = voice * torch.polar(harmonic_gain.clamp(max=8).exp(), turn)
+        breath = breath * noise_gain.clamp(max=8).exp()
+        return torch.fft.irfft(voice + breath, n=self.fft_samples) * self.window
 
     def _overlap_add(self, frames: Tensor) -> Tensor:
         """(batch, frame, fft) -> (batch, frame * hop)."""
         batch, count, _ = frames.shape
         overlap = self.fft_samples // self.hop_samples
-        parts = (frames * self.window).reshape(batch, count, overlap, self.hop_samples)
-        total = sum(nn.functional.pad(parts[:, :, i], (0, 0, i, overlap - 1 - i)) for i in range(overlap))
-        assert isinstance(total, Tensor)
+        parts = frames.reshape(batch, count, overlap, self.hop_samples)
+        total = frames.new_zeros(batch, count + overlap - 1, self.hop_samples)
+        for i in range(overlap):
+            total[:, i : i + count] += parts[:, :, i]
         margin = (self.fft_samples - self.hop_samples) // 2
         # Squared Hann windows at a quarter of their length add up to 3/8 of the overlap.
         audio = total.reshape(batch, -1) / (0.375 * overlap)

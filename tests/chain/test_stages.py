@@ -121,7 +121,8 @@ def test_pulse_train_is_the_sum_of_its_harmonics() -> None:
 def test_vocoder_spectra_add_up_to_the_signal_that_they_were_cut_from() -> None:
     vocoder = HarmonicVocoder(MelConfig(), VocoderConfig(width=8, blocks=1))
     signal = torch.randn(1, 160 * 20)
-    frames = torch.fft.irfft(vocoder._spectrum(signal), n=640)
+    gains = torch.zeros(1, 20, 3 * vocoder.bins)  # neither louder nor turned
+    frames = vocoder._shaped(gains, vocoder._framed(signal), torch.zeros(1, 20, 640))
     inside = slice(640, -640)
     assert torch.allclose(vocoder._overlap_add(frames)[:, inside], signal[:, inside], atol=1e-5)
 
