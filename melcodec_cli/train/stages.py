@@ -179,4 +179,7 @@ def stage_weights(path: Path, stage: str) -> dict[str, torch.Tensor]:
     except SafetensorError as error:
         raise UsageProblem(f"no weights to start from: {error}", path) from None
     inner = {k.removeprefix(f"{stage}."): v for k, v in tensors.items() if k.startswith(f"{stage}.")}
+    if (codebook := inner.get("quantiser.codebook")) is not None:
+        # A bundle does not tell how its codewords are used; as if never, clustering would take half of them away.
+        inner.setdefault("quantiser.usage", codebook.new_full((len(codebook),), 1 / len(codebook)))
     return inner or tensors
