@@ -102,7 +102,12 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["terminated", "interrupted"]
 )
 def test_signals_end_a_waiting_command_with_their_own_code(number: signal.Signals, code: int) -> None:
-    process = subprocess.Popen([*PROGRAM, "verify", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [*PROGRAM, "verify", "-"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # a background job inherits it ignored
+    )
     assert process.stdin is not None and process.stderr is not None
     # The command has read its first bytes once it waits for more in a pipe: give it time to get there.
     process.stdin.write(b"\x8dML")
