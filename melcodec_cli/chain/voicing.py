@@ -19,9 +19,7 @@ from torch import Tensor
 
 PERIOD_S = 0.01  # between decisions
 LOW_HZ, HIGH_HZ = 60.0, 500.0
-EDGES_HZ = [
-    LOW_HZ * 2 ** (step / 2) for step in range(1, 8)
-]  # of the bands: in each, the octave below is looked for
+EDGES_HZ = [LOW_HZ * 2 ** (step / 2) for step in range(1, 8)]  # of bands: the octave below is searched
 RUMBLE_HZ = 50.0  # what lies below is taken away first
 MARGIN_S = 0.1  # of silence, for the filters to ring in
 BAND_RATE_HZ = 4000  # of the low-passed signals, at least: of these, nothing reaches half of it

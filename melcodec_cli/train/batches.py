@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
@@ -27,6 +28,14 @@ class Crops:
         return type(self)(*(getattr(self, each.name).to(device) for each in fields(self)))
 
 
+def cumulative_weight(
+    corpus: Corpus, rows: Sequence[int] | np.ndarray, weights: dict[str, float]
+) -> np.ndarray:
+    """Of clips that are drawn by duration times the weight of their source."""
+    weight = np.array([weights.get(corpus.clips[i].source, 1.0) for i in rows])
+    return np.cumsum(corpus.lengths[rows] * weight)
+
+
 class Batches:
     """Crops of one split; sources are drawn by duration times weight."""
 
@@ -47,8 +56,7 @@ class Batches:
         self.starts = corpus.starts[rows]
         self.lengths = corpus.lengths[rows]
         self.bandwidths_hz = corpus.bandwidths_hz[rows]
-        weight = np.array([weights.get(corpus.clips[i].source, 1.0) for i in rows])
-        self.cumulative = np.cumsum(self.lengths * weight)
+        self.cumulative = cumulative_weight(corpus, rows, weights)
         names = [corpus.clips[i].speaker for i in rows]
         self.speaker_low, self.speaker_high = _runs(names, self.starts, self.lengths)
         self.end = int(corpus.starts[rows[-1]] + corpus.lengths[rows[-1]])

@@ -33,9 +33,8 @@ class Listener(nn.Module):
         self.stride = config.stride
         self.register_buffer("mean", torch.zeros(bands))
         self.register_buffer("deviation", torch.ones(bands))
-        kernel = (
-            2 * config.stride + config.stride % 2
-        )  # centred, and as many steps as there are whole strides
+        # Centred, and as many steps as there are whole strides.
+        kernel = 2 * config.stride + config.stride % 2
         self.thin = FrameConv(bands, config.width, kernel, config.stride)
         self.stack = BlockStack(config.width, (1,) * config.blocks)
         self.norm = nn.LayerNorm(config.width)

@@ -144,9 +144,8 @@ def _voiced_share(
         for place in range(opinions)
     ]
     shortest = min(map(len, tracks))
-    voiced = np.stack(
-        [track[:shortest] > 0 for track in tracks], axis=1
-    ).flatten()  # a period before the signal, and on
+    # One after the other in time, from a period before the signal.
+    voiced = np.stack([track[:shortest] > 0 for track in tracks], axis=1).flatten()
     total = np.append(0, np.cumsum(voiced))
     first = opinions // 2 + np.arange(frames) * per_hop + per_hop // 2
     return (total[first + opinions] - total[first]) / opinions

@@ -12,13 +12,12 @@ from torch import Tensor
 
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.train.augmentation import Augmentation, augmented
-from melcodec_cli.train.batches import Crops, spread
+from melcodec_cli.train.batches import Crops, cumulative_weight, spread
 from melcodec_cli.train.corpus import Corpus, index_folders
 from melcodec_cli.train.letters import letters_of
 
-SORTED = (
-    8  # so many batches are drawn and sorted by length to take one of them, which then holds little silence
-)
+# So many batches are drawn and sorted by length to take one of them, which then holds little silence.
+SORTED = 8
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,7 @@ class Utterances:
         self.augmentation = dataclasses.replace(augmentation, no_speech=0.0, edge=0.0)
         self.rows = np.array(transcribed(corpus, [split], longest_s))
         self.lengths = corpus.lengths[self.rows]
-        weight = np.array([weights.get(corpus.clips[i].source, 1.0) for i in self.rows])
-        self.cumulative = np.cumsum(self.lengths * weight)
+        self.cumulative = cumulative_weight(corpus, self.rows, weights)
 
     def draw(self, batch: int, samples: int, seed: int) -> Spoken:
         """samples: the most that any clip has."""
