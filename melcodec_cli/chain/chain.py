@@ -6,7 +6,6 @@ with as much context as there is, up to that field, gives what the whole would.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from melcodec_cli.chain.coarse import coarse_copy
 from melcodec_cli.chain.coder import Coder, MelDecoder
 from melcodec_cli.chain.contrast import contrast_matrix
 from melcodec_cli.chain.hifigan import HifiganVocoder
@@ -82,11 +82,8 @@ class Chain(nn.Module):
     # -- encoding
 
     @cached_property
-    def _search_decoder(self) -> MelDecoder:
-        """Coarse where that is three times as fast: which of two codewords is nearer may hang on rounding.  What an
-        index decodes to may not."""
-        decoder = self.coder.decoder
-        return copy.deepcopy(decoder).bfloat16() if computes_bfloat16(self.device) else decoder
+    def _search_stages(self) -> tuple[MelDecoder, Pitch | None]:
+        return coarse_copy(self.coder.decoder), self.pitch and coarse_copy(self.pitch)
 
     @torch.inference_mode()
     def encode(
@@ -115,8 +112,7 @@ class Chain(nn.Module):
             timbre = self.coder.looked_up(row_globals)
             [indices] = self.search(
                 self.coder,
-                self._search_decoder,
-                self.pitch,
+                *self._search_stages,
                 frames[None],
                 heard,
                 nearest[row, span.kept_slice][None],
@@ -243,11 +239,3 @@ def held_pitch(values: Tensor, spans: Sequence[Span]) -> Tensor:
     last = torch.tensor([span.total - 1 for span in spans], device=values.device).unsqueeze(1)
     frames = torch.arange(values.shape[1], device=values.device)
     return values.gather(1, torch.minimum(frames, last))
-
-
-def computes_bfloat16(device: torch.device) -> bool:
-    """Whether it has instructions for it, not only a way around."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    known = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return bool(known.get("amx_bf16") or known.get("avx512_bf16"))

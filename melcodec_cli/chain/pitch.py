@@ -41,7 +41,8 @@ class Pitch(nn.Module):
 
     def scores(self, mel: Tensor, inside: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """mel (batch, frame, band) -> logits of the bins (batch, frame, bin) and of voicing (batch, frame)."""
-        x = self.stack(self.widen((mel - self.mean) / self.deviation, inside), inside=inside)
+        standard = ((mel - self.mean) / self.deviation).to(self.head.weight.dtype)
+        x = self.stack(self.widen(standard, inside), inside=inside)
         y = self.head(self.norm(x)).float()
         return y[..., :-1], y[..., -1]
 

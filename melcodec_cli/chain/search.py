@@ -49,7 +49,7 @@ class IndexSearch(nn.Module):
         (batch, 1, values); whether the chunks border on others on either side -> indices (batch, token).
 
         heard: what the pitch stage is to hear: bins (batch, frame, bin) and voicing (batch, frame).
-        decoder: the coder's own, or a coarse copy of it."""
+        decoder, pitch: the chain's own or, for one chunk, coarse copies."""
         batch, count, _ = choices.shape
         best = choices[..., 0]
         if choices.shape[2] == 1:
@@ -59,7 +59,6 @@ class IndexSearch(nn.Module):
         turns = tokens % self.config.phases == torch.arange(self.config.phases, device=mel.device)[:, None]
         standard, segments = coder.standardise(mel), self.envelope(mel)
         kind = decoder.head.weight.dtype
-        coarse = torch.is_autocast_enabled(mel.device.type) or kind == torch.bfloat16
 
         def cost(indices: Tensor) -> Tensor:
             """(turn, batch, token) -> the same."""
@@ -73,9 +72,7 @@ class IndexSearch(nn.Module):
             frames = self._distance(decoded - every(standard))
             if pitch is not None and heard is not None and self.config.pitch:
                 bins, voiced = heard
-                with torch.autocast(mel.device.type, torch.bfloat16, enabled=coarse):
-                    voice = pitch.difference(restored, (every(bins), every(voiced)))
-                frames = frames + self.config.pitch * voice
+                frames = frames + self.config.pitch * pitch.difference(restored, (every(bins), every(voiced)))
             envelopes = self._envelope_cost(restored, every(segments), count)
             return (self._per_token(frames) + envelopes).unflatten(0, (-1, batch))
 

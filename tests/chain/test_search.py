@@ -9,6 +9,7 @@ from torch import Tensor
 
 from melcodec_cli.bundle import load_bundle
 from melcodec_cli.chain.chain import Chain
+from melcodec_cli.chain.coarse import coarse_copy
 from melcodec_cli.chain.envelope import EnvelopeSegments
 from melcodec_cli.chain.search import BORDER_TOKENS
 from melcodec_cli.chain.span import Span
@@ -77,6 +78,24 @@ def test_what_the_pitch_stage_hears_counts_as_well(chain: Chain) -> None:
         difference.append(chain.pitch.difference(decoded, heard).mean())
     chain.search.config = usual
     assert difference[1] < difference[0]
+
+
+def test_the_coarse_copies_only_round_otherwise(chain: Chain) -> None:
+    torch.manual_seed(2)
+    points, timbre = torch.randn(3, TOKENS, chain.profile.coder.lookup_width), None
+    if chain.profile.timbre is not None:
+        timbre = torch.randn(1, 1, chain.profile.timbre.values)
+    mel = chain.mel(speechlike(TOKENS * chain.profile.token_samples).unsqueeze(0))
+    decoder, pitch = chain.coder.decoder, chain.pitch
+    assert pitch is not None
+    with torch.inference_mode():
+        each = None if timbre is None else timbre.expand(3, -1, -1)
+        for one, other in (
+            (decoder(points, each), coarse_copy(decoder).float()(points, each)),
+            (pitch.scores(mel)[0], coarse_copy(pitch).float().scores(mel)[0]),
+        ):
+            assert (one - other).abs().max() < 0.03 * one.std()  # three digits, of bfloat16
+    assert decoder.head.weight.dtype == pitch.head.weight.dtype == torch.float32  # as they were
 
 
 def test_chunks_side_by_side_are_searched_as_each_alone(chain: Chain) -> None:
