@@ -54,6 +54,7 @@ def decode_reach_tokens(profile: Profile) -> int:
     frames = vocoder_reach_frames(profile)
     if profile.pitch:
         frames += 2 + BLOCK_REACH * profile.pitch.blocks
+    frames = -(-frames // profile.vocoder.hop_frames) * profile.vocoder.hop_frames
     if profile.refiner:
         frames += profile.refiner.steps * (1 + BLOCK_REACH * sum(profile.refiner.dilations))
     upsampling_frames = BLOCK_REACH * (coder.decoder_frame_blocks + 2 * coder.decoder_half_blocks)
@@ -64,7 +65,9 @@ def decode_reach_tokens(profile: Profile) -> int:
 def vocoder_reach_frames(profile: Profile) -> int:
     vocoder = profile.vocoder
     if vocoder.name == "harmonic":
-        return 3 + BLOCK_REACH * vocoder.blocks + vocoder.fft_samples // profile.mel.hop_samples + 1
+        hop = vocoder.hop_frames
+        reach = BLOCK_REACH * vocoder.blocks + vocoder.fft_samples // (hop * profile.mel.hop_samples) + 1
+        return 3 + reach * hop
     frames, samples_per_frame = 3.0, 1
     for stride, kernel in zip(vocoder.upsample_strides, vocoder.upsample_kernels, strict=True):
         samples_per_frame *= stride

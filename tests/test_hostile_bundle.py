@@ -88,6 +88,7 @@ def refusal(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
         ("vocoder", "fft_samples", 10**9),
         ("vocoder", "fft_samples", 321),
         ("vocoder", "fft_samples", 16_000),
+        ("vocoder", "hop_frames", 3),
         ("vocoder", "width", 0),
         ("vocoder", "blocks", 10**6),
         ("vocoder", "upsample_strides", []),

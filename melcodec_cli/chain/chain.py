@@ -69,7 +69,9 @@ class Chain(nn.Module):
         return self.coder.encoder.context_tokens + 1
 
     def _vocoder_context_frames(self) -> int:
-        return self.vocoder.context_frames + (self.pitch.context_frames if self.pitch else 0)
+        frames = self.vocoder.context_frames + (self.pitch.context_frames if self.pitch else 0)
+        hop = self.profile.vocoder.hop_frames  # from whose multiples, counted in chunks, its spectra come
+        return -(-frames // hop) * hop
 
     def _refiner_context_frames(self, steps: int) -> int:
         return steps * self.refiner.context_frames_per_step if self.refiner else 0

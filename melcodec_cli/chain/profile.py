@@ -177,10 +177,11 @@ class PitchConfig:
 
 @dataclass(frozen=True)
 class VocoderConfig:
-    """`harmonic` uses fft_samples, width and blocks; `hifigan` the upsampling lists."""
+    """`harmonic` uses fft_samples, hop_frames, width and blocks; `hifigan` the upsampling lists."""
 
     name: str = "harmonic"
     fft_samples: int = 640
+    hop_frames: int = 1  # of the mel, from one spectrum to the next
     width: int = 256
     blocks: int = 8
     upsample_strides: tuple[int, ...] = (5, 4, 4, 2)
@@ -192,6 +193,7 @@ class VocoderConfig:
 
     def __post_init__(self) -> None:
         _require_range("vocoder.", self, 2, MAX_SAMPLES, "fft_samples")
+        _require(self.hop_frames in (1, 2, 4), "vocoder.hop_frames must be 1, 2 or 4")
         _require_range("vocoder.", self, 1, MAX_WIDTH, "width")
         _require_range("vocoder.", self, 0, MAX_BLOCKS, "blocks")
         _require_range("vocoder.", self, 0, 4, "contrast")
@@ -228,8 +230,8 @@ class Profile:
         if self.vocoder.name == "harmonic":
             _require(self.pitch is not None, "the harmonic vocoder needs a pitch stage")
             _require(
-                self.vocoder.fft_samples % (2 * self.mel.hop_samples) == 0,
-                "vocoder.fft_samples must be an even multiple of mel.hop_samples",
+                self.vocoder.fft_samples % (2 * self.vocoder.hop_frames * self.mel.hop_samples) == 0,
+                "vocoder.fft_samples must be an even multiple of vocoder.hop_frames of mel.hop_samples",
             )
         else:
             _require(

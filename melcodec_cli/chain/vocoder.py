@@ -10,10 +10,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from melcodec_cli.chain.blocks import BlockStack, FrameConv, masked
+from melcodec_cli.chain.blocks import BlockStack, FrameConv, masked, thinned
 from melcodec_cli.chain.profile import MelConfig, VocoderConfig
 
-FRAMES_AT_ONCE = 128  # more spectra only fill the memory
+SPECTRA_AT_ONCE = 128  # more only fill the memory
 
 
 class HarmonicVocoder(nn.Module):
@@ -23,20 +23,20 @@ class HarmonicVocoder(nn.Module):
 
     def __init__(self, mel: MelConfig, config: VocoderConfig) -> None:
         super().__init__()
-        self.hop_samples, self.fft_samples = mel.hop_samples, config.fft_samples
-        if config.fft_samples % (2 * mel.hop_samples):
-            raise ValueError("vocoder.fft_samples must be an even multiple of mel.hop_samples")
+        self.hop_frames, self.fft_samples = config.hop_frames, config.fft_samples
+        self.hop_samples = mel.hop_samples * config.hop_frames
         self.register_buffer("window", torch.hann_window(config.fft_samples), persistent=False)
         self.register_buffer("mean", torch.zeros(mel.bands))
         self.register_buffer("deviation", torch.ones(mel.bands))
-        self.widen = FrameConv(mel.bands + 2, config.width, 7)
+        self.widen = FrameConv(mel.bands + 2, config.width, 6 + config.hop_frames, config.hop_frames)
         self.stack = BlockStack(config.width, (1,) * config.blocks)
         self.norm = nn.LayerNorm(config.width)
         # The mel says nothing of what lies above its highest band, and nothing is made there.
         self.bins = int(config.fft_samples * mel.high_hz / mel.rate_hz) + 1
         self.head = nn.Linear(config.width, 3 * self.bins)
         # Overlap-add reaches half a window, and the spectra added reach half a window further.
-        self.context_frames = 3 + self.stack.context + config.fft_samples // mel.hop_samples + 1
+        reach = self.stack.context + config.fft_samples // self.hop_samples + 1
+        self.context_frames = 3 + reach * config.hop_frames
 
     def forward(
         self,
@@ -51,24 +51,25 @@ class HarmonicVocoder(nn.Module):
         height = (pitch_hz.clamp(min=1.0) / 150.0).log2()
         features = torch.stack([height, voicing * 2 - 1], dim=-1)
         x = self.widen(torch.cat([(mel - self.mean) / self.deviation, features], dim=-1), inside)
+        inside = thinned(inside, self.hop_frames)
         gains = self.head(self.norm(self.stack(x, inside=inside))).float()
         framed = (self._framed(self._ended(signal, inside)) for signal in (pulses, noise))
         spans = zip(
-            gains.split(FRAMES_AT_ONCE, 1), *(x.split(FRAMES_AT_ONCE, 1) for x in framed), strict=True
+            gains.split(SPECTRA_AT_ONCE, 1), *(x.split(SPECTRA_AT_ONCE, 1) for x in framed), strict=True
         )
         return self._overlap_add(masked(torch.cat([self._shaped(*span) for span in spans], 1), inside))
 
     def _ended(self, signal: Tensor, inside: Tensor | None) -> Tensor:
-        """(batch, frame * hop), zero where a row has ended."""
+        """(batch, spectrum * hop), zero where a row has ended."""
         return masked(signal.unflatten(1, (-1, self.hop_samples)), inside).flatten(1)
 
     def _framed(self, signal: Tensor) -> Tensor:
-        """(batch, frame * hop) -> (batch, frame, fft); each frame is centred on its hop, as the mel's are."""
+        """(batch, spectrum * hop) -> (batch, spectrum, fft); each is centred on its hop, as the mel's frames are."""
         margin = (self.fft_samples - self.hop_samples) // 2
         return nn.functional.pad(signal, (margin, margin)).unfold(1, self.fft_samples, self.hop_samples)
 
     def _shaped(self, gains: Tensor, pulses: Tensor, noise: Tensor) -> Tensor:
-        """Gains (batch, frame, 3 * bin) and excitations (batch, frame, fft) -> frames to be added, windowed."""
+        """Gains (batch, spectrum, 3 * bin) and excitations (batch, spectrum, fft) -> the same, to be added."""
         harmonic_gain, turn, noise_gain = gains.chunk(3, dim=-1)
         voice, breath = (torch.fft.rfft(x * self.window)[..., : self.bins] for x in (pulses, noise))
         voice = voice * torch.polar(harmonic_gain.clamp(max=8).exp(), turn)
@@ -76,7 +77,7 @@ class HarmonicVocoder(nn.Module):
         return torch.fft.irfft(voice + breath, n=self.fft_samples) * self.window
 
     def _overlap_add(self, frames: Tensor) -> Tensor:
-        """(batch, frame, fft) -> (batch, frame * hop)."""
+        """(batch, spectrum, fft) -> (batch, spectrum * hop)."""
         batch, count, _ = frames.shape
         overlap = self.fft_samples // self.hop_samples
         parts = frames.reshape(batch, count, overlap, self.hop_samples)

@@ -29,6 +29,7 @@ SMALL = Profile(
     vocoder=VocoderConfig(width=16, blocks=2),
     chunk_tokens=40,
 )
+SPARSE = dataclasses.replace(SMALL, vocoder=VocoderConfig(hop_frames=2, width=16, blocks=2))
 HIFIGAN = dataclasses.replace(SMALL, vocoder=VocoderConfig(name="hifigan", upsample_width=32), pitch=None)
 STRICT = dataclasses.replace(SMALL, timbre=None)
 FRAMES = dataclasses.replace(  # all blocks at the rate of frames, as published
@@ -47,7 +48,7 @@ FRAMES = dataclasses.replace(  # all blocks at the rate of frames, as published
     ),
     timbre=None,
 )
-PROFILES = [SMALL, STRICT, HIFIGAN, FRAMES]
+PROFILES = [SMALL, STRICT, SPARSE, HIFIGAN, FRAMES]
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +60,9 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-@pytest.fixture(params=PROFILES, ids=["harmonic", "no timbre", "hifigan", "blocks of frames"])
+@pytest.fixture(
+    params=PROFILES, ids=["harmonic", "no timbre", "spectra of two frames", "hifigan", "blocks of frames"]
+)
 def chain(request: pytest.FixtureRequest) -> Chain:
     return lively(request.param)
 
@@ -297,6 +300,7 @@ def harmonic(chain: Chain, x: Tensor, inside: Tensor | None) -> Tensor:
         pytest.param(SMALL, 80, refiner, id="refiner"),
         pytest.param(SMALL, 80, pitch, id="pitch"),
         pytest.param(SMALL, 80, harmonic, id="harmonic"),
+        pytest.param(SPARSE, 80, harmonic, id="harmonic of two frames"),
         pytest.param(HIFIGAN, 80, lambda chain, x, inside: chain.vocoder(x, inside), id="hifigan"),
     ],
 )

@@ -146,12 +146,13 @@ def test_resampling_adds_no_more_latency_than_the_manual_says(models: Models, ra
     "vocoder",
     [
         VocoderConfig(width=16, blocks=3),
+        VocoderConfig(hop_frames=2, width=16, blocks=3),
         VocoderConfig(name="hifigan", upsample_width=16),
         VocoderConfig(
             name="hifigan", upsample_width=16, upsample_strides=(10, 16), upsample_kernels=(20, 32)
         ),
     ],
-    ids=["harmonic", "hifigan", "hifigan of two steps"],
+    ids=["harmonic", "harmonic of two frames", "hifigan", "hifigan of two steps"],
 )
 @pytest.mark.parametrize("pitch", [PitchConfig(width=16), None], ids=["pitch", "no pitch"])
 @pytest.mark.parametrize("frame_blocks", [0, 8])
