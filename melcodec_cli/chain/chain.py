@@ -129,9 +129,13 @@ class Chain(nn.Module):
         original, but voicing as it is in the audio, of which no mel says enough."""
         if self.pitch is None or not self.profile.search.pitch:
             return None
-        own = audio[: span.scaled(self.profile.token_samples).total]
-        voicing = measured_voicing(own, self.profile.mel.rate_hz, self.profile.mel.hop_samples)
-        kept = voicing[span.scaled(self.profile.coder.token_frames).kept_slice]
+        samples, frames = (
+            span.scaled(factor) for factor in (self.profile.token_samples, self.profile.coder.token_frames)
+        )
+        voicing = measured_voicing(
+            audio[: samples.total], self.profile.mel.rate_hz, self.profile.mel.hop_samples, samples.before
+        )
+        kept = voicing[frames.kept_slice]
         return self.pitch.heard(mel[None])[0], kept[None].to(self.device)
 
     # -- decoding

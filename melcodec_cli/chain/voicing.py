@@ -31,16 +31,20 @@ NUTTALL = (0.355768, 0.487396, 0.144232, 0.012604)
 Floats = NDArray[np.floating[Any]]
 
 
-def measured_voicing(audio: Tensor, rate_hz: int, hop_samples: int) -> Tensor:
-    """(samples,) -> how much of each frame is voiced, by the decisions before and after its centre: (frame,)."""
-    decisions = _voiced(audio.float().cpu(), rate_hz)
-    centres = (np.arange(len(audio) // hop_samples) + 0.5) * hop_samples / (rate_hz * PERIOD_S)
+def measured_voicing(audio: Tensor, rate_hz: int, hop_samples: int, moment_samples: int = 0) -> Tensor:
+    """(samples,) -> how much of each frame is voiced, by the decisions before and after its centre: (frame,).
+
+    moment_samples: of one of the decisions; other moments would be of another opinion about every tenth of them."""
+    period_samples = rate_hz * PERIOD_S
+    first = moment_samples % period_samples
+    decisions = _voiced(audio.float().cpu(), rate_hz, first / rate_hz)
+    centres = ((np.arange(len(audio) // hop_samples) + 0.5) * hop_samples - first) / period_samples
     return torch.from_numpy(np.interp(centres, np.arange(len(decisions)), decisions)).float()
 
 
-def _voiced(signal: Tensor, rate_hz: int) -> NDArray[np.bool_]:
-    """(samples,) -> one decision every PERIOD_S, the first at the first sample."""
-    moments_s = np.arange(int(len(signal) / rate_hz / PERIOD_S) + 1) * PERIOD_S
+def _voiced(signal: Tensor, rate_hz: int, first_s: float) -> NDArray[np.bool_]:
+    """(samples,) -> one decision every PERIOD_S."""
+    moments_s = first_s + np.arange(int((len(signal) / rate_hz - first_s) / PERIOD_S) + 1) * PERIOD_S
     ratio = rate_hz // BAND_RATE_HZ
     bands = zip(_bands(signal, rate_hz, ratio), EDGES_HZ, strict=True)
     estimates = [_pitch_in_band(band, rate_hz / ratio, edge_hz, moments_s) for band, edge_hz in bands]

@@ -57,3 +57,13 @@ def test_it_decides_as_world_does(rate_hz: int) -> None:
         theirs = (decisions[: len(ours)] + np.append(decisions[1:], 0)[: len(ours)]) / 2
         other, frames = other + np.abs(ours - theirs).sum(), frames + len(ours)
     assert other / frames < 0.03
+
+
+def test_a_part_is_of_the_same_opinion_as_the_whole_at_the_same_moments() -> None:
+    speech = torch.cat([torch.from_numpy(soundfile.read(file)[0]).float() for file in SPEECH[:3]])
+    speech = torch.from_numpy(soxr.resample(speech.numpy(), 16000, 48000))
+    whole = measured_voicing(speech, 48000, 160)[64:]
+    cut = 64 * 160  # 21 decisions and a third
+    same, other = (measured_voicing(speech[cut:], 48000, 160, moment) for moment in (-cut, 0))
+    inner = slice(60, -60)  # where neither is at an end
+    assert (same - whole)[inner].abs().mean() < 0.003 < (other - whole)[inner].abs().mean()
