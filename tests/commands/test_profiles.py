@@ -1,5 +1,6 @@
 """Which model codes a recording: the default, the one asked for, or one by its rate. Its file says which it needs."""
 
+import dataclasses
 import io
 import json
 import warnings
@@ -213,3 +214,19 @@ def test_info_says_the_licence_of_the_model(both: Path, capsys: pytest.CaptureFi
     assert main(["info", "--json", "full.wav.mlc"]) == 0
     (stream,) = json.loads(capsys.readouterr().out)["streams"]
     assert (stream["bundle"], stream["bundle_licence"]) == ("speech-48k", "CC BY-NC-SA 4.0")
+
+
+def test_steps_of_a_refiner_that_is_not_there_are_said_to_be_none(
+    recordings: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from melcodec_cli.bundle import load_bundle, save_bundle
+    from melcodec_cli.chain.chain import Chain
+
+    profile = load_bundle(read_bundle_info(tiny_bundle), "cpu").profile
+    save_bundle(Chain(dataclasses.replace(profile, refiner=None)), Path("bare.safetensors"), "bare", "CC0-1.0", {})
+    assert main(["compress", "--bundle", "bare.safetensors", "voice.wav", "voice.mlc"]) == 0
+    for steps, told in (("0", 0), ("2", 1)):
+        capsys.readouterr()
+        options = ["--force", "--bundle", "bare.safetensors", "--steps", steps]
+        assert main(["decompress", *options, "voice.mlc", "back.wav"]) == 0
+        assert capsys.readouterr().err.count("bare has no refiner") == told
