@@ -1,6 +1,5 @@
 """The receptive field is finite and as stated, so that chunks with context equal the whole."""
 
-import dataclasses
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -9,46 +8,26 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from melcodec_cli.chain.chain import Chain, held_pitch
-from melcodec_cli.chain.profile import (
-    CoderConfig,
-    PitchConfig,
-    Profile,
-    RefinerConfig,
-    TimbreConfig,
-    VocoderConfig,
-)
+from melcodec_cli.chain.profile import Profile
 from melcodec_cli.chain.source import MARGIN_HOPS, chunk_phase, per_sample
 from melcodec_cli.chain.span import Span
 
-SMALL = Profile(
-    name="small",
-    coder=CoderConfig(codewords=64, half_width=16, token_width=24, frame_width=16),
-    timbre=TimbreConfig(values=8, width=16, blocks=1),
-    refiner=RefinerConfig(width=16),
-    pitch=PitchConfig(bins=32, width=16, blocks=2),
-    vocoder=VocoderConfig(width=16, blocks=2),
-    chunk_tokens=40,
-)
-SPARSE = dataclasses.replace(SMALL, vocoder=VocoderConfig(hop_frames=2, width=16, blocks=2))
-HIFIGAN = dataclasses.replace(SMALL, vocoder=VocoderConfig(name="hifigan", upsample_width=32), pitch=None)
-STRICT = dataclasses.replace(SMALL, timbre=None)
-FRAMES = dataclasses.replace(  # all blocks at the rate of frames, as published
+from .chunks import (
+    CHUNKS,
+    FRAMES,
     HIFIGAN,
-    coder=CoderConfig(
-        codewords=64,
-        half_width=16,
-        token_width=16,
-        frame_width=16,
-        encoder_frame_blocks=8,
-        encoder_half_blocks=0,
-        encoder_token_blocks=0,
-        decoder_token_blocks=0,
-        decoder_half_blocks=0,
-        decoder_frame_blocks=8,
-    ),
-    timbre=None,
+    PROFILES,
+    SMALL,
+    SPARSE,
+    STRICT,
+    assert_close,
+    assert_same_codes,
+    decoded,
+    encoded,
+    lively,
+    random_tokens,
+    speechlike,
 )
-PROFILES = [SMALL, STRICT, SPARSE, HIFIGAN, FRAMES]
 
 
 @pytest.fixture(autouse=True)
@@ -65,100 +44,6 @@ def one_thread() -> Iterator[None]:
 )
 def chain(request: pytest.FixtureRequest) -> Chain:
     return lively(request.param)
-
-
-def lively(profile: Profile) -> Chain:
-    """A chain of random weights large enough for every tap to matter."""
-    torch.manual_seed(3)
-    chain = Chain(profile)
-    for name, parameter in chain.named_parameters():
-        if name.endswith("scale"):
-            parameter.fill_(1.0)
-    chain.coder.mean.fill_(-4.0)
-    chain.coder.quantiser.project_in.bias.fill_(0.0)
-    chain.coder.quantiser.project_in.weight.sub_(
-        chain.coder.quantiser.project_in.weight.mean(1, keepdim=True)
-    )
-    return chain
-
-
-def speechlike(samples: int) -> Tensor:
-    """(samples,)"""
-    torch.manual_seed(5)
-    envelope = torch.nn.functional.interpolate(
-        torch.rand(1, 1, samples // 800 + 2), size=samples, mode="linear"
-    )
-    return torch.randn(samples) * envelope[0, 0] * 0.2
-
-
-def span_of(total: int, start: int, kept: int, context: int) -> Span:
-    """Of a chunk in a stream of so many tokens."""
-    return Span(start, kept, total - start - kept).narrowed(context)
-
-
-def decoded(
-    chain: Chain,
-    indices: Tensor,
-    globals_: Tensor | None,
-    chunks: list[tuple[int, int]],
-    steps: int,
-    more: int = 0,
-) -> list[Tensor]:
-    """The audio of chunks (start, tokens) of a stream, all in one batch; indices (token,), globals (token, values)."""
-    context = chain.decode_context_tokens(steps) + more
-    spans = [span_of(len(indices), start, kept, context) for start, kept in chunks]
-    rows = [
-        slice(start - span.before, start + span.kept + span.after)
-        for (start, _), span in zip(chunks, spans, strict=True)
-    ]
-    return chain.decode(
-        pad_sequence([indices[row] for row in rows], batch_first=True),
-        None if globals_ is None else pad_sequence([globals_[row] for row in rows], batch_first=True),
-        [start * 4 for start, _ in chunks],
-        spans,
-        steps,
-    )
-
-
-def encoded(
-    chain: Chain, audio: Tensor, chunks: list[tuple[int, int]], more: int = 0, choices: int | None = None
-) -> list[tuple[Tensor, Tensor | None]]:
-    """The indices of chunks (start, tokens) of a stream (sample,), all in one batch."""
-    unit = chain.profile.token_samples
-    context = chain.encode_context_tokens + more
-    spans = [span_of(len(audio) // unit, start, kept, context) for start, kept in chunks]
-    rows = [
-        audio[(start - span.before) * unit : (start + span.kept + span.after) * unit]
-        for (start, _), span in zip(chunks, spans, strict=True)
-    ]
-    return chain.encode(pad_sequence(rows, batch_first=True), spans, choices)
-
-
-def assert_close(one: Tensor, other: Tensor, tolerance: float = 1e-5) -> None:
-    """Relative to the loudest sample."""
-    assert one.shape == other.shape
-    assert torch.allclose(one, other, rtol=0, atol=tolerance * float(other.abs().max()))
-
-
-def assert_same_codes(one: tuple[Tensor, Tensor | None], other: tuple[Tensor, Tensor | None]) -> None:
-    assert torch.equal(one[0], other[0])
-    assert (one[1] is None) == (other[1] is None)
-    if one[1] is not None and other[1] is not None:
-        assert torch.equal(one[1], other[1])
-
-
-def random_tokens(chain: Chain, count: int, chunk: int) -> tuple[Tensor, Tensor | None]:
-    torch.manual_seed(7)
-    indices = torch.randint(0, chain.profile.coder.codewords, (count,))
-    if chain.profile.timbre is None:
-        return indices, None
-    chunks = -(-count // chunk)
-    values = torch.randint(0, 2**chain.profile.timbre.bits, (chunks, chain.profile.timbre.values))
-    return indices, values.repeat_interleave(chunk, 0)[:count]
-
-
-# (start, tokens) in a stream of 160: with part of the context on one side, on both, and at the very end.
-CHUNKS = [(3, 20), (60, 40), (159, 1)]
 
 
 @pytest.mark.parametrize("chunk", CHUNKS)
