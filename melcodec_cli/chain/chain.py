@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from melcodec_cli.chain.coarse import coarse_copy
 from melcodec_cli.chain.coder import Coder, MelDecoder
-from melcodec_cli.chain.contrast import contrast_matrix
+from melcodec_cli.chain.contrast import Contrast
 from melcodec_cli.chain.hifigan import HifiganVocoder
 from melcodec_cli.chain.mel import LogMel
 from melcodec_cli.chain.noise import REFINER_KEY, VOCODER_KEY, frame_noise
@@ -37,8 +37,6 @@ VOCODERS: dict[str, type[HarmonicVocoder] | type[HifiganVocoder]] = {
 class Chain(nn.Module):
     """One coder, refiner, pitch stage and vocoder, as the profile names them."""
 
-    contrast: Tensor
-
     def __init__(self, profile: Profile) -> None:
         super().__init__()
         self.profile = profile
@@ -49,7 +47,7 @@ class Chain(nn.Module):
         self.refiner = FlowRefiner(bands, profile.refiner) if profile.refiner else None
         self.pitch = Pitch(bands, profile.pitch) if profile.pitch else None
         self.vocoder = VOCODERS[profile.vocoder.name](profile.mel, profile.vocoder)
-        self.register_buffer("contrast", contrast_matrix(bands, profile.vocoder.contrast), persistent=False)
+        self.contrast = Contrast(bands, profile.vocoder.contrast, self.mel.silence)
         self.bitstream_id, self.renderer_id = bytes(4), bytes(2)  # known once the weights are
         self.eval().requires_grad_(False)
 
@@ -184,7 +182,7 @@ class Chain(nn.Module):
         self, mel: Tensor, first_frames: Sequence[int], spans: Sequence[Span], contrast: bool
     ) -> Tensor:
         """Log-mel of the spans' frames -> audio (batch, frame * hop)."""
-        heard = self._sharpened(mel) if contrast and self.profile.vocoder.contrast != 1 else mel
+        heard = self.contrast(mel, self.coder.mean) if contrast and self.contrast.amount != 1 else mel
         rate_hz, hop, inside = self.profile.mel.rate_hz, self.profile.mel.hop_samples, self._inside(spans)
         if isinstance(self.vocoder, HifiganVocoder):
             return self.vocoder(heard, inside)
@@ -195,11 +193,6 @@ class Chain(nn.Module):
         pulses = pulse_train(phase, sample_hz, rate_hz) * voiced_share(voicing, hop)
         noise = self._noise(VOCODER_KEY, first_frames, spans, hop).flatten(1)
         return self.vocoder(heard, pitch_hz, voicing, pulses, noise, inside)
-
-    def _sharpened(self, mel: Tensor) -> Tensor:
-        """Contrast against the spectrum of all speech: the hills that every voice has are no one's own."""
-        mean = self.coder.mean
-        return mean + (mel - mean) @ self.contrast
 
     def _noise(self, key: int, first_frames: Sequence[int], spans: Sequence[Span], width: int) -> Tensor:
         """Of the spans' frames, (batch, frame, width)."""

@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 SPAN = 0.39  # of the bands, over which a spectrum is smoothed to find its hills: wider than a formant
 
 
-def contrast_matrix(bands: int, amount: float) -> Tensor:
-    """(bands, bands), which multiplies a log-mel's distance from its smoothed self by `amount`, frame by frame."""
+class Contrast(nn.Module):
+    """Multiplies a log-mel's distance from its smoothed self by `amount`, frame by frame."""
+
+    smooth: Tensor
+
+    def __init__(self, bands: int, amount: float, silence: float) -> None:
+        super().__init__()
+        self.amount, self.silence = amount, silence
+        self.register_buffer("smooth", smoothing_matrix(bands), persistent=False)
+
+    def forward(self, mel: Tensor, mean: Tensor) -> Tensor:
+        """Log-mel (..., band) against the spectrum of all speech, mean (band,): the hills that every voice has are no
+        one's own.
+
+        Silent bands stay so, and count for nothing: else the edge of a narrow recording would be a hill."""
+        sounding = (mel - self.silence).clamp(0, 1)
+        own = (mel - mean) * sounding
+        around = (own @ self.smooth) / (sounding @ self.smooth).clamp(min=1e-3)
+        return mel + (self.amount - 1) * (own - around * sounding)
+
+
+def smoothing_matrix(bands: int) -> Tensor:
+    """(bands, bands), whose columns add up to 1."""
     reach = max(1, round(SPAN * bands / 2))
     place = torch.arange(bands)
     smooth = torch.zeros(bands, bands)
     for offset, weight in zip(range(-reach, reach + 1), torch.hann_window(2 * reach + 3)[1:-1], strict=True):
         smooth[(place + offset).clamp(0, bands - 1), place] += weight  # at the edges the last band goes on
-    identity = torch.eye(bands)
-    return identity + (amount - 1) * (identity - smooth / smooth.sum(0))
+    return smooth / smooth.sum(0)

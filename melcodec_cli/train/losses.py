@@ -42,10 +42,10 @@ def phones_loss(listener: Listener, decoded: Tensor, target: Tensor) -> Tensor:
     return listener.difference(decoded, heard).mean()
 
 
-def upper_edges_hz(filters: Tensor, rate_hz: int) -> Tensor:
-    """Highest frequency that each mel filter lets through: (bin, band) -> (band,)."""
+def lower_edges_hz(filters: Tensor, rate_hz: int) -> Tensor:
+    """Lowest frequency that each mel filter lets through: (bin, band) -> (band,)."""
     hz = torch.linspace(0, rate_hz / 2, filters.shape[0], device=filters.device)
-    return ((filters > 0) * hz[:, None]).amax(0)
+    return torch.where(filters > 0, hz[:, None], torch.inf).amin(0)
 
 
 def masked_mean(values: Tensor, heard: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from melcodec_cli.chain.profile import Profile
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.discriminators import Discriminators
-from melcodec_cli.train.losses import upper_edges_hz
+from melcodec_cli.train.losses import lower_edges_hz
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Task(nn.Module):
         super().__init__()
         self.profile = profile
         self.mel = LogMel(profile.mel)
-        edges_hz = upper_edges_hz(self.mel.filters, profile.mel.rate_hz)
+        edges_hz = lower_edges_hz(self.mel.filters, profile.mel.rate_hz)
         self.register_buffer("edges_hz", edges_hz, persistent=False)
 
     def judged_by(self, adversary: Discriminators, since: float) -> None:
@@ -56,8 +56,8 @@ class Task(nn.Module):
         }
 
     def heard(self, crops: Crops) -> Tensor:
-        """Whether the recording reaches the upper edge of each band: (batch, 1, band)."""
-        return (self.edges_hz <= crops.bandwidth_hz.unsqueeze(1)).unsqueeze(1)
+        """Whether the recording reaches into each band: (batch, 1, band)."""
+        return (self.edges_hz < crops.bandwidth_hz.unsqueeze(1)).unsqueeze(1)
 
     @abstractmethod
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:

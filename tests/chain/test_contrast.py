@@ -3,27 +3,38 @@
 import dataclasses
 from pathlib import Path
 
+import pytest
 import torch
 
 from melcodec_cli.bundle import load_bundle
 from melcodec_cli.chain.chain import Chain
-from melcodec_cli.chain.contrast import contrast_matrix
+from melcodec_cli.chain.contrast import Contrast
 from melcodec_cli.chain.span import Span
+
+SILENCE, NO_SPEECH = -11.5, torch.zeros(80)
 
 
 def test_an_amount_of_one_changes_nothing() -> None:
-    assert torch.allclose(contrast_matrix(80, 1.0), torch.eye(80))
+    mel = torch.randn(4, 80)
+    assert torch.allclose(Contrast(80, 1.0, SILENCE)(mel, NO_SPEECH), mel)
 
 
-def test_a_flat_spectrum_stays_as_it_is() -> None:
-    flat = torch.full((1, 5, 80), -11.5)
-    assert torch.allclose(flat @ contrast_matrix(80, 1.5), flat, atol=1e-4)
+@pytest.mark.parametrize("level", [SILENCE, SILENCE + 0.5, -4.0])
+def test_a_flat_spectrum_stays_as_it_is(level: float) -> None:
+    flat = torch.full((1, 5, 80), level)
+    assert torch.allclose(Contrast(80, 1.5, SILENCE)(flat, NO_SPEECH), flat, atol=1e-4)
+
+
+def test_the_edge_of_a_narrow_recording_is_no_hill() -> None:
+    narrow = torch.full((1, 5, 80), -4.0)
+    narrow[..., 50:] = SILENCE
+    assert torch.allclose(Contrast(80, 1.5, SILENCE)(narrow, NO_SPEECH), narrow, atol=1e-4)
 
 
 def test_hills_grow_by_the_amount_and_stay_where_they_are() -> None:
     bands = torch.arange(80)
     hills = torch.cos(bands * 2 * torch.pi / 10)  # much narrower than what is smoothed over
-    sharper = hills @ contrast_matrix(80, 1.3)
+    sharper = Contrast(80, 1.3, SILENCE)(hills, NO_SPEECH)
     assert torch.allclose(sharper[20:60], 1.3 * hills[20:60], atol=0.02)
 
 
@@ -39,7 +50,7 @@ def test_the_spectrum_of_all_speech_stays_as_it_is_at_any_level(tiny_bundle: Pat
     chain = deepened(load_bundle(tiny_bundle, "cpu"))
     chain.coder.mean.copy_(torch.cos(torch.arange(len(chain.coder.mean)) / 3))
     usual = (chain.coder.mean - 3).expand(1, 5, -1)
-    assert torch.allclose(chain._sharpened(usual), usual, atol=1e-4)
+    assert torch.allclose(chain.contrast(usual, chain.coder.mean), usual, atol=1e-4)
 
 
 def test_only_what_no_refiner_went_over_gets_it(tiny_bundle: Path) -> None:

@@ -223,7 +223,9 @@ def test_steps_of_a_refiner_that_is_not_there_are_said_to_be_none(
     from melcodec_cli.chain.chain import Chain
 
     profile = load_bundle(read_bundle_info(tiny_bundle), "cpu").profile
-    save_bundle(Chain(dataclasses.replace(profile, refiner=None)), Path("bare.safetensors"), "bare", "CC0-1.0", {})
+    save_bundle(
+        Chain(dataclasses.replace(profile, refiner=None)), Path("bare.safetensors"), "bare", "CC0-1.0", {}
+    )
     assert main(["compress", "--bundle", "bare.safetensors", "voice.wav", "voice.mlc"]) == 0
     for steps, told in (("0", 0), ("2", 1)):
         capsys.readouterr()
