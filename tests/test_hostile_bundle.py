@@ -86,6 +86,7 @@ def refusal(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
         ("pitch", "low_hz", 0.0),
         ("pitch", "high_hz", math.nan),
         ("vocoder", "fft_samples", 10**9),
+        ("vocoder", "fft_samples", 320),
         ("vocoder", "fft_samples", 321),
         ("vocoder", "fft_samples", 16_000),
         ("vocoder", "hop_frames", 3),

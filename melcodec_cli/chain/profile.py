@@ -193,7 +193,7 @@ class VocoderConfig:
 
     def __post_init__(self) -> None:
         _require_range("vocoder.", self, 2, MAX_SAMPLES, "fft_samples")
-        _require(self.hop_frames in (1, 2, 4), "vocoder.hop_frames must be 1, 2 or 4")
+        _require(self.hop_frames in (1, 2, 4), "vocoder.hop_frames must divide a token's 4")
         _require_range("vocoder.", self, 1, MAX_WIDTH, "width")
         _require_range("vocoder.", self, 0, MAX_BLOCKS, "blocks")
         _require_range("vocoder.", self, 0, 4, "contrast")
@@ -228,10 +228,11 @@ class Profile:
             self.vocoder.name in ("harmonic", "hifigan"), f"vocoder.name {self.vocoder.name!r} is unknown"
         )
         if self.vocoder.name == "harmonic":
+            hop_samples = self.vocoder.hop_frames * self.mel.hop_samples
             _require(self.pitch is not None, "the harmonic vocoder needs a pitch stage")
             _require(
-                self.vocoder.fft_samples % (2 * self.vocoder.hop_frames * self.mel.hop_samples) == 0,
-                "vocoder.fft_samples must be an even multiple of vocoder.hop_frames of mel.hop_samples",
+                self.vocoder.fft_samples in range(4 * hop_samples, MAX_SAMPLES + 1, 2 * hop_samples),
+                "vocoder.fft_samples must be 4, 6, 8 ... times vocoder.hop_frames of mel.hop_samples",
             )
         else:
             _require(

@@ -69,7 +69,8 @@ class HarmonicVocoder(nn.Module):
         return nn.functional.pad(signal, (margin, margin)).unfold(1, self.fft_samples, self.hop_samples)
 
     def _shaped(self, gains: Tensor, pulses: Tensor, noise: Tensor) -> Tensor:
-        """Gains (batch, spectrum, 3 * bin) and excitations (batch, spectrum, fft) -> the same, to be added."""
+        """Gains (batch, spectrum, 3 * bin) and excitations (batch, spectrum, fft), not windowed yet
+        -> (batch, spectrum, fft), windowed, to be added."""
         harmonic_gain, turn, noise_gain = gains.chunk(3, dim=-1)
         voice, breath = (torch.fft.rfft(x * self.window)[..., : self.bins] for x in (pulses, noise))
         voice = voice * torch.polar(harmonic_gain.clamp(max=8).exp(), turn)

@@ -26,7 +26,7 @@ SMALL = Profile(
     vocoder=VocoderConfig(width=16, blocks=2),
     chunk_tokens=40,
 )
-SPARSE = dataclasses.replace(SMALL, vocoder=VocoderConfig(hop_frames=2, width=16, blocks=2))
+SPARSE = dataclasses.replace(SMALL, vocoder=VocoderConfig(fft_samples=1280, hop_frames=2, width=16, blocks=2))
 HIFIGAN = dataclasses.replace(SMALL, vocoder=VocoderConfig(name="hifigan", upsample_width=32), pitch=None)
 STRICT = dataclasses.replace(SMALL, timbre=None)
 FRAMES = dataclasses.replace(  # all blocks at the rate of frames, as published
@@ -112,7 +112,8 @@ def encoded(
         audio[(start - span.before) * unit : (start + span.kept + span.after) * unit]
         for (start, _), span in zip(chunks, spans, strict=True)
     ]
-    return chain.encode(pad_sequence(rows, batch_first=True), spans, choices)
+    first_tokens = [start for start, _ in chunks]
+    return chain.encode(pad_sequence(rows, batch_first=True), first_tokens, spans, choices)
 
 
 def assert_close(one: Tensor, other: Tensor, tolerance: float = 1e-5) -> None:

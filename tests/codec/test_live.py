@@ -146,7 +146,7 @@ def test_resampling_adds_no_more_latency_than_the_manual_says(models: Models, ra
     "vocoder",
     [
         VocoderConfig(width=16, blocks=3),
-        VocoderConfig(hop_frames=2, width=16, blocks=3),
+        VocoderConfig(fft_samples=1280, hop_frames=2, width=16, blocks=3),
         VocoderConfig(name="hifigan", upsample_width=16),
         VocoderConfig(
             name="hifigan", upsample_width=16, upsample_strides=(10, 16), upsample_kernels=(20, 32)
