@@ -19,8 +19,11 @@ HEADER_LIMIT_BYTES = 4 << 20  # real headers have some 100 kB; the size in a fil
 OWN_FOLDER = Path(__file__).parent / "bundles"
 # Bundles of the project that are no part of the package: files of its source tree, for `melcodec models add`.
 PUBLISHED_FOLDER = OWN_FOLDER / "more"
-# Their bitstream ids by their names, so that an installation without the source tree can name them.
-PUBLISHED = {"speech-16k-strict": "5aaf84eb", "speech-48k": "d137e35f"}
+# Their bitstream ids and licences, so that an installation without the source tree can tell of them.
+PUBLISHED = {
+    "speech-16k-strict": ("5aaf84eb", "Apache-2.0"),
+    "speech-48k": ("d137e35f", "CC BY-NC-SA 4.0"),
+}
 
 
 @dataclass(frozen=True)
@@ -111,11 +114,12 @@ def how_to_get(wanted: str) -> str:
     """Advice to who lacks the bundle of that name or bitstream id."""
     for bundle in _bundles_in(PUBLISHED_FOLDER):
         if wanted in (bundle.name, bundle.bitstream_id):
-            return f"'melcodec models add {shlex.quote(str(bundle.path))}' installs {bundle.name}"
-    for name, bitstream_id in PUBLISHED.items():
+            what = f"{bundle.name} ({bundle.licence})"
+            return f"'melcodec models add {shlex.quote(str(bundle.path))}' installs {what}"
+    for name, (bitstream_id, licence) in PUBLISHED.items():
         if wanted in (name, bitstream_id):
             place = f"melcodec_cli/bundles/{PUBLISHED_FOLDER.name}/{name}.safetensors"
-            return f"{name} is {place} of melcodec's source tree, which 'melcodec models add' installs"
+            return f"{name} ({licence}) is {place} of melcodec's source tree, which 'melcodec models add' installs"
     return "'melcodec models add FILE' installs the file of a bundle"
 
 

@@ -185,7 +185,7 @@ def test_a_stream_prefers_the_bundle_of_its_own_renderer(folders: Path) -> None:
 
 def test_the_bundles_beside_the_package_are_those_that_errors_name() -> None:
     found = {path.stem: read_bundle_info(path) for path in PUBLISHED_FOLDER.glob("*.safetensors")}
-    assert {name: bundle.bitstream_id for name, bundle in found.items()} == PUBLISHED
+    assert {name: (bundle.bitstream_id, bundle.licence) for name, bundle in found.items()} == PUBLISHED
     assert all(bundle.name == name for name, bundle in found.items())
 
 
