@@ -38,13 +38,16 @@ class CoarseBlock(nn.Module):
 
 
 def coarse_copy(stage: Stage) -> Stage:
-    """For rows with one condition; in half the precision where that is three times as fast."""
+    """For rows with one condition; in half the precision where processors are three times as fast with it."""
     coarse = copy.deepcopy(stage)
     for stack in coarse.modules():
         if isinstance(stack, BlockStack):
             blocks = (block for block in stack.blocks if isinstance(block, ConvNeXtBlock))
             stack.blocks = nn.ModuleList(CoarseBlock(block) for block in blocks)
-    return coarse.bfloat16() if computes_bfloat16(next(stage.parameters()).device) else coarse
+    if computes_bfloat16(next(stage.parameters()).device):
+        for parameter in coarse.parameters():  # and not what mels are standardised by
+            parameter.data = parameter.data.bfloat16()
+    return coarse
 
 
 def computes_bfloat16(device: torch.device) -> bool:

@@ -53,11 +53,11 @@ class Pitch(nn.Module):
 
     def difference(self, mel: Tensor, heard: tuple[Tensor, Tensor]) -> Tensor:
         """How far voicing, and where there is a voice its height, are from what is heard in another mel, in nats:
-        (batch, frame)."""
+        (batch, frame).  What is heard may be of one mel for all."""
         bins, voiced = heard
         logits, voicing = self.scores(mel)
-        decision = binary_cross_entropy_with_logits(voicing, voiced, reduction="none")
-        return decision - HEIGHT * voiced * (bins * logits.log_softmax(-1)).sum(-1)
+        decision = binary_cross_entropy_with_logits(voicing, voiced.expand_as(voicing), reduction="none")
+        return decision + HEIGHT * voiced * (logits.logsumexp(-1) - torch.linalg.vecdot(bins, logits))
 
     def forward(self, mel: Tensor, inside: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """-> frequency in Hz (batch, frame), probability of voicing (batch, frame)."""

@@ -52,8 +52,6 @@ class IndexSearch(nn.Module):
         decoder, pitch: the chain's own or, for one chunk, coarse copies."""
         batch, count, _ = choices.shape
         best = choices[..., 0]
-        if choices.shape[2] == 1:
-            return best
         tokens = torch.arange(count, device=mel.device)
         free = (tokens >= BORDER_TOKENS * borders[0]) & (tokens < count - BORDER_TOKENS * borders[1])
         turns = tokens % self.config.phases == torch.arange(self.config.phases, device=mel.device)[:, None]
@@ -64,7 +62,7 @@ class IndexSearch(nn.Module):
             """(turn, batch, token) -> the same."""
 
             def every(x: Tensor) -> Tensor:
-                return x.repeat(len(indices), *(1,) * (x.dim() - 1))
+                return x if batch == 1 else x.repeat(len(indices), *(1,) * (x.dim() - 1))
 
             points = coder.quantiser.lookup(indices.flatten(0, 1)).to(kind)
             decoded = decoder(points, None if timbre is None else every(timbre).to(kind)).float()
