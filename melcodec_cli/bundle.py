@@ -91,7 +91,9 @@ def try_out(info: BundleInfo) -> Chain:
     chain = load_bundle(info, "cpu")
     profile = chain.profile
     second = Span(0, round(profile.tokens_per_second), 0)
-    [(indices, globals_)] = chain.encode(0.1 * torch.randn(1, second.kept * profile.token_samples), [second])
+    [(indices, globals_)] = chain.encode(
+        0.1 * torch.randn(1, second.kept * profile.token_samples), [0], [second]
+    )
     if globals_ is not None:
         globals_ = globals_.expand(1, second.kept, -1)
     [decoded] = chain.decode(indices.unsqueeze(0), globals_, [0], [second], chain.default_steps)

@@ -83,17 +83,19 @@ class Chain(nn.Module):
 
     @cached_property
     def _search_stages(self) -> tuple[MelDecoder, Pitch | None]:
+        """With which the search tries what it may choose."""
         return coarse_copy(self.coder.decoder), self.pitch and coarse_copy(self.pitch)
 
     @torch.inference_mode()
     def encode(
-        self, audio: Tensor, spans: Sequence[Span], choices: int | None = None
+        self, audio: Tensor, first_tokens: Sequence[int], spans: Sequence[Span], choices: int | None = None
     ) -> list[tuple[Tensor, Tensor | None]]:
         """Audio (batch, samples), rows of the spans' tokens with encode_context_tokens on either side, or as many as
         the stream has -> indices (kept,) and global indices (values,) or None of each row.
 
+        first_tokens: of the stream's, at which each chunk begins.
         choices: codewords that the search has for each token; as the profile says, when None.
-        Always in float32: a coarser one would change indices."""
+        All but the search's trials is in float32: a coarser encoder would name other codewords."""
         mel = self.mel(audio.to(self.device))
         tokens = torch.arange(mel.shape[1] // self.profile.coder.token_frames, device=self.device)
         begin, end = (
@@ -104,36 +106,39 @@ class Chain(nn.Module):
         count = min(choices or self.profile.search.choices, self.profile.coder.codewords)
         nearest, globals_ = self.coder.choices(mel, (begin <= tokens) & (tokens < end), inside, count)
         coded = []
-        for row, span in enumerate(spans):
+        for row, (first_token, span) in enumerate(zip(first_tokens, spans, strict=True)):
             row_globals = None if globals_ is None else globals_[row]
             frames = mel[row, span.scaled(self.profile.coder.token_frames).kept_slice]
-            heard = self._heard(audio[row], span, frames) if count > 1 else None
-            borders = span.before > 0, span.after > 0
-            timbre = self.coder.looked_up(row_globals)
-            [indices] = self.search(
-                self.coder,
-                *self._search_stages,
-                frames[None],
-                heard,
-                nearest[row, span.kept_slice][None],
-                None if timbre is None else timbre[None, None],
-                borders,
-            )
+            indices = nearest[row, span.kept_slice, 0]
+            if count > 1:
+                timbre = self.coder.looked_up(row_globals)
+                [indices] = self.search(
+                    self.coder,
+                    *self._search_stages,
+                    frames[None],
+                    self._heard(audio[row], first_token, span, frames),
+                    nearest[row, span.kept_slice][None],
+                    None if timbre is None else timbre[None, None],
+                    (span.before > 0, span.after > 0),
+                )
             coded.append((indices.cpu(), None if row_globals is None else row_globals.cpu()))
         return coded
 
-    def _heard(self, audio: Tensor, span: Span, mel: Tensor) -> tuple[Tensor, Tensor] | None:
+    def _heard(
+        self, audio: Tensor, first_token: int, span: Span, mel: Tensor
+    ) -> tuple[Tensor, Tensor] | None:
         """What the pitch stage is to hear in a chunk's decoded mel (1, frame, ...): the height that it hears in the
         original, but voicing as it is in the audio, of which no mel says enough."""
         if self.pitch is None or not self.profile.search.pitch:
             return None
-        samples, frames = (
-            span.scaled(factor) for factor in (self.profile.token_samples, self.profile.coder.token_frames)
+        rate_hz, hop, token_samples = (
+            self.profile.mel.rate_hz,
+            self.profile.mel.hop_samples,
+            self.profile.token_samples,
         )
-        voicing = measured_voicing(
-            audio[: samples.total], self.profile.mel.rate_hz, self.profile.mel.hop_samples, samples.before
-        )
-        kept = voicing[frames.kept_slice]
+        own = audio[: span.scaled(token_samples).total]
+        voicing = measured_voicing(own, rate_hz, hop, (span.before - first_token) * token_samples)
+        kept = voicing[span.scaled(self.profile.coder.token_frames).kept_slice]
         return self.pitch.heard(mel[None])[0], kept[None].to(self.device)
 
     # -- decoding

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from melcodec_cli.chain.span import Span
 from melcodec_cli.codec.segments import DecodeJob, EncodeJob
 
 if TYPE_CHECKING:
@@ -131,7 +130,7 @@ class Encoder(Engine):
         self._choices = choices
 
     def start(self, jobs: Sequence[EncodeJob]) -> Work[Codes]:
-        rows = [(row, job.span) for job in jobs for row in job.audio]
+        rows = [(job, row) for job in jobs for row in job.audio]
 
         def regroup(coded: Iterator[Codes]) -> list[Codes]:
             channels = (list(islice(coded, job.audio.shape[0])) for job in jobs)
@@ -140,11 +139,15 @@ class Encoder(Engine):
                 for rows in channels
             ]
 
-        return self._start(rows, [span.total for _, span in rows], self._run_rows, regroup)
+        return self._start(rows, [job.span.total for job, _ in rows], self._run_rows, regroup)
 
-    def _run_rows(self, rows: Sequence[tuple[NDArray[np.float32], Span]]) -> list[Codes]:
-        audio = _padded([audio for audio, _ in rows])
-        coded = self.chain.encode(audio, [span for _, span in rows], self._choices)
+    def _run_rows(self, rows: Sequence[tuple[EncodeJob, NDArray[np.float32]]]) -> list[Codes]:
+        coded = self.chain.encode(
+            _padded([row for _, row in rows]),
+            [job.first_token for job, _ in rows],
+            [job.span for job, _ in rows],
+            self._choices,
+        )
         return [
             Codes(indices.numpy(), np.zeros(0, np.int64) if globals_ is None else globals_.numpy())
             for indices, globals_ in coded
@@ -160,7 +163,9 @@ class Decoder(Engine):
 
     @property
     def steps(self) -> int:
-        return self.chain.default_steps if self._steps is None else self._steps
+        if self._steps is None or self.chain.profile.refiner is None:
+            return self.chain.default_steps
+        return self._steps
 
     @property
     def codewords(self) -> int:

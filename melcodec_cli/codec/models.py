@@ -110,7 +110,7 @@ class Models:
                 f"made for renderer {renderer}, played by {bundle.renderer_id} of {bundle.name}: "
                 "it may sound a little different",
             )
-        if steps and not bundle.profile.get("refiner"):
+        if steps and not bundle.profile.get("refiner", True):
             self._notice(f"refiner {bundle.name}", f"{bundle.name} has no refiner, and takes no steps of one")
         key = str(bundle.path), steps
         if key not in self._decoders:

@@ -25,6 +25,7 @@ class EncodeJob:
     """One chunk: audio (channel, samples of the span's tokens) in float32."""
 
     audio: NDArray[np.float32]
+    first_token: int
     span: Span  # in tokens
 
     @property
@@ -80,7 +81,7 @@ class AudioSegments:
 
     def _cut(self, span: Span) -> EncodeJob:
         held = np.concatenate(self._pieces, axis=1)
-        job = EncodeJob(held[:, : span.total * self._token_samples], span)
+        job = EncodeJob(held[:, : span.total * self._token_samples], self._sent_tokens, span)
         self._sent_tokens += span.kept
         self._before_tokens = min(self._context_tokens, self._sent_tokens)
         past_samples = (span.before + span.kept - self._before_tokens) * self._token_samples

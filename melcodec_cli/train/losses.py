@@ -43,9 +43,9 @@ def phones_loss(listener: Listener, decoded: Tensor, target: Tensor) -> Tensor:
 
 
 def lower_edges_hz(filters: Tensor, rate_hz: int) -> Tensor:
-    """Lowest frequency that each mel filter lets through: (bin, band) -> (band,)."""
+    """Lowest frequency that each mel filter lets through, 0 if it has none: (bin, band) -> (band,)."""
     hz = torch.linspace(0, rate_hz / 2, filters.shape[0], device=filters.device)
-    return torch.where(filters > 0, hz[:, None], torch.inf).amin(0)
+    return torch.where(filters > 0, hz[:, None], torch.inf).amin(0).nan_to_num(posinf=0.0)
 
 
 def masked_mean(values: Tensor, heard: Tensor) -> Tensor:

@@ -11,30 +11,30 @@ from melcodec_cli.chain.chain import Chain
 from melcodec_cli.chain.contrast import Contrast
 from melcodec_cli.chain.span import Span
 
-SILENCE, NO_SPEECH = -11.5, torch.zeros(80)
+SILENCE, FLAT = -11.5, torch.zeros(80)
 
 
 def test_an_amount_of_one_changes_nothing() -> None:
     mel = torch.randn(4, 80)
-    assert torch.allclose(Contrast(80, 1.0, SILENCE)(mel, NO_SPEECH), mel)
+    assert torch.allclose(Contrast(80, 1.0, SILENCE)(mel, FLAT), mel)
 
 
 @pytest.mark.parametrize("level", [SILENCE, SILENCE + 0.5, -4.0])
 def test_a_flat_spectrum_stays_as_it_is(level: float) -> None:
     flat = torch.full((1, 5, 80), level)
-    assert torch.allclose(Contrast(80, 1.5, SILENCE)(flat, NO_SPEECH), flat, atol=1e-4)
+    assert torch.allclose(Contrast(80, 1.5, SILENCE)(flat, FLAT), flat, atol=1e-4)
 
 
 def test_the_edge_of_a_narrow_recording_is_no_hill() -> None:
     narrow = torch.full((1, 5, 80), -4.0)
     narrow[..., 50:] = SILENCE
-    assert torch.allclose(Contrast(80, 1.5, SILENCE)(narrow, NO_SPEECH), narrow, atol=1e-4)
+    assert torch.allclose(Contrast(80, 1.5, SILENCE)(narrow, FLAT), narrow, atol=1e-4)
 
 
 def test_hills_grow_by_the_amount_and_stay_where_they_are() -> None:
     bands = torch.arange(80)
     hills = torch.cos(bands * 2 * torch.pi / 10)  # much narrower than what is smoothed over
-    sharper = Contrast(80, 1.3, SILENCE)(hills, NO_SPEECH)
+    sharper = Contrast(80, 1.3, SILENCE)(hills, FLAT)
     assert torch.allclose(sharper[20:60], 1.3 * hills[20:60], atol=0.02)
 
 

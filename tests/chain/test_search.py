@@ -33,7 +33,7 @@ def chain(tiny_bundle: Path) -> Chain:
 
 def coded(chain: Chain, choices: int, span: Span = ALONE) -> tuple[Tensor, Tensor | None]:
     audio = speechlike(span.total * chain.profile.token_samples)
-    [(indices, globals_)] = chain.encode(audio.unsqueeze(0), [span], choices)
+    [(indices, globals_)] = chain.encode(audio.unsqueeze(0), [span.before], [span], choices)
     return indices, globals_
 
 

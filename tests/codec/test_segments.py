@@ -43,7 +43,8 @@ def test_audio_is_cut_into_full_chunks_and_a_rest_with_what_lies_around_them(
     assert [job.span for job in jobs] == expected_spans(tokens, context)
     whole = np.pad(signal, ((0, 0), (0, tokens * TOKEN_SAMPLES - samples)))
     for number, job in enumerate(jobs):
-        begin = number * CHUNK_TOKENS - job.span.before
+        assert job.first_token == number * CHUNK_TOKENS
+        begin = job.first_token - job.span.before
         expected = whole[:, begin * TOKEN_SAMPLES : (begin + job.span.total) * TOKEN_SAMPLES]
         np.testing.assert_array_equal(job.audio, expected)
 

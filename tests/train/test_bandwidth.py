@@ -108,6 +108,16 @@ def test_what_the_target_holds_above_the_bandwidth_changes_no_loss_and_no_gradie
     assert task.loss("stage", wide, Moment(0, 0.0))[0].item() != pytest.approx(plain, rel=0.01)
 
 
+def test_bands_that_the_recording_reaches_into_are_its_own_and_those_above_are_not() -> None:
+    task = coder_task()
+    heard = task.heard(_crops(torch.zeros(800), 8000.0))[0, 0]
+    hz = torch.linspace(0, 24000, len(task.mel.filters))
+    reached = [bool((filter_[hz < 8000] > 0).any()) for filter_ in task.mel.filters.T]
+    assert heard.tolist() == reached
+    across = [bool((filter_[hz >= 8000] > 0).any()) for filter_ in task.mel.filters.T[heard]]
+    assert any(across)  # which is what it is about
+
+
 def _crops(audio: Tensor, bandwidth: float) -> Crops:
     both = audio.repeat(2, 1)
     return Crops(both, both, both, torch.full((2,), bandwidth))
