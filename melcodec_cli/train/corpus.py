@@ -12,6 +12,7 @@ import json
 import os
 import re
 import sys
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melcodec_cli.errors import UsageProblem
+from melcodec_cli.printable import printable
 from melcodec_cli.train.bandwidth import bandwidth_hz
 
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".w64", ".caf"}
@@ -100,8 +102,12 @@ def _listed(folder: Path) -> list[Clip]:
         speaker = f"{source}/{row.get('speaker') or ''}"
         inside = Path(row["path"])
         licence = row.get("licence") or UNKNOWN_LICENCE
-        split, text = row.get("split") or "", row.get("text") or ""
+        split, text = (row.get("split") or "").strip().lower(), row.get("text") or ""
         clips.append(Clip(str(folder / inside), str(inside), source, speaker, split, licence, text=text))
+    splits = Counter(clip.split for clip in clips)
+    for split in splits.keys() - {"", "train", "dev"}:
+        what = f"{splits[split]} clips of the split {split!r} are neither train nor dev, and are left out"
+        print(f"melcodec: {printable(manifest)}: {what}", file=sys.stderr)
     return clips
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from melcodec_cli.chain.coder import Coder
 from melcodec_cli.chain.pitch import Pitch
 from melcodec_cli.chain.refiner import FlowRefiner
 from melcodec_cli.errors import UsageProblem
+from melcodec_cli.printable import printable
 from melcodec_cli.train.batches import Batches, Crops, dev_crops
 from melcodec_cli.train.coder import CoderTask
 from melcodec_cli.train.corpus import Corpus
@@ -25,6 +27,7 @@ from melcodec_cli.train.listener import Listener
 from melcodec_cli.train.phones import PhonesTask
 from melcodec_cli.train.pitch import PitchTask
 from melcodec_cli.train.presets import Preset
+from melcodec_cli.train.ranks import is_first
 from melcodec_cli.train.refiner import RefinerTask
 from melcodec_cli.train.run import Run, RunConfig
 from melcodec_cli.train.task import Task
@@ -99,6 +102,10 @@ def train_stage(
         each for name in ("pitch", "listener", "coder", "refiner") for each in getattr(task, name, [])
     ):
         other.to(device).requires_grad_(False)
+    if resume and not run.has_checkpoint and is_first():
+        print(
+            f"melcodec: {printable(run.folder)}: no checkpoint to go on from, so it begins", file=sys.stderr
+        )
     if start_from and not (resume and run.has_checkpoint):
         paths = [_weights_file(path, stage) for path in start_from]
         weights = mean_weights([stage_weights(path, stage) for path in paths])

@@ -133,6 +133,16 @@ def test_what_a_manifest_says_of_splits_counts_and_the_others_fill_up(tmp_path: 
     assert split_of("a.wav,a,dev", "a2.wav,a,", "b.wav,b,") == {f"{name}/a": "dev", f"{name}/b": "train"}
 
 
+def test_clips_of_other_splits_are_named_and_neither_trained_on_nor_measured_by(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ["a.wav,a,Train", "b.wav,b,dev ", "c.wav,c,test", "d.wav,c,test"]
+    found = splits(index_folders([listed(tmp_path, *rows, columns="path,speaker,split")]))
+    name = tmp_path.name
+    assert found == {f"{name}/a": "train", f"{name}/b": "dev", f"{name}/c": "test"}
+    assert "manifest.csv: 2 clips of the split 'test' are" in capsys.readouterr().err
+
+
 def test_training_is_measured_on_dev_clips_even_short_ones_of_other_sources(tmp_path: Path) -> None:
     record(tmp_path / "speech" / "a" / "long.wav", seconds=2)
     record(tmp_path / "speech" / "b" / "long.wav", seconds=2)

@@ -37,6 +37,7 @@ def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one(
     speech: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     preset = tmp_path / "often.toml"
     preset.write_text((tiny_preset() + EVERY_LOSS).replace("minutes =", "dev_steps = 2\nminutes ="))
@@ -45,7 +46,9 @@ def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one(
             shutil.copytree(run / other, folder / other)
     common = ["train", stage, "--preset", str(preset), "--data", str(speech), "--cache", str(run / "cache")]
     common += ["--device", "cpu", "--threads", "1", "--steps", "6"]
-    assert main([*common, "--run", str(tmp_path / "whole")]) == 0
+    assert main([*common, "--run", str(tmp_path / "whole"), "--resume"]) == 0
+    nothing = "no checkpoint to go on from"  # a mistyped folder, say
+    assert nothing in capsys.readouterr().err
 
     drawn_from = Utterances if stage == "phones" else Batches
     draw = drawn_from.draw
@@ -63,6 +66,7 @@ def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one(
     whole, parts = tmp_path / "whole" / stage, tmp_path / "parts" / stage
     assert [row["step"] for row in rows(parts / "log.csv")] == ["2", "4"]
     assert main([*common, "--run", str(tmp_path / "parts"), "--resume"]) == 0
+    assert nothing not in capsys.readouterr().err
     assert rows(parts / "log.csv") == rows(whole / "log.csv")
     assert ("adversary" in rows(whole / "log.csv")[-1]) == (stage not in ("phones", "pitch"))
     for name in ("checkpoint.safetensors", "stage.safetensors"):
