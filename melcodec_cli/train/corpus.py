@@ -253,7 +253,9 @@ def _decode(clip: Clip, rate_hz: int) -> tuple[NDArray[np.int16], float] | str:
     trimmed = _trim(np.asarray(mono, np.float32), rate_hz)
     if len(trimmed) < rate_hz // 4:
         return "shorter than a quarter of a second"
-    samples16 = np.clip(np.rint(trimmed * 32767), -32768, 32767).astype(np.int16)
+    # Resampling overshoots where the recording was clipped; clipped again, it would seem to have a full band.
+    trimmed /= max(1.0, np.abs(trimmed).max())
+    samples16 = np.rint(trimmed * 32767).astype(np.int16)
     return samples16, bandwidth_hz(samples16, rate_hz)
 
 
