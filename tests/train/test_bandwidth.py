@@ -2,9 +2,11 @@
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -21,6 +23,7 @@ from melcodec_cli.chain.profile import (
 from melcodec_cli.train.bandwidth import bandwidth_hz
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.coder import CoderLosses, CoderTask
+from melcodec_cli.train.corpus import open_corpus
 from melcodec_cli.train.presets import read_preset
 from melcodec_cli.train.task import Moment, Task
 from melcodec_cli.train.vocoder import VocoderLosses, VocoderTask
@@ -131,3 +134,12 @@ def test_the_preset_is_the_published_rate() -> None:
     seconds = preset.profile.chunk_tokens / 75
     assert 750 + timbre.values * timbre.bits / seconds <= 770
     assert preset.profile.mel == MelConfig(48000, 2048, 1920, 160, 128, 0.0, 20000.0)
+
+
+def test_a_clipped_recording_has_no_more_bandwidth_than_it_had(tmp_path: Path) -> None:
+    loud = np.random.default_rng(0).normal(0, 2, 16000).clip(-1, 1)
+    (tmp_path / "speech" / "a").mkdir(parents=True)
+    soundfile.write(tmp_path / "speech" / "a" / "loud.wav", loud, 16000)
+    corpus = open_corpus([tmp_path / "speech"], tmp_path / "cache", 48000)
+    assert 7000 < corpus.bandwidths_hz[0] < 9000
+    assert np.abs(corpus.audio).max() == 32767

@@ -293,12 +293,3 @@ def test_a_corpus_that_is_none_is_a_line_and_no_traceback(
     else:
         assert main(["bundle", "pack", str(run), str(tmp_path / "b.safetensors"), *arguments]) == 2
     assert named in capsys.readouterr().err.splitlines()[-1]
-
-
-def test_a_clipped_recording_has_no_more_bandwidth_than_it_had(tmp_path: Path) -> None:
-    loud = np.random.default_rng(0).normal(0, 2, 16000).clip(-1, 1)
-    (tmp_path / "speech" / "a").mkdir(parents=True)
-    soundfile.write(tmp_path / "speech" / "a" / "loud.wav", loud, 16000)
-    corpus = open_corpus([tmp_path / "speech"], tmp_path / "cache", 48000)
-    assert 7000 < corpus.bandwidths_hz[0] < 9000
-    assert np.abs(whole(corpus, 0)).max() == 32767
