@@ -182,7 +182,7 @@ def open_corpus(folders: list[Path], cache: Path, rate_hz: int, speed_copies: in
     if not clips:
         raise UsageProblem(f"no audio found in {', '.join(map(str, folders))}")
     clips.sort(key=lambda c: (c.split, c.source, c.speaker, c.path))
-    key = hashlib.sha256(f"4 {rate_hz}".encode())
+    key = hashlib.sha256(f"5 {rate_hz}".encode())
     for clip in clips:
         size = os.path.getsize(clip.path) if os.path.exists(clip.path) else -1
         key.update(_bytes(f"{os.path.basename(clip.path)} {size} {clip.split} {clip.speed}\n"))
@@ -241,16 +241,16 @@ def _decode_all(clips: list[Clip], home: Path, rate_hz: int) -> dict[str, Any]:
 def _decode(clip: Clip, rate_hz: int) -> tuple[NDArray[np.int16], float] | str:
     """Samples and their bandwidth in Hz, or why there are none."""
     import soundfile
-    import soxr
+
+    from melcodec_cli.audio.resample import resampled
 
     try:
         with open(clip.path, "rb") as file:  # soundfile opens no name that is not UTF-8
             samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
-        mono = samples.mean(axis=1)
-        mono = soxr.resample(mono, rate * clip.speed, rate_hz)
+        mono = resampled(samples.mean(axis=1, keepdims=True), rate * clip.speed, rate_hz)[:, 0]
     except Exception as error:  # a corpus of other people's files: any of them may be broken in any way
         return str(error) or type(error).__name__
-    trimmed = _trim(np.asarray(mono, np.float32), rate_hz)
+    trimmed = _trim(mono, rate_hz)
     if len(trimmed) < rate_hz // 4:
         return "shorter than a quarter of a second"
     # Resampling overshoots where the recording was clipped; clipped again, it would seem to have a full band.

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melcodec_cli.audio import Resampler, mix_down, resampled_length
 from melcodec_cli.audio.pcm import Samples
+from melcodec_cli.audio.resample import resampled
 
 RATES_HZ = [4_000, 8_000, 11_025, 16_000, 22_050, 37_813, 44_100, 48_000, 96_000, 384_000]
 LENGTHS = [0, 1, 2, 159, 160, 161, 441, 4_999]
@@ -35,7 +35,7 @@ def test_length_is_rounded_up(rate_hz: int, direction: str) -> None:
 @pytest.mark.parametrize("rate_hz", [rate for rate in RATES_HZ if rate != 16_000])
 def test_streamed_is_the_same_as_whole(rate_hz: int) -> None:
     block = noise(4_999, 2)
-    whole = soxr.resample(block, rate_hz, 16_000)
+    whole = resampled(block, rate_hz, 16_000)
     streamed = resample(block, rate_hz, 16_000, cuts=[1, 2, 9, 700, 701, 4_998])
     common = min(len(whole), len(streamed))
     assert abs(len(whole) - len(streamed)) <= 1
@@ -67,6 +67,25 @@ def test_tone_keeps_its_pitch_and_loudness() -> None:
     low = resample(np.sin(2 * np.pi * 440 * time_s).astype(np.float32), 48_000, 16_000)
     expected = np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000)
     assert np.abs(low[500:-500, 0] - expected[500:-500]).max() < 1e-3
+
+
+@pytest.mark.parametrize("rate_hz", [24_000, 44_100, 48_000])
+def test_speech_keeps_its_band_to_a_wider_rate_and_back(rate_hz: int) -> None:
+    """From 98 % of half the rate on some is lost, and above half the rate nothing is made."""
+    block = noise(160_000)
+    wide = resample(block, 16_000, rate_hz)
+
+    def level_db(samples: Samples, rate_hz: int, low_hz: int, high_hz: int) -> float:
+        power = np.abs(np.fft.rfft(samples[:, 0] * np.hanning(len(samples)))) ** 2 / len(samples) / rate_hz
+        return float(
+            10 * np.log10(power[low_hz * len(samples) // rate_hz : high_hz * len(samples) // rate_hz].mean())
+        )
+
+    kept, made = (level_db(wide, rate_hz, *band) for band in ((7_000, 7_800), (8_100, rate_hz // 2)))
+    back = level_db(resample(wide, rate_hz, 16_000), 16_000, 7_000, 7_800)
+    assert kept == pytest.approx(level_db(wide, rate_hz, 1_000, 7_000), abs=0.3)
+    assert back == pytest.approx(level_db(block, 16_000, 7_000, 7_800), abs=0.1)
+    assert made < kept - 60
 
 
 def test_mixing_down_is_the_mean_and_leaves_one_channel_alone() -> None:

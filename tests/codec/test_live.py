@@ -132,13 +132,13 @@ def test_the_latency_that_is_told_is_the_one_that_is_measured(models: Models) ->
     assert target.written_when(ends[chunks_needed - 1]) > 0
 
 
-@pytest.mark.parametrize("rate_hz", [4000, 44100])
+@pytest.mark.parametrize("rate_hz", [4000, 22050, 44100])
 def test_resampling_adds_no_more_latency_than_the_manual_says(models: Models, rate_hz: int) -> None:
     told = latency(models.encoder().chain.profile.to_dict(), round(CHUNK_S * 25))
     assert told is not None
     _, coded = compress_live(models, 3.0, rate_hz)
     header_bytes = coded.log[0][1]
-    assert coded.written_when(round((told.compress_s + 0.15) * rate_hz) * 4) > header_bytes
+    assert coded.written_when(round((told.compress_s + 0.35) * rate_hz) * 4) > header_bytes
 
 
 @pytest.mark.parametrize("steps", [0, 2])
