@@ -34,6 +34,11 @@ def is_first() -> bool:
     return not dist.is_initialized() or dist.get_rank() == 0
 
 
+def ranks_here() -> int:
+    """Processes that share this machine's cores."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
 @contextmanager
 def first_of_the_ranks() -> Iterator[None]:
     """Rank 0 goes through first and the others after it: what it has made is then there."""

@@ -7,8 +7,9 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +18,14 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from melcodec_cli.errors import Terminated, UsageProblem
-from melcodec_cli.train.batches import Batches, Crops
+from melcodec_cli.train.ahead import Source, drawn_ahead, workers_for
+from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.checkpoint import moments, read, restore_moments, save_atomically, under
 from melcodec_cli.train.history import Leg, legs_of
 from melcodec_cli.train.log import Log
 from melcodec_cli.train.ranks import agreed, share_gradients
 from melcodec_cli.train.stopping import StopSignal
 from melcodec_cli.train.task import Moment, Task
-from melcodec_cli.train.utterances import Utterances
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,15 @@ class Run:
     def __init__(
         self,
         task: Task,
-        batches: Batches | Utterances,
+        batches: Source,
         dev: Crops,
         config: RunConfig,
         folder: Path,
+        device: torch.device,
         command: str = "",
     ) -> None:
         self.task, self.batches, self.config, self.folder = task, batches, config, folder
-        self.device = batches.device
+        self.device = device
         self.task.to(self.device)
         self.dev = dev.to(self.device)
         self.step, self.elapsed_s = 0, 0.0
@@ -137,14 +139,17 @@ class Run:
         if resume and self.has_checkpoint:
             self.load()
         elif not self.prepared:
-            task.prepare(self.batches.draw(64, samples, seed=0))
+            task.prepare(self.batches.draw(64, samples, seed=0).to(self.device))
         if self.step == 0:
             self.average = {k: v.detach().clone() for k, v in task.stage.state_dict().items()}
         # torchrun passes on what each rank may have had already: only it may lose patience with a rank.
         with StopSignal(second_kills=self.ranks == 1) as stop:
-            return self._steps(samples, stop)
+            seeds = map(self._seed, count(self.step))
+            workers = workers_for(self.batches, self.device)
+            draws = drawn_ahead(self.batches, config.batch, samples, seeds, workers)
+            return self._steps(draws, stop)
 
-    def _steps(self, samples: int, stop: StopSignal) -> dict[str, float]:
+    def _steps(self, draws: Iterator[Crops], stop: StopSignal) -> dict[str, float]:
         config, task = self.config, self.task
         log = Log(self.folder / "log.csv", self.step)
         begun = time.monotonic() - self.elapsed_s
@@ -154,10 +159,8 @@ class Run:
         stopped_by = 0
         done = self.progress >= 1
         while not (done or stopped_by):
-            # Everything random in a step hangs on the step alone, so that a resumed run is the same run.
-            seed = (config.seed * 1_000_003 + self.step) * 64 + self.rank
-            torch.manual_seed(seed)
-            crops = self.batches.draw(config.batch, samples, seed)
+            crops = next(draws).to(self.device)
+            torch.manual_seed(self._seed(self.step))
             moment = Moment(self.step, self.progress)
             figures: dict[str, float] = {}
             for player in task.players:
@@ -198,6 +201,10 @@ class Run:
         if stopped_by:
             raise Terminated if stopped_by == signal.SIGTERM else KeyboardInterrupt
         return dev
+
+    def _seed(self, step: int) -> int:
+        """Everything random in a step hangs on the step alone, so that a resumed run is the same run."""
+        return (self.config.seed * 1_000_003 + step) * 64 + self.rank
 
     def _turn(self, player: str, loss_of: Callable[[], tuple[Tensor, dict[str, float]]]) -> dict[str, float]:
         optimiser = self.optimisers[player]

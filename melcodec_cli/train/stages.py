@@ -19,6 +19,7 @@ from melcodec_cli.chain.pitch import Pitch
 from melcodec_cli.chain.refiner import FlowRefiner
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.printable import printable
+from melcodec_cli.train.ahead import Source
 from melcodec_cli.train.batches import Batches, Crops, dev_crops
 from melcodec_cli.train.coder import CoderTask
 from melcodec_cli.train.corpus import Corpus
@@ -26,6 +27,7 @@ from melcodec_cli.train.history import legs_of, with_tilde
 from melcodec_cli.train.listener import Listener
 from melcodec_cli.train.phones import PhonesTask
 from melcodec_cli.train.pitch import PitchTask
+from melcodec_cli.train.pitch_labels import PitchedBatches, pitched
 from melcodec_cli.train.presets import Preset
 from melcodec_cli.train.ranks import is_first
 from melcodec_cli.train.refiner import RefinerTask
@@ -97,7 +99,7 @@ def train_stage(
     if not config.steps and not config.minutes:
         raise UsageProblem(f"how long to train the {stage}? say --minutes or --steps")
     batches, dev = _speech(stage, preset, corpus, config, device)
-    run = Run(task, batches, dev, config, folder / stage, command)
+    run = Run(task, batches, dev, config, folder / stage, device, command)
     for other in (
         each for name in ("pitch", "listener", "coder", "refiner") for each in getattr(task, name, [])
     ):
@@ -116,19 +118,20 @@ def train_stage(
 
 def _speech(
     stage: str, preset: Preset, corpus: Corpus, config: RunConfig, device: torch.device
-) -> tuple[Batches | Utterances, Crops]:
+) -> tuple[Source, Crops]:
     """What a stage is trained on, and what it is measured on."""
     weights, sources = preset.corpus.weights, set(preset.corpus.dev_sources)
     multiple = preset.profile.token_samples
     if stage == PHONES:
-        utterances = Utterances(
-            corpus, "train", device, weights, preset.augmentation, config.seconds, multiple
-        )
+        utterances = Utterances(corpus, "train", weights, preset.augmentation, config.seconds, multiple)
         return utterances, dev_utterances(corpus, sources, config.dev_seconds, config.dev_clips, multiple)
     samples = int(config.dev_seconds * corpus.rate_hz)
     samples -= samples % multiple
-    batches = Batches(corpus, "train", device, weights, preset.augmentation)
-    return batches, dev_crops(corpus, sources, samples, config.dev_clips)
+    dev = dev_crops(corpus, sources, samples, config.dev_clips)
+    if stage == "pitch":
+        batches = Batches(corpus, "train", torch.device("cpu"), weights, preset.augmentation)
+        return PitchedBatches(batches, preset.profile), pitched(dev, preset.profile)
+    return Batches(corpus, "train", device, weights, preset.augmentation), dev
 
 
 def _task(stage: str, preset: Preset, folder: Path) -> Task:

@@ -30,19 +30,18 @@ class Spoken(Crops):
 
 
 class Utterances:
-    """Transcribed clips of one split, drawn by duration times weight."""
+    """Transcribed clips of one split, drawn by duration times weight, on the CPU."""
 
     def __init__(
         self,
         corpus: Corpus,
         split: str,
-        device: torch.device,
         weights: dict[str, float],
         augmentation: Augmentation,
         longest_s: float,
         multiple_samples: int,
     ) -> None:
-        self.corpus, self.device, self.multiple_samples = corpus, device, multiple_samples
+        self.corpus, self.multiple_samples = corpus, multiple_samples
         # Nothing is said in noise, and what is cut off is not said.
         self.augmentation = dataclasses.replace(augmentation, no_speech=0.0, edge=0.0)
         self.rows = np.array(transcribed(corpus, [split], longest_s))
@@ -57,8 +56,7 @@ class Utterances:
         each = each[np.argsort(self.lengths[each], kind="stable")]
         first = rng.integers(SORTED) * batch
         spoken = spoken_clips(self.corpus, self.rows[each[first : first + batch]], self.multiple_samples)
-        spoken = spoken.to(self.device)
-        generator = torch.Generator(self.device).manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)
         unused = spoken.audio[:, : self.multiple_samples]  # another part of the speaker, for nobody
         audio, noisy, _ = augmented(spoken.audio, unused, self.corpus.rate_hz, self.augmentation, generator)
         audio, noisy = audio * spoken.inside, noisy * spoken.inside

@@ -78,8 +78,7 @@ def spoken_in_notes() -> Corpus:
 
 def test_batches_are_whole_transcribed_clips_with_silence_after_them() -> None:
     corpus = spoken_in_notes()
-    cpu = torch.device("cpu")
-    utterances = Utterances(corpus, "train", cpu, {}, HALF_OFF, longest_s=2, multiple_samples=640)
+    utterances = Utterances(corpus, "train", {}, HALF_OFF, longest_s=2, multiple_samples=640)
     assert {corpus.clips[i].text for i in utterances.rows} == set(WORDS) - {"ba"}
     drawn = utterances.draw(6, 32000, seed=3)
     assert drawn.audio.shape[1] % 640 == 0
@@ -102,7 +101,7 @@ def trained_on_notes(steps: int) -> tuple[PhonesTask, Spoken, list[float]]:
     task = PhonesTask(PROFILE, ListenerConfig(stride=4, width=32, blocks=2))
     crops = dev_utterances(spoken_in_notes(), set(), 2, 8, 640)
     plain = Augmentation(equaliser=0.0, level_low_db=0.0, level_high_db=0.0)
-    utterances = Utterances(spoken_in_notes(), "train", torch.device("cpu"), {}, plain, 2, 640)
+    utterances = Utterances(spoken_in_notes(), "train", {}, plain, 2, 640)
     task.prepare(utterances.draw(8, 32000, 0))
     optimiser = torch.optim.AdamW(task.parameters(), 1e-2)
     losses = []

@@ -1,0 +1,95 @@
+"""Labels of pitch, as WORLD measures it on the audio: crops that carry them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from melcodec_cli.chain.profile import Profile
+from melcodec_cli.train.batches import Batches, Crops
+
+LABEL_RATE_HZ = 16000  # DIO takes time in proportion to the rate, and pitch lies far below half of this one
+# DIO calls one frame in ten otherwise when all of its frames lie half a period later.  So it is asked several times,
+# at places spread over a period: what there is to be learned is how many of the answers are "voiced".
+OPINION_PERIOD_S = 0.01  # of the measure that decoded speech is judged by; other periods give other decisions
+OPINIONS = 4  # at least
+DECIMATION = 2  # of the signal, for an opinion: three times as fast, and the same in 98 frames of 100
+
+
+@dataclass(frozen=True)
+class Pitched(Crops):
+    pitch_hz: Tensor  # (batch, frame), at the centre of each, 0 where unvoiced
+    voiced: Tensor  # (batch, frame), the share of DIO's opinions around it that are "voiced"
+
+
+class PitchedBatches:
+    """Crops with their labels, drawn on the CPU, where WORLD is."""
+
+    def __init__(self, batches: Batches, profile: Profile) -> None:
+        self.batches, self.profile = batches, profile
+
+    def draw(self, batch: int, samples: int, seed: int) -> Pitched:
+        return pitched(self.batches.draw(batch, samples, seed), self.profile)
+
+
+def pitched(crops: Crops, profile: Profile) -> Pitched:
+    pitch_hz, voiced = measured_pitch(crops.audio, profile)
+    return Pitched(**vars(crops), pitch_hz=pitch_hz, voiced=voiced)
+
+
+def measured_pitch(audio: Tensor, profile: Profile) -> tuple[Tensor, Tensor]:
+    """(batch, samples) -> of each frame the frequency at its centre, 0 where unvoiced, by WORLD's DIO and StoneMask,
+    and the share of DIO's opinions around it that are "voiced": (batch, frame) each."""
+    import pyworld
+    import soxr
+
+    assert profile.pitch is not None
+    rate, hop = profile.mel.rate_hz, profile.mel.hop_samples
+    label_rate = min(rate, LABEL_RATE_HZ)
+    frames = audio.shape[1] // hop
+    range_hz = {"f0_floor": profile.pitch.low_hz, "f0_ceil": profile.pitch.high_hz}
+    rows, shares = [], []
+    for signal in audio.double().numpy():
+        # Shifted before it is resampled, as half a hop need not be whole samples at the lower rate.
+        shifted = soxr.resample(np.append(signal[hop // 2 :], np.zeros(hop)), rate, label_rate)
+        rough, times = pyworld.dio(shifted, label_rate, frame_period=1000 * hop / rate, **range_hz)
+        fine = pyworld.stonemask(shifted, rough, times, label_rate)[:frames]
+        fine[(fine < profile.pitch.low_hz) | (fine > profile.pitch.high_hz)] = 0
+        rows.append(fine)
+        shares.append(
+            _voiced_share(soxr.resample(signal, rate, label_rate), label_rate, frames, hop / rate, range_hz)
+        )
+    hz, share = (torch.from_numpy(np.stack(x)).float() for x in (rows, shares))
+    return hz, share
+
+
+def _voiced_share(
+    signal: NDArray[np.float64], rate_hz: int, frames: int, hop_s: float, range_hz: dict[str, float]
+) -> NDArray[np.float64]:
+    """Of the opinions within half a period of the centre of each frame."""
+    import pyworld
+
+    per_hop = max(2, -(-round(OPINIONS * hop_s / OPINION_PERIOD_S) // 2) * 2)
+    opinions = round(OPINION_PERIOD_S / hop_s * per_hop)
+    period = round(OPINION_PERIOD_S * rate_hz)
+    begin = np.append(np.zeros(period), np.append(signal, np.zeros(2 * period)))
+    tracks = [
+        pyworld.dio(
+            begin[round((place + 0.5) * period / opinions) :],
+            rate_hz,
+            frame_period=1000 * OPINION_PERIOD_S,
+            speed=DECIMATION,
+            **range_hz,
+        )[0]
+        for place in range(opinions)
+    ]
+    shortest = min(map(len, tracks))
+    # One after the other in time, from a period before the signal.
+    voiced = np.stack([track[:shortest] > 0 for track in tracks], axis=1).flatten()
+    total = np.append(0, np.cumsum(voiced))
+    first = opinions // 2 + np.arange(frames) * per_hop + per_hop // 2
+    return (total[first + opinions] - total[first]) / opinions

@@ -1,0 +1,73 @@
+"""Batches that other processes draw are those that the run itself would have drawn."""
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import fields
+from itertools import count, islice
+from pathlib import Path
+
+import pytest
+import torch
+
+from melcodec_cli.train.ahead import Source, drawn_ahead, workers_for
+from melcodec_cli.train.batches import Batches, Crops
+from melcodec_cli.train.corpus import open_corpus
+from melcodec_cli.train.pitch_labels import PitchedBatches
+from melcodec_cli.train.presets import read_preset
+from melcodec_cli.train.utterances import Utterances
+
+from .test_phones import spoken_in_notes
+
+PRESET = read_preset("tiny")
+
+
+class Asked:
+    """Says who drew a batch: its process, and the seed."""
+
+    def draw(self, batch: int, samples: int, seed: int) -> Crops:
+        if seed == 2:  # as Ctrl-C does, and what ends a group of processes
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)
+        told = torch.tensor([os.getpid(), batch, samples, seed])
+        return Crops(told, told, told, told)
+
+
+def pitched_batches(speech: Path, folder: Path) -> PitchedBatches:
+    pytest.importorskip("pyworld")
+    corpus = open_corpus([speech], folder, 16000)
+    batches = Batches(corpus, "train", torch.device("cpu"), {}, PRESET.augmentation)
+    return PitchedBatches(batches, PRESET.profile)
+
+
+def utterances(speech: Path, folder: Path) -> Utterances:
+    return Utterances(spoken_in_notes(), "train", {}, PRESET.augmentation, 2, 640)
+
+
+@pytest.mark.parametrize("source_of", [pitched_batches, utterances])
+def test_batches_are_the_same_whoever_draws_them(
+    source_of: Callable[[Path, Path], Source], speech: Path, tmp_path: Path
+) -> None:
+    source = source_of(speech, tmp_path)
+    alone, ahead = (list(islice(drawn_ahead(source, 3, 16000, count(7), n), 5)) for n in (0, 2))
+    for number, (one, other) in enumerate(zip(alone, ahead, strict=True)):
+        assert type(one) is type(other) and type(one) is not Crops
+        for field in fields(one):
+            assert torch.equal(getattr(one, field.name), getattr(other, field.name)), (number, field.name)
+
+
+def test_workers_draw_in_the_order_of_the_seeds_and_leave_signals_to_the_run() -> None:
+    drawn = [crops.audio.tolist() for crops in islice(drawn_ahead(Asked(), 4, 640, count(), 2), 6)]
+    assert [row[1:] for row in drawn] == [[4, 640, seed] for seed in range(6)]
+    processes = {row[0] for row in drawn}
+    assert len(processes) == 2 and os.getpid() not in processes
+
+
+def test_only_a_gpu_that_waits_for_the_cpu_gets_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(12), raising=False)
+    assert workers_for(Asked(), cpu) == 0
+    assert workers_for(Asked(), gpu) == 11
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    assert workers_for(Asked(), gpu) == 2
+    assert workers_for(Batches.__new__(Batches), gpu) == 0
