@@ -159,7 +159,12 @@ def test_every_variable_that_is_read_is_in_the_manual_and_the_other_way_round() 
     read = set(re.findall(r"environ(?:\.get\(|\[)\s*\"(\w+)\"", source))
     assert read >= {"MELCODEC_BUNDLES", "MELCODEC_DEBUG"}
     # Set by torchrun for the processes it starts, nothing for a user to set.
-    assert set(entries(SECTIONS["ENVIRONMENT"])) == read - {"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"}
+    assert set(entries(SECTIONS["ENVIRONMENT"])) == read - {
+        "RANK",
+        "LOCAL_RANK",
+        "WORLD_SIZE",
+        "LOCAL_WORLD_SIZE",
+    }
 
 
 @pytest.mark.skipif(shutil.which("groff") is None, reason="needs groff")

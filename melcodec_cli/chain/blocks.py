@@ -10,6 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from melcodec_cli.chain.pointwise import Linear, LinearGelu
+
 
 def masked(x: Tensor, inside: Tensor | None) -> Tensor:
     """Zeros where a row has ended."""
@@ -65,8 +67,8 @@ class ConvNeXtBlock(nn.Module):
         self.depthwise = FrameConv(width, width, kernel, dilation=dilation, groups=width)
         self.norm = nn.LayerNorm(width, elementwise_affine=condition == 0)
         self.film = nn.Linear(condition, 2 * width) if condition else None
-        self.widen = nn.Linear(width, expansion * width)
-        self.narrow = nn.Linear(expansion * width, width)
+        self.widen = LinearGelu(width, expansion * width)
+        self.narrow = Linear(expansion * width, width)
         self.scale = nn.Parameter(torch.full((width,), 0.2))
 
     def forward(self, x: Tensor, condition: Tensor | None = None, inside: Tensor | None = None) -> Tensor:
@@ -75,7 +77,7 @@ class ConvNeXtBlock(nn.Module):
         if self.film is not None:
             gain, shift = self.film(condition).chunk(2, dim=-1)
             y = y * (1 + gain) + shift
-        return x + self.scale * self.narrow(nn.functional.gelu(self.widen(y)))
+        return x + self.scale * self.narrow(self.widen(y))
 
 
 class BlockStack(nn.Module):
@@ -102,7 +104,7 @@ class Upsample(nn.Module):
     def __init__(self, channels_in: int, channels_out: int, factor: int = 2) -> None:
         super().__init__()
         self.factor = factor
-        self.linear = nn.Linear(channels_in, factor * channels_out)
+        self.linear = Linear(channels_in, factor * channels_out)
 
     def forward(self, x: Tensor) -> Tensor:
         batch, frames, _ = x.shape

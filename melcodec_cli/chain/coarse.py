@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, layer_norm
+from torch.nn.functional import layer_norm
 
 from melcodec_cli.chain.blocks import BlockStack, ConvNeXtBlock
 
@@ -34,7 +34,7 @@ class CoarseBlock(nn.Module):
             gain, bias = self.film(condition[0, 0]).chunk(2)
             weight = 1 + gain
         y = layer_norm(self.depthwise(x, inside), (x.shape[-1],), weight, bias)
-        return x + self.narrow(gelu(self.widen(y)))
+        return x + self.narrow(self.widen(y))
 
 
 def coarse_copy(stage: Stage) -> Stage:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from melcodec_cli.chain.blocks import BlockStack, FrameConv, Upsample, stretched, thinned
+from melcodec_cli.chain.pointwise import Linear
 from melcodec_cli.chain.profile import CoderConfig, MelConfig, TimbreConfig
 from melcodec_cli.chain.quantiser import Quantiser
 from melcodec_cli.chain.timbre import TimbreEncoder
@@ -48,7 +49,7 @@ class MelDecoder(nn.Module):
         self.to_frames = Upsample(config.half_width, config.frame_width)
         self.frame_stack = BlockStack(config.frame_width, (1,) * config.decoder_frame_blocks, condition)
         self.norm = nn.LayerNorm(config.frame_width)
-        self.head = nn.Linear(config.frame_width, bands)
+        self.head = Linear(config.frame_width, bands)
         frame_context = self.frame_stack.context + 2 * self.half_stack.context
         self.context_tokens = 1 + self.token_stack.context + -(-frame_context // 4)
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from melcodec_cli.chain.blocks import BlockStack, FrameConv
+from melcodec_cli.chain.pointwise import Linear
 from melcodec_cli.chain.profile import PitchConfig
 
 NEIGHBOURS = 3  # bins either side of the best one that the estimate averages over
@@ -28,7 +29,7 @@ class Pitch(nn.Module):
         self.widen = FrameConv(bands, config.width, 5)
         self.stack = BlockStack(config.width, (1,) * config.blocks)
         self.norm = nn.LayerNorm(config.width)
-        self.head = nn.Linear(config.width, config.bins + 1)
+        self.head = Linear(config.width, config.bins + 1)
         self.context_frames = 2 + self.stack.context
 
     @property

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from melcodec_cli.chain.blocks import BlockStack, FrameConv
+from melcodec_cli.chain.pointwise import Linear
 from melcodec_cli.chain.profile import RefinerConfig
 
 TIME_WIDTH = 64
@@ -28,7 +29,7 @@ class FlowRefiner(nn.Module):
         self.widen = FrameConv(2 * bands, config.width, 3)
         self.stack = BlockStack(config.width, config.dilations, condition=TIME_WIDTH)
         self.norm = nn.LayerNorm(config.width)
-        self.head = nn.Linear(config.width, bands)
+        self.head = Linear(config.width, bands)
         self.context_frames_per_step = 1 + self.stack.context
 
     def standardise(self, mel: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from melcodec_cli.chain.blocks import BlockStack, FrameConv, masked, thinned
+from melcodec_cli.chain.pointwise import Linear
 from melcodec_cli.chain.profile import MelConfig, VocoderConfig
 
 SPECTRA_AT_ONCE = 128  # more only fill the memory
@@ -33,7 +34,7 @@ class HarmonicVocoder(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         # The mel says nothing of what lies above its highest band, and nothing is made there.
         self.bins = int(config.fft_samples * mel.high_hz / mel.rate_hz) + 1
-        self.head = nn.Linear(config.width, 3 * self.bins)
+        self.head = Linear(config.width, 3 * self.bins)
         # Overlap-add reaches half a window, and the spectra added reach half a window further.
         reach = self.stack.context + config.fft_samples // self.hop_samples + 1
         self.context_frames = 3 + reach * config.hop_frames
