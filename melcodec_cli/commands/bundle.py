@@ -1,4 +1,4 @@
-"""`melcodec bundle`: pack, show and check model bundles."""
+"""`melcodec bundle`: pack, unpack, show and check model bundles."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from melcodec_cli.commands.options import licence_option
 BUNDLE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
-@click.group(short_help="Pack, show and check model bundles.")
+@click.group(short_help="Pack, unpack, show and check model bundles.")
 def bundle() -> None:
-    """Pack, show and check model bundles: one safetensors file with profile, weights, ids and licence.
+    """Pack, unpack, show and check model bundles: one safetensors file with profile, weights, ids and licence.
 
     \b
     Examples:
       melcodec bundle pack runs/mine mine.safetensors --preset speech-16k
+      melcodec bundle unpack mine.safetensors runs/next --stage coder --stage pitch
       melcodec bundle show mine.safetensors
       melcodec bundle check mine.safetensors
     """
@@ -64,6 +65,25 @@ def pack(
     preset = read_preset(preset_name)
     corpus = open_data(preset, folders, cache or run_folder / "cache") if folders else None
     pack_run(preset, run_folder, target, corpus, licence, name)
+
+
+@bundle.command(short_help="Put the stages of a bundle into a run's folder.")
+@click.argument("path", metavar="BUNDLE", type=BUNDLE)
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--stage", "stages", multiple=True, type=click.Choice(("coder", "pitch", "refiner", "vocoder")),
+              help="Only this one; may be given several times.")  # fmt: skip
+def unpack(path: Path, run_folder: Path, stages: tuple[str, ...]) -> None:
+    """Put the stages of BUNDLE into the folder of a training RUN, for others to be trained beside them.
+
+    \b
+    Examples:
+      melcodec bundle unpack mine.safetensors runs/next --stage coder --stage pitch
+      melcodec train vocoder --data speech/ --run runs/next --init mine.safetensors
+    """
+    from melcodec_cli.train.packing import unpack_bundle
+
+    for folder in unpack_bundle(path, run_folder, list(dict.fromkeys(stages))):
+        click.echo(folder)
 
 
 @bundle.command(short_help="Show what a bundle is and how it was trained.")

@@ -1,21 +1,26 @@
-"""From a run's folder to a bundle that says how it came to be."""
+"""From a run's folder to a bundle that says how it came to be, and back."""
 
 from __future__ import annotations
 
 import csv
+import json
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from melcodec_cli.bundle import save_bundle
 from melcodec_cli.chain.chain import Chain
-from melcodec_cli.errors import UsageProblem
+from melcodec_cli.errors import OutputExists, UsageProblem
+from melcodec_cli.installed import read_bundle_info
 from melcodec_cli.printable import printable
+from melcodec_cli.train.checkpoint import save_atomically
 from melcodec_cli.train.corpus import UNKNOWN_LICENCE, Corpus
 from melcodec_cli.train.history import Leg, legs_of, summary_of
+from melcodec_cli.train.log import Log
 from melcodec_cli.train.presets import Preset
-from melcodec_cli.train.stages import STAGES, trained
+from melcodec_cli.train.stages import STAGES, stage_weights, trained
 
 
 def pack_run(
@@ -47,6 +52,29 @@ def pack_run(
             "sources": corpus.licences(),
         }
     save_bundle(chain, path, name or preset.profile.name, licence, summary)
+
+
+def unpack_bundle(path: Path, folder: Path, stages: Sequence[str]) -> list[Path]:
+    """What pack_run takes, for others to be trained beside: weights, legs and last figures of the stages, of all that
+    there are if none is named.  Returns their folders."""
+    info = read_bundle_info(path)
+    there = [stage for stage in STAGES if info.profile.get(stage)]
+    if absent := [stage for stage in stages if stage not in there]:
+        raise UsageProblem(f"has no {' and no '.join(absent)}", path)
+    for stage in stages or there:
+        if (folder / stage / "stage.safetensors").exists():
+            raise OutputExists("has been trained already", folder / stage)
+    for stage in stages or there:
+        (folder / stage).mkdir(parents=True, exist_ok=True)
+        notes = {"legs": json.dumps([leg.to_dict() for leg in legs_of(path, stage)])}
+        save_atomically(stage_weights(path, stage), folder / stage / "stage.safetensors", notes)
+        told = info.training.get("stages", {}).get(stage, {})
+        figures = {key: value for key, value in told.items() if isinstance(value, int | float)}
+        if "step" in figures:
+            totals = ("total_steps", "total_minutes")
+            row = {key: value for key, value in figures.items() if key not in totals}
+            Log(folder / stage / "log.csv", 0).write(row)
+    return [folder / stage for stage in stages or there]
 
 
 def licence_for(corpus_licences: set[str]) -> str:

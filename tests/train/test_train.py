@@ -59,6 +59,30 @@ def test_bundle_pack_takes_a_name_so_that_two_of_a_profile_live_side_by_side(
     assert (own.licence, info.licence) == ("Apache-2.0", UNKNOWN_LICENCE)  # which follows from --data
 
 
+def test_bundle_unpack_is_what_pack_takes(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle, again = run / "tiny.safetensors", tmp_path / "again.safetensors"
+    assert main(["bundle", "unpack", str(bundle), str(tmp_path / "run")]) == 0
+    assert main(["bundle", "pack", str(tmp_path / "run"), str(again), *TINY]) == 0
+    one, other = read_bundle_info(bundle), read_bundle_info(again)
+    assert (one.bitstream_id, one.renderer_id) == (other.bitstream_id, other.renderer_id)
+    assert one.training["stages"] == other.training["stages"]
+    assert main(["bundle", "unpack", str(bundle), str(tmp_path / "run")]) == 6
+    assert "has been trained already" in capsys.readouterr().err
+
+
+def test_a_stage_is_trained_beside_those_that_are_unpacked(
+    run: Path, speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = str(run / "tiny.safetensors")
+    assert main(["bundle", "unpack", bundle, str(tmp_path), "--stage", "coder", "--stage", "pitch"]) == 0
+    assert capsys.readouterr().out.split() == [str(tmp_path / "coder"), str(tmp_path / "pitch")]
+    common = ["--data", str(speech), "--cache", str(run / "cache"), "--run", str(tmp_path), "--device", "cpu"]
+    assert main(["train", "vocoder", *TINY, *common, "--init", bundle, "--steps", "1"]) == 0
+    assert not (tmp_path / "refiner").exists()
+
+
 def test_train_all_packs_under_the_licence_that_is_said_or_ends_before_it_trains(
     run: Path, speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
