@@ -26,9 +26,9 @@ def train() -> None:
 
     The coder comes first; pitch, refiner and vocoder follow in the same --run folder and find what they need there.
     Before it a listener may be trained as its judge (phones), which no bundle holds.
-    A folder's manifest.csv (path, source, speaker, split, licence, text) is obeyed.  Without one, each folder directly
-    in it, or in its parts such as dev-clean and wav48, is a speaker, files that lie directly in it are all of one, and
-    a twentieth of the speakers, one at least, is kept for measuring.
+    The manifest.csv (path, source, speaker, split, licence, text) of a folder, or of the folders directly in it, is
+    obeyed.  Without one, each folder directly in it, or in its parts such as dev-clean and wav48, is a speaker, files
+    that lie directly in it are all of one, and a twentieth of the speakers, one at least, is kept for measuring.
 
     \b
     Examples:

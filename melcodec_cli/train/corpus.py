@@ -75,14 +75,19 @@ class Corpus:
 
 
 def index_folders(folders: list[Path]) -> list[Clip]:
-    """Clips of every folder, by its manifest.csv or else by the folders in it, each speaker in one split.
+    """Clips of every folder, by its manifest.csv or those directly below it, or else by the folders in it, each speaker
+    in one split.
 
     Speakers are named from the folder's own name on: how its path was typed, and where it lies, changes no split.
     """
-    clips: list[Clip] = []
-    for folder in folders:
-        clips += _listed(folder) if (folder / "manifest.csv").is_file() else _found(folder)
-    return _with_splits(clips)
+    return _with_splits([clip for folder in folders for clip in _clips_of(folder)])
+
+
+def _clips_of(folder: Path) -> list[Clip]:
+    if (folder / "manifest.csv").is_file():
+        return _listed(folder)
+    listed = [inner for inner in sorted(folder.iterdir()) if (inner / "manifest.csv").is_file()]
+    return [clip for inner in listed for clip in _listed(inner)] + _found(folder, listed)
 
 
 def _listed(folder: Path) -> list[Clip]:
@@ -111,11 +116,15 @@ def _listed(folder: Path) -> list[Clip]:
     return clips
 
 
-def _found(folder: Path) -> list[Clip]:
+def _found(folder: Path, listed: list[Path]) -> list[Clip]:
     """Each folder directly in this one is a speaker, or in its parts where it has nothing else; files that lie beside
-    these are all of one speaker."""
+    these are all of one speaker.  What lies in the listed folders is left out."""
     name = folder.resolve().name
-    paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in AUDIO_SUFFIXES]
+    paths = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in AUDIO_SUFFIXES and not any(each in path.parents for each in listed)
+    ]
     insides = [path.relative_to(folder) for path in paths if path.is_file()]
     level = _level_of_speakers(insides)
     clips = []

@@ -133,6 +133,21 @@ def test_what_a_manifest_says_of_splits_counts_and_the_others_fill_up(tmp_path: 
     assert split_of("a.wav,a,dev", "a2.wav,a,", "b.wav,b,") == {f"{name}/a": "dev", f"{name}/b": "train"}
 
 
+def test_manifests_of_the_folders_in_a_folder_count_too(tmp_path: Path) -> None:
+    """Whose licences would not be known otherwise."""
+    for name in ("read/a.wav", "wild/b.wav", "wild/c.wav", "loose/d.wav"):
+        record(tmp_path / name)
+    listed(tmp_path / "read", "a.wav,s,x,CC0-1.0,train")
+    listed(tmp_path / "wild", "b.wav,t,y,CC BY-NC 4.0,dev")
+    clips = {clip.path: clip for clip in index_folders([tmp_path])}
+    assert {Path(path).name: clip.licence for path, clip in clips.items()} == {
+        "a.wav": "CC0-1.0",
+        "b.wav": "CC BY-NC 4.0",
+        "d.wav": UNKNOWN_LICENCE,
+    }
+    assert clips[str(tmp_path / "loose/d.wav")].speaker == f"{tmp_path.name}/loose"
+
+
 def test_clips_of_other_splits_are_named_and_neither_trained_on_nor_measured_by(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
