@@ -11,14 +11,11 @@ its workers.
 from __future__ import annotations
 
 import io
-import logging
 import os
 import pickle
-import signal
 import socket
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count, islice
@@ -27,12 +24,12 @@ from typing import Any
 from melcodec_cli.codec.models import Models
 from melcodec_cli.codec.pipeline import STREAMS_PER_WINDOW, Ended, convert
 from melcodec_cli.conversion import STDIO, Conversion
-from melcodec_cli.errors import MelcodecError, OutputExists, Terminated, UsageProblem
+from melcodec_cli.errors import MelcodecError, OutputExists, UsageProblem
+from melcodec_cli.ray_cluster import cluster, workers_of
 from melcodec_cli.report import Report, describe
 
 TRIES = 4  # of a file whose workers die
 PATIENCE_S = 60  # with a dying worker that still writes
-ANSWER_S = 10  # for a cluster to take a connection
 ENVIRONMENT = ("MELCODEC_BUNDLES", "XDG_DATA_HOME")  # where models are found
 AnyConversion = Conversion[Any]
 
@@ -53,9 +50,9 @@ class RayEngine:
         on_result: Callable[[AnyConversion, Any], None] | None = None,
     ) -> Generator[Ended[AnyConversion]]:
         """`on_result` hears nothing: what is told of a file comes when it has ended."""
-        with _cluster(self.address) as ray:
+        with cluster(self.address) as ray:
             needs = self._needs(ray)
-            groups = [{"group": group} for group in self._groups(conversions, _workers(ray, needs))]
+            groups = [{"group": group} for group in self._groups(conversions, workers_of(ray, needs))]
             recipe = _dump(self.models, {"report": self.report})
             there = os.getcwd(), {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
             jobs = ray.data.from_items(groups, override_num_blocks=len(groups)).map_batches(
@@ -98,7 +95,7 @@ class RayEngine:
         """What a worker takes of its node, which some node must have, or the job would wait for ever."""
         gpus = self.device == "cuda" or (self.device == "auto" and "GPU" in ray.cluster_resources())
         needs = {"num_cpus": self.threads or 1, "num_gpus": int(gpus)}
-        if not _workers(ray, needs):
+        if not workers_of(ray, needs):
             what = "a GPU and " if gpus else ""
             raise UsageProblem(
                 f"no machine of the Ray cluster has {what}{needs['num_cpus']} CPU for a worker"
@@ -232,80 +229,9 @@ def _load(data: bytes, own: dict[str, Any]) -> Any:
     return unpickler.load()
 
 
-def _workers(ray: Any, needs: dict[str, int]) -> int:
-    """How many processes with such needs the cluster has room for."""
-    kinds = {"CPU": needs["num_cpus"], "GPU": needs["num_gpus"]}
-    return sum(
-        min(int(node["Resources"].get(kind, 0) // amount) for kind, amount in kinds.items() if amount)
-        for node in ray.nodes()
-        if node["Alive"]
-    )
-
-
 def _ledger(ray: Any) -> Any:
     """On the driver's own node, with which the job ends anyway."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     return ray.remote(_Ledger).options(num_cpus=0, scheduling_strategy=here).remote()
-
-
-@contextmanager
-def _cluster(address: str | None) -> Iterator[Any]:
-    """Ray, connected and silent, for as long as the run lasts."""
-    address = address or os.environ.get("RAY_ADDRESS") or "local"
-    # Both before the import, which reads them.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if address == "local":  # the loopback is network enough, and keeps others out
-        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    try:
-        import ray
-        import ray.data
-    except ImportError as error:
-        raise UsageProblem(f"--engine ray needs the extra: pip install 'melcodec[ray]' ({error})") from None
-    terminated, logged = signal.getsignal(signal.SIGTERM), logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        _connect(ray, address)
-        # Raylets that die are told of on standard output, whatever logging is set to.
-        ray._private.worker._worker_logs_enabled = False
-        signal.signal(signal.SIGTERM, terminated)  # Ray's own ends the process without a word
-        yield ray
-    except ray.exceptions.RayError as error:
-        raise MelcodecError(f"the Ray job ended: {_reason(error)}") from error
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        ray.shutdown()
-        signal.signal(signal.SIGTERM, terminated)
-        logging.disable(logged)
-
-
-def _connect(ray: Any, address: str) -> None:
-    own = {"include_dashboard": False} if address == "local" else {}
-    try:
-        _knock(ray, address)
-        ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL, **own)
-        ray.data.DataContext.get_current().enable_progress_bars = False
-    except SystemExit:  # SIGTERM meanwhile
-        raise Terminated from None
-    except (OSError, OverflowError, RuntimeError, ValueError) as error:
-        raise UsageProblem(f"no Ray cluster at {address}: {_reason(error)}") from error
-
-
-def _knock(ray: Any, address: str) -> None:
-    """Whether anything listens there: Ray itself would try for minutes, and talk of it."""
-    host, colon, port = address.rpartition("://")[2].rpartition(":")
-    if colon and port.isdigit():
-        host = ray._private.services.resolve_ip_for_localhost(host.strip("[]"))
-        socket.create_connection((host, int(port)), ANSWER_S).close()
-
-
-def _reason(error: Exception) -> str:
-    """The line of Ray's that says what happened: a worker's traceback ends in it."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    cause = getattr(error, "cause", None)
-    if isinstance(cause, MelcodecError):
-        return str(cause)
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return lines[-1 if hasattr(error, "traceback_str") else 0] if lines else type(error).__name__
