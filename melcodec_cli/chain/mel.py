@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from melcodec_cli.chain.profile import MelConfig
 
+FRAMES_AT_ONCE = 256  # more only fill the memory
+
 
 def slaney_filters(config: MelConfig) -> NDArray[np.float32]:
     """Triangles of equal area on Slaney's scale (linear to 1 kHz, logarithmic above): (fft // 2 + 1, bands)."""
@@ -54,9 +56,15 @@ class LogMel(nn.Module):
 
     def forward(self, audio: Tensor) -> Tensor:
         """(batch, hops * hop_samples) -> (batch, hops, bands)."""
+        hop, overlap = self.config.hop_samples, self.config.fft_samples - self.config.hop_samples
+        padded = nn.functional.pad(audio.float(), (overlap // 2, overlap // 2))
+        firsts = range(0, padded.shape[1] - overlap, FRAMES_AT_ONCE * hop)
+        spans = (padded[:, first : first + FRAMES_AT_ONCE * hop + overlap] for first in firsts)
+        return torch.cat([self._log_mel(span) for span in spans], 1)
+
+    def _log_mel(self, padded: Tensor) -> Tensor:
+        """(batch, samples of whole windows) -> (batch, windows, bands)."""
         config = self.config
-        margin = (config.fft_samples - config.hop_samples) // 2
-        padded = nn.functional.pad(audio.float(), (margin, margin))
         spectrum = torch.stft(
             padded,
             config.fft_samples,

@@ -53,12 +53,11 @@ class HarmonicVocoder(nn.Module):
         features = torch.stack([height, voicing * 2 - 1], dim=-1)
         x = self.widen(torch.cat([(mel - self.mean) / self.deviation, features], dim=-1), inside)
         inside = thinned(inside, self.hop_frames)
-        gains = self.head(self.norm(self.stack(x, inside=inside))).float()
+        x = self.norm(self.stack(x, inside=inside))
         framed = (self._framed(self._ended(signal, inside)) for signal in (pulses, noise))
-        spans = zip(
-            gains.split(SPECTRA_AT_ONCE, 1), *(x.split(SPECTRA_AT_ONCE, 1) for x in framed), strict=True
-        )
-        return self._overlap_add(masked(torch.cat([self._shaped(*span) for span in spans], 1), inside))
+        spans = zip(*(part.split(SPECTRA_AT_ONCE, 1) for part in (x, *framed)), strict=True)
+        shaped = [self._shaped(self.head(span).float(), *excitations) for span, *excitations in spans]
+        return self._overlap_add(masked(torch.cat(shaped, 1), inside))
 
     def _ended(self, signal: Tensor, inside: Tensor | None) -> Tensor:
         """(batch, spectrum * hop), zero where a row has ended."""
