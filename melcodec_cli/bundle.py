@@ -24,7 +24,7 @@ BITSTREAM_SETTINGS = ("mel", "coder", "timbre")
 RENDERER_PARTS = ("refiner.", "pitch.", "vocoder.")
 RENDERER_SETTINGS = ("refiner", "pitch", "vocoder")
 # Settings that came after the first models, with the values that are as before: their ids must outlast a release.
-LATER_SETTINGS = {"coder": {"encoder_frame_blocks": 0}, "vocoder": {"hop_frames": 1}}
+LATER_SETTINGS = {"coder": {"encoder_frame_blocks": 0}, "vocoder": {"hop_frames": 1, "noise_frames": 0}}
 MAX_BUNDLE_BYTES = 192 << 20  # with its weights in single precision, which take twice that, under a gigabyte
 TRAINING_STATE = "coder.quantiser.usage"  # of online clustering; not shipped
 

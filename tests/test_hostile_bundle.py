@@ -90,6 +90,7 @@ def refusal(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
         ("vocoder", "fft_samples", 321),
         ("vocoder", "fft_samples", 16_000),
         ("vocoder", "hop_frames", 3),
+        ("vocoder", "noise_frames", 10**9),
         ("vocoder", "width", 0),
         ("vocoder", "blocks", 10**6),
         ("vocoder", "upsample_strides", []),
@@ -118,9 +119,10 @@ def test_a_profile_that_makes_no_sense_is_refused_and_the_setting_named(
         ("coder", "token_width", 4096, "shape"),
         ("coder", "decoder_token_blocks", 64, "lack coder.decoder.token_stack"),
         ("coder", "decoder_token_blocks", 1, "have coder.decoder.token_stack"),
+        ("vocoder", "noise_frames", 16, "lack vocoder.noise"),
         ("", "refiner", None, "have refiner"),
     ],
-    ids=["other width", "more blocks", "fewer blocks", "no refiner"],
+    ids=["other width", "more blocks", "fewer blocks", "a loop of noise", "no refiner"],
 )
 def test_weights_that_do_not_fit_the_profile_are_refused(
     tiny_bundle: Path,

@@ -196,7 +196,10 @@ class Chain(nn.Module):
         sample_hz = per_sample(pitch_hz, hop)
         phase = chunk_phase(sample_hz, rate_hz, hop, [span.scaled(hop) for span in spans])
         pulses = pulse_train(phase, sample_hz, rate_hz) * voiced_share(voicing, hop)
-        noise = self._noise(VOCODER_KEY, first_frames, spans, hop).flatten(1)
+        if self.vocoder.noise is None:
+            noise = self._noise(VOCODER_KEY, first_frames, spans, hop).flatten(1)
+        else:
+            noise = self.vocoder.looped(self._frames(first_frames, spans))
         return self.vocoder(heard, pitch_hz, voicing, pulses, noise, inside)
 
     def _noise(self, key: int, first_frames: Sequence[int], spans: Sequence[Span], width: int) -> Tensor:
@@ -206,6 +209,11 @@ class Chain(nn.Module):
             for first, span in zip(first_frames, spans, strict=True)
         ]
         return pad_sequence(rows, batch_first=True).to(self.device)
+
+    def _frames(self, first_frames: Sequence[int], spans: Sequence[Span]) -> Tensor:
+        """Absolute numbers of the spans' frames, (batch, longest)."""
+        begin = torch.tensor([first - span.before for first, span in zip(first_frames, spans, strict=True)])
+        return (begin.unsqueeze(1) + torch.arange(max(span.total for span in spans))).to(self.device)
 
     def _inside(self, spans: Sequence[Span]) -> Tensor | None:
         """(batch, longest, 1), true within each span; None if none is shorter."""

@@ -28,6 +28,7 @@ def _require(condition: bool, message: str) -> None:
 MAX_WIDTH, MAX_BLOCKS, MAX_SAMPLES = 4096, 64, 1 << 16
 MAX_DILATION_SUM = 128  # a refiner's field in blocks of dilation 1, for each of its steps
 MAX_STEPS = 64
+MAX_NOISE_FRAMES = 1 << 14
 MAX_CHUNK_S = 60
 MAX_FILTER_VALUES = 1 << 22  # of the mel filters: 1024 bands on 4096 samples
 MAX_SPECTRUM_VALUES = 1 << 26  # of the longest chunk's spectra, which lie in memory together
@@ -177,13 +178,16 @@ class PitchConfig:
 
 @dataclass(frozen=True)
 class VocoderConfig:
-    """`harmonic` uses fft_samples, hop_frames, width and blocks; `hifigan` the upsampling lists."""
+    """`harmonic` uses fft_samples, hop_frames, width, blocks and noise_frames; `hifigan` the upsampling lists."""
 
     name: str = "harmonic"
     fft_samples: int = 640
     hop_frames: int = 1  # of the mel, from one spectrum to the next
     width: int = 256
     blocks: int = 8
+    noise_frames: int = (
+        0  # of the loop of steady noise among the weights; 0: every frame has noise of its own
+    )
     upsample_strides: tuple[int, ...] = (5, 4, 4, 2)
     upsample_kernels: tuple[int, ...] = (11, 8, 8, 4)
     upsample_width: int = 512
@@ -196,6 +200,7 @@ class VocoderConfig:
         _require(self.hop_frames in (1, 2, 4), "vocoder.hop_frames must divide a token's 4")
         _require_range("vocoder.", self, 1, MAX_WIDTH, "width")
         _require_range("vocoder.", self, 0, MAX_BLOCKS, "blocks")
+        _require_range("vocoder.", self, 0, MAX_NOISE_FRAMES, "noise_frames")
         _require_range("vocoder.", self, 0, 4, "contrast")
         strides, kernels = self.upsample_strides, self.upsample_kernels
         _require(

@@ -3,6 +3,9 @@
 A pulse train and white noise are cut into short-time spectra; the network says, for every bin, how loud each of the two
 is and how far the pulses' phase is turned.  The phase of speech is thus given, not learned, which is what makes a small
 network at the frame rate enough.
+
+Noise as it comes has spectra of its own in every frame, 5 dB up and down in a band of the mel, beside what the network
+asks for.  So the model may bring a loop of noise that was made steady: nearly the same in all bands and frames.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ class HarmonicVocoder(nn.Module):
     window: Tensor
     mean: Tensor
     deviation: Tensor
+    noise: Tensor | None
 
     def __init__(self, mel: MelConfig, config: VocoderConfig) -> None:
         super().__init__()
@@ -29,6 +33,8 @@ class HarmonicVocoder(nn.Module):
         self.register_buffer("window", torch.hann_window(config.fft_samples), persistent=False)
         self.register_buffer("mean", torch.zeros(mel.bands))
         self.register_buffer("deviation", torch.ones(mel.bands))
+        noise = torch.zeros(config.noise_frames, mel.hop_samples) if config.noise_frames else None
+        self.register_buffer("noise", noise)
         self.widen = FrameConv(mel.bands + 2, config.width, 6 + config.hop_frames, config.hop_frames)
         self.stack = BlockStack(config.width, (1,) * config.blocks)
         self.norm = nn.LayerNorm(config.width)
@@ -38,6 +44,11 @@ class HarmonicVocoder(nn.Module):
         # Overlap-add reaches half a window, and the spectra added reach half a window further.
         reach = self.stack.context + config.fft_samples // self.hop_samples + 1
         self.context_frames = 3 + reach * config.hop_frames
+
+    def looped(self, frames: Tensor) -> Tensor:
+        """Absolute frames (batch, frame) -> their part of the loop (batch, frame * hop)."""
+        assert self.noise is not None
+        return self.noise[frames % len(self.noise)].flatten(1)
 
     def forward(
         self,

@@ -20,6 +20,7 @@ from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.coded import coded_mel
 from melcodec_cli.train.discriminators import audio_discriminators
 from melcodec_cli.train.losses import average_loss, envelope_loss, excess, masked_mean, pitch_loss
+from melcodec_cli.train.steady_noise import steady_noise
 from melcodec_cli.train.task import Moment, Task
 
 STFTS_MS = ((16, 4), (32, 8), (64, 16), (128, 32))  # FFT and hop
@@ -60,6 +61,8 @@ class VocoderTask(Task):
         else:
             assert pitch is not None, "the harmonic vocoder is trained on predicted pitch"
             self.stage = HarmonicVocoder(profile.mel, profile.vocoder)
+            if self.stage.noise is not None:
+                self.stage.noise.copy_(steady_noise(profile.mel, profile.vocoder.noise_frames))
         self.pitch = (
             [pitch.eval()] if pitch else []
         )  # in lists: not sub-modules, so neither trained nor saved
@@ -78,8 +81,17 @@ class VocoderTask(Task):
             sample_hz = per_sample(pitch_hz, hop)
             phase = torch.cumsum(sample_hz / rate, 1) + torch.rand(len(mel), 1, device=mel.device)
             pulses = pulse_train(phase, sample_hz, rate) * voiced_share(voicing, hop)
-            noise = torch.randn_like(pulses)
+            noise = self._noise(pulses)
         return self.stage(mel, pitch_hz, voicing, pulses, noise)
+
+    def _noise(self, pulses: Tensor) -> Tensor:
+        """As the chain's, (batch, frame * hop), for crops from any place."""
+        stage, hop = self.stage, self.profile.mel.hop_samples
+        assert isinstance(stage, HarmonicVocoder)
+        if stage.noise is None:
+            return torch.randn_like(pulses)
+        begin = torch.randint(len(stage.noise), (len(pulses), 1), device=pulses.device)
+        return stage.looped(begin + torch.arange(pulses.shape[1] // hop, device=pulses.device))
 
     def _spectral_loss(self, made: Tensor, crops: Crops) -> Tensor:
         return spectral_loss(made, crops.audio, self.profile.mel.rate_hz, crops.bandwidth_hz)

@@ -16,6 +16,7 @@ from melcodec_cli.chain.profile import (
     VocoderConfig,
 )
 from melcodec_cli.chain.span import Span
+from melcodec_cli.chain.vocoder import HarmonicVocoder
 
 SMALL = Profile(
     name="small",
@@ -26,7 +27,9 @@ SMALL = Profile(
     vocoder=VocoderConfig(width=16, blocks=2),
     chunk_tokens=40,
 )
-SPARSE = dataclasses.replace(SMALL, vocoder=VocoderConfig(fft_samples=1280, hop_frames=2, width=16, blocks=2))
+SPARSE = dataclasses.replace(
+    SMALL, vocoder=VocoderConfig(fft_samples=1280, hop_frames=2, width=16, blocks=2, noise_frames=50)
+)
 HIFIGAN = dataclasses.replace(SMALL, vocoder=VocoderConfig(name="hifigan", upsample_width=32), pitch=None)
 STRICT = dataclasses.replace(SMALL, timbre=None)
 FRAMES = dataclasses.replace(  # all blocks at the rate of frames, as published
@@ -55,6 +58,8 @@ def lively(profile: Profile) -> Chain:
     for name, parameter in chain.named_parameters():
         if name.endswith("scale"):
             parameter.fill_(1.0)
+    if isinstance(chain.vocoder, HarmonicVocoder) and chain.vocoder.noise is not None:
+        chain.vocoder.noise.normal_()
     chain.coder.mean.fill_(-4.0)
     chain.coder.quantiser.project_in.bias.fill_(0.0)
     chain.coder.quantiser.project_in.weight.sub_(

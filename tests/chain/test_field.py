@@ -40,7 +40,8 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(
-    params=PROFILES, ids=["harmonic", "no timbre", "spectra of two frames", "hifigan", "blocks of frames"]
+    params=PROFILES,
+    ids=["harmonic", "no timbre", "two frames, looped noise", "hifigan", "blocks of frames"],
 )
 def chain(request: pytest.FixtureRequest) -> Chain:
     return lively(request.param)
