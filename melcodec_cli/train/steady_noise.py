@@ -15,7 +15,7 @@ from torch import Tensor
 from melcodec_cli.chain.mel import slaney_filters
 from melcodec_cli.chain.profile import MelConfig
 
-BANDS = 48  # wide ones: in a narrow one, steady noise would be a tone, and be taken for a voice
+BANDS = 40  # wide ones: in a narrow one, steady noise would be a tone, and be taken for a voice
 STEPS = 150
 RATE = 0.05
 SEED = 1
