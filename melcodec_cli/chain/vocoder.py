@@ -10,6 +10,8 @@ asks for.  So the model may bring a loop of noise that was made steady: nearly t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
@@ -67,8 +69,8 @@ class HarmonicVocoder(nn.Module):
         x = self.norm(self.stack(x, inside=inside))
         framed = (self._framed(self._ended(signal, inside)) for signal in (pulses, noise))
         spans = zip(*(part.split(SPECTRA_AT_ONCE, 1) for part in (x, *framed)), strict=True)
-        shaped = [self._shaped(self.head(span).float(), *excitations) for span, *excitations in spans]
-        return self._overlap_add(masked(torch.cat(shaped, 1), inside))
+        shaped = (self._shaped(self.head(span).float(), *excitations) for span, *excitations in spans)
+        return self._overlap_add(shaped, x.shape[1], inside)
 
     def _ended(self, signal: Tensor, inside: Tensor | None) -> Tensor:
         """(batch, spectrum * hop), zero where a row has ended."""
@@ -88,15 +90,20 @@ class HarmonicVocoder(nn.Module):
         breath = breath * noise_gain.clamp(max=8).exp()
         return torch.fft.irfft(voice + breath, n=self.fft_samples) * self.window
 
-    def _overlap_add(self, frames: Tensor) -> Tensor:
-        """(batch, spectrum, fft) -> (batch, spectrum * hop)."""
-        batch, count, _ = frames.shape
+    def _overlap_add(self, spans: Iterable[Tensor], count: int, inside: Tensor | None = None) -> Tensor:
+        """Spans (batch, some, fft) of so many spectra -> (batch, spectrum * hop)."""
         overlap = self.fft_samples // self.hop_samples
-        parts = frames.reshape(batch, count, overlap, self.hop_samples)
-        total = frames.new_zeros(batch, count + overlap - 1, self.hop_samples)
-        for i in range(overlap):
-            total[:, i : i + count] += parts[:, :, i]
+        first, total = 0, torch.zeros(0)
+        for frames in spans:
+            batch, some, _ = frames.shape
+            if not first:
+                total = frames.new_zeros(batch, count + overlap - 1, self.hop_samples)
+            here = slice(first, first + some)
+            parts = masked(frames, inside if inside is None else inside[:, here]).unflatten(2, (overlap, -1))
+            for i in range(overlap):
+                total[:, first + i : first + i + some] += parts[:, :, i]
+            first += some
         margin = (self.fft_samples - self.hop_samples) // 2
         # Squared Hann windows at a quarter of their length add up to 3/8 of the overlap.
-        audio = total.reshape(batch, -1) / (0.375 * overlap)
+        audio = total.flatten(1) / (0.375 * overlap)
         return audio[:, margin : margin + count * self.hop_samples]
