@@ -185,9 +185,7 @@ class VocoderConfig:
     hop_frames: int = 1  # of the mel, from one spectrum to the next
     width: int = 256
     blocks: int = 8
-    noise_frames: int = (
-        0  # of the loop of steady noise among the weights; 0: every frame has noise of its own
-    )
+    noise_frames: int = 0  # of a loop of steady noise among the weights; 0: each has noise of its own
     upsample_strides: tuple[int, ...] = (5, 4, 4, 2)
     upsample_kernels: tuple[int, ...] = (11, 8, 8, 4)
     upsample_width: int = 512

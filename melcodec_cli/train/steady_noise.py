@@ -28,10 +28,10 @@ def steady_noise(mel: MelConfig, frames: int) -> Tensor:
     filters = torch.from_numpy(slaney_filters(wide))
     filters = filters / filters.sum(0)
     window = torch.hann_window(mel.window_samples)
-    with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        torch.manual_seed(SEED)
-        noise = torch.randn(frames * mel.hop_samples, requires_grad=True)
-        optimiser = torch.optim.Adam([noise], RATE)
+    chance = torch.Generator().manual_seed(SEED)
+    noise = torch.randn(frames * mel.hop_samples, generator=chance, requires_grad=True)
+    optimiser = torch.optim.Adam([noise], RATE)
+    with torch.enable_grad():
         for step in range(STEPS):
             optimiser.param_groups[0]["lr"] = RATE * (1 - step / STEPS)
             optimiser.zero_grad()
