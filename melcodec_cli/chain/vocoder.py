@@ -10,8 +10,6 @@ asks for.  So the model may bring a loop of noise that was made steady: nearly t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor, nn
 
@@ -67,10 +65,17 @@ class HarmonicVocoder(nn.Module):
         x = self.widen(torch.cat([(mel - self.mean) / self.deviation, features], dim=-1), inside)
         inside = thinned(inside, self.hop_frames)
         x = self.norm(self.stack(x, inside=inside))
-        framed = (self._framed(self._ended(signal, inside)) for signal in (pulses, noise))
-        spans = zip(*(part.split(SPECTRA_AT_ONCE, 1) for part in (x, *framed)), strict=True)
-        shaped = (self._shaped(self.head(span).float(), *excitations) for span, *excitations in spans)
-        return self._overlap_add(shaped, x.shape[1], inside)
+        pulses, noise = (self._framed(self._ended(signal, inside)) for signal in (pulses, noise))
+        count, overlap = x.shape[1], self.fft_samples // self.hop_samples
+        total = self.window.new_zeros(len(x), count + overlap - 1, self.hop_samples)
+        for first in range(0, count, SPECTRA_AT_ONCE):
+            here = slice(first, first + SPECTRA_AT_ONCE)
+            shaped = self._shaped(self.head(x[:, here]).float(), pulses[:, here], noise[:, here])
+            self._overlap_add(masked(shaped, None if inside is None else inside[:, here]), total[:, first:])
+        margin = (self.fft_samples - self.hop_samples) // 2
+        # Squared Hann windows at a quarter of their length add up to 3/8 of the overlap.
+        audio = total.flatten(1) / (0.375 * overlap)
+        return audio[:, margin : margin + count * self.hop_samples]
 
     def _ended(self, signal: Tensor, inside: Tensor | None) -> Tensor:
         """(batch, spectrum * hop), zero where a row has ended."""
@@ -90,20 +95,7 @@ class HarmonicVocoder(nn.Module):
         breath = breath * noise_gain.clamp(max=8).exp()
         return torch.fft.irfft(voice + breath, n=self.fft_samples) * self.window
 
-    def _overlap_add(self, spans: Iterable[Tensor], count: int, inside: Tensor | None = None) -> Tensor:
-        """Spans (batch, some, fft) of so many spectra -> (batch, spectrum * hop)."""
-        overlap = self.fft_samples // self.hop_samples
-        first, total = 0, torch.zeros(0)
-        for frames in spans:
-            batch, some, _ = frames.shape
-            if not first:
-                total = frames.new_zeros(batch, count + overlap - 1, self.hop_samples)
-            here = slice(first, first + some)
-            parts = masked(frames, inside if inside is None else inside[:, here]).unflatten(2, (overlap, -1))
-            for i in range(overlap):
-                total[:, first + i : first + i + some] += parts[:, :, i]
-            first += some
-        margin = (self.fft_samples - self.hop_samples) // 2
-        # Squared Hann windows at a quarter of their length add up to 3/8 of the overlap.
-        audio = total.flatten(1) / (0.375 * overlap)
-        return audio[:, margin : margin + count * self.hop_samples]
+    def _overlap_add(self, frames: Tensor, total: Tensor) -> None:
+        """(batch, spectrum, fft), each a hop later than the one before, to (batch, hop, samples) from its begin on."""
+        for hops, part in enumerate(frames.unflatten(2, (-1, self.hop_samples)).unbind(2)):
+            total[:, hops : hops + part.shape[1]] += part
