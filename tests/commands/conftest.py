@@ -1,6 +1,7 @@
-"""Streams of .mlc that need no model: their indices are random."""
+"""Streams of .mlc that need no model, for their indices are random, and standard input."""
 
 import io
+import sys
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -47,3 +48,13 @@ def make_stream(
 @pytest.fixture
 def stream() -> Stream:
     return make_stream
+
+
+@pytest.fixture
+def feed(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
+    """Gives the program its standard input."""
+
+    def give(data: bytes) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+    return give

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 
 from melcodec_cli.cli import main
@@ -15,13 +14,7 @@ from melcodec_cli.train.batches import Batches, dev_crops
 from melcodec_cli.train.corpus import UNKNOWN_LICENCE, Clip, Corpus, index_folders, open_corpus
 from melcodec_cli.train.presets import read_preset
 
-
-def record(path: Path, hz: float = 200.0, seconds: float = 0.5) -> None:
-    """A tone in noise that fills every mel band."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    time_s = np.arange(int(16000 * seconds)) / 16000
-    noise = np.random.default_rng(int(hz)).normal(0, 0.05, len(time_s))
-    soundfile.write(path, 0.3 * np.sin(2 * np.pi * hz * time_s) + noise, 16000)
+from .recordings import record
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -255,56 +248,3 @@ def test_a_name_that_is_not_utf_8_is_a_file_like_any_other(tmp_path: Path) -> No
     for _ in range(2):
         corpus = open_corpus([tmp_path / "speech"], tmp_path / "cache", 16000)
         assert {clip.path for clip in corpus.clips} == {str(tmp_path / "speech" / "a.wav"), str(odd)}
-
-
-# -- what is wrong with a corpus is a line
-
-
-def test_bad_files_are_named_once_each_and_again_by_a_cache(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    speech = tmp_path / "speech"
-    for speaker in "abc":
-        record(speech / speaker / "good.wav", seconds=1)
-        (speech / speaker / "broken.wav").write_bytes(b"RIFF nothing")
-    arguments = ["--data", str(speech), "--cache", str(tmp_path / "cache"), "--preset", "tiny"]
-    (tmp_path / "run").mkdir()
-    pack = ["bundle", "pack", str(tmp_path / "run"), str(tmp_path / "b.safetensors"), *arguments]
-    for _ in range(2):  # nothing has been trained: both end after the corpus has been opened
-        assert main(pack) == 2
-        error = capsys.readouterr().err
-        for speaker in "abc":
-            assert error.count(f"{speaker}/broken.wav: left out: ") == 1
-        assert "the coder has not been trained" in error
-    corpus = open_corpus([speech], tmp_path / "cache", 16000, 1)
-    assert len(corpus.left_out) == 3
-    assert sum(clip.speed == 1 for clip in corpus.clips) == 3
-
-
-@pytest.mark.parametrize(
-    "files, named",
-    [
-        ({}, "no audio found in"),
-        ({"a.wav": b"RIFF nothing"}, "can be read as audio"),
-        ({"manifest.csv": b"file,speaker\na.wav,a\n"}, "no column that is called path"),
-        ({"manifest.csv": b""}, "no column that is called path"),
-        ({"manifest.csv": b"path,speaker\n\xff.wav,a\n"}, "is not CSV in UTF-8"),
-        ({"manifest.csv": b"speaker,path\na\n"}, "no audio found in"),
-    ],
-    ids=["empty", "no audio", "no path", "no header", "not UTF-8", "no file in the row"],
-)
-@pytest.mark.parametrize("command", ["train", "pack"])
-def test_a_corpus_that_is_none_is_a_line_and_no_traceback(
-    command: str, files: dict[str, bytes], named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    speech, run = tmp_path / "speech", tmp_path / "run"
-    speech.mkdir()
-    run.mkdir()
-    for name, content in files.items():
-        (speech / name).write_bytes(content)
-    arguments = ["--preset", "tiny", "--data", str(speech), "--cache", str(tmp_path / "cache")]
-    if command == "train":
-        assert main(["train", "coder", *arguments, "--run", str(run), "--steps", "1", "--device", "cpu"]) == 2
-    else:
-        assert main(["bundle", "pack", str(run), str(tmp_path / "b.safetensors"), *arguments]) == 2
-    assert named in capsys.readouterr().err.splitlines()[-1]
