@@ -20,6 +20,10 @@ def join_ranks() -> torch.device | None:
     """Under torchrun: meet the other processes and say which device is ours."""
     if "LOCAL_RANK" not in os.environ:
         return None
+    # Its functions take the group that there is when it is imported as a default and would keep it: gloo's threads
+    # would then outlive the group, and one that lets go of a tensor while Python ends aborts the process.
+    import torch.distributed.nn.functional  # noqa: F401
+
     on_gpu = torch.cuda.is_available()
     dist.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE)
     atexit.register(dist.destroy_process_group)

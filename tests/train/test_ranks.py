@@ -20,6 +20,12 @@ MELCODEC = [sys.executable, "-m", "melcodec_cli"]
 PATIENCE_S = 240
 
 
+def meeting_place() -> dict[str, str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+
+
 def test_torchrun_trains_every_stage_once(speech: Path, tmp_path: Path) -> None:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"]
     torchrun += ["--nproc-per-node", "2", "--no-python", "--"]
@@ -38,13 +44,28 @@ def test_torchrun_trains_every_stage_once(speech: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*.part"))
 
 
+def test_a_process_that_ends_leaves_nothing_of_its_group() -> None:
+    """Else gloo's threads would let go of tensors while Python ends, which now and then aborts the process."""
+    script = (
+        "import atexit, weakref, torch\n"
+        "from melcodec_cli.train.ranks import dist, join_ranks\n"
+        "atexit.register(lambda: print(group()))\n"  # the last to be called
+        "join_ranks()\n"
+        "group = weakref.ref(dist.group.WORLD)\n"
+        "torch.optim.AdamW([torch.zeros(1, requires_grad=True)])\n"  # imports much of torch, as training does
+    )
+    alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", **meeting_place()}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={**ENVIRONMENT, **alone}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "None\n"), done.stderr
+
+
 def test_a_signal_to_one_rank_stops_both_with_a_checkpoint(speech: Path, tmp_path: Path) -> None:
     preset = tmp_path / "talkative.toml"
     preset.write_text(tiny_preset().replace("minutes =", "log_steps = 1\nminutes ="))
     arguments = ["train", "coder", "--preset", str(preset), "--data", str(speech), "--run", str(tmp_path)]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+    meeting = {**meeting_place(), "WORLD_SIZE": "2"}
     ranks = [
         subprocess.Popen(
             [*MELCODEC, *arguments, "--steps", "1000000"],
