@@ -35,13 +35,13 @@ def steady_noise(mel: MelConfig, frames: int) -> Tensor:
         for step in range(STEPS):
             optimiser.param_groups[0]["lr"] = RATE * (1 - step / STEPS)
             optimiser.zero_grad()
-            power = band_powers(noise, mel, window) @ filters
+            power = bin_powers(noise, mel, window) @ filters
             (power + SILENCE).log().square().mean().backward()
             optimiser.step()
     return (noise / noise.std()).detach().reshape(frames, mel.hop_samples)
 
 
-def band_powers(noise: Tensor, mel: MelConfig, window: Tensor) -> Tensor:
+def bin_powers(noise: Tensor, mel: MelConfig, window: Tensor) -> Tensor:
     """Of noise (samples,) in a loop -> power (window, bin), 1 on average."""
     around = torch.cat([noise, noise[: mel.fft_samples]])
     hop_samples = mel.window_samples // 4
