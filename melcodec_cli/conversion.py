@@ -19,9 +19,9 @@ from melcodec_cli.audio import FORMATS, AudioSink, RawFormat, format_for, open_s
 from melcodec_cli.codec.batch import Decoder
 from melcodec_cli.codec.compression import Compression, CompressSettings
 from melcodec_cli.codec.decompression import Decompression, DecompressSettings
-from melcodec_cli.codec.models import Models
 from melcodec_cli.codec.pipeline import Engine, Stream
 from melcodec_cli.errors import MelcodecError, MlcTruncated, UsageProblem, from_mlc_error
+from melcodec_cli.models.choose import Models
 from melcodec_cli.report import Record
 
 STDIO = "-"

@@ -21,10 +21,10 @@ from functools import lru_cache
 from itertools import count, islice
 from typing import Any
 
-from melcodec_cli.codec.models import Models
 from melcodec_cli.codec.pipeline import STREAMS_PER_WINDOW, Ended, convert
 from melcodec_cli.conversion import STDIO, Conversion
 from melcodec_cli.errors import MelcodecError, OutputExists, UsageProblem
+from melcodec_cli.models.choose import Models
 from melcodec_cli.ray_cluster import cluster, workers_of
 from melcodec_cli.report import Report, describe
 

@@ -29,7 +29,6 @@ def write_tiny_bundle(
     """seed: of the weights, which another one gives other ids."""
     import torch
 
-    from melcodec_cli.bundle import save_bundle
     from melcodec_cli.chain.chain import Chain
     from melcodec_cli.chain.profile import (
         CoderConfig,
@@ -40,6 +39,7 @@ def write_tiny_bundle(
         TimbreConfig,
         VocoderConfig,
     )
+    from melcodec_cli.models.bundle import save_bundle
 
     profile = Profile(
         name=name,
@@ -60,16 +60,16 @@ def write_tiny_bundle(
 @pytest.fixture
 def only_tiny_bundle(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The tiny bundle is all that is installed."""
-    monkeypatch.setattr("melcodec_cli.installed.bundle_folders", lambda: [tiny_bundle.parent])
+    monkeypatch.setattr("melcodec_cli.models.installed.bundle_folders", lambda: [tiny_bundle.parent])
     return tiny_bundle
 
 
 @pytest.fixture
 def user_bundles(tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's folder of bundles, which is not there yet; the tiny bundle is the one that comes with melcodec."""
-    monkeypatch.setattr("melcodec_cli.installed.OWN_FOLDER", tiny_bundle.parent)
-    monkeypatch.setattr("melcodec_cli.installed.PUBLISHED_FOLDER", tiny_bundle.parent / "none")
-    monkeypatch.setattr("melcodec_cli.installed.PUBLISHED", {})
+    monkeypatch.setattr("melcodec_cli.models.installed.OWN_FOLDER", tiny_bundle.parent)
+    monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED_FOLDER", tiny_bundle.parent / "none")
+    monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED", {})
     monkeypatch.delenv("MELCODEC_BUNDLES", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     return tmp_path / "data" / "melcodec" / "bundles"

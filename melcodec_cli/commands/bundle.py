@@ -95,7 +95,7 @@ def show(path: Path) -> None:
     Examples:
       melcodec bundle show mine.safetensors | jq .training.corpus
     """
-    from melcodec_cli.installed import read_bundle_info
+    from melcodec_cli.models.installed import read_bundle_info
 
     info = read_bundle_info(path)
     click.echo(json.dumps({**info.__dict__, "path": str(info.path)}, indent=2))
@@ -110,8 +110,8 @@ def check(path: Path) -> None:
     Examples:
       melcodec bundle check mine.safetensors
     """
-    from melcodec_cli.bundle import try_out
-    from melcodec_cli.installed import read_bundle_info
+    from melcodec_cli.models.bundle import try_out
+    from melcodec_cli.models.installed import read_bundle_info
     from melcodec_cli.printable import printable
 
     info = read_bundle_info(path)

@@ -102,11 +102,11 @@ def evaluate(
       melcodec evaluate --compare before.json after.json
       melcodec evaluate --steps 0,1,4 --limit 6
     """
-    from melcodec_cli.codec.models import DEFAULT_BUNDLE
     from melcodec_cli.evaluate.clips import clips_listed, clips_of, spread
     from melcodec_cli.evaluate.peers import peers
     from melcodec_cli.evaluate.session import Outputs, Session, compare_files, page_path
     from melcodec_cli.evaluate.systems import models
+    from melcodec_cli.models.choose import DEFAULT_BUNDLE
 
     outputs = Outputs(page_path(out) if out else None, json_file, csv_file, force, markdown)
     if compare:

@@ -11,8 +11,8 @@ from melcodec_cli.errors import ExitCode, MelcodecError
 
 if TYPE_CHECKING:
     from melcodec_cli.inspection import Inspection, Stream
-    from melcodec_cli.installed import BundleInfo
     from melcodec_cli.latency import Latency
+    from melcodec_cli.models.installed import BundleInfo
 
 STREAMS_SHOWN = 1000  # a megabyte can hold fifty times as many
 
@@ -55,7 +55,7 @@ def info(files: tuple[str, ...], json_lines: bool) -> None:
 @cache
 def _bundle_for(bitstream_id: bytes, renderer_id: bytes) -> "BundleInfo | None":
     """Looked for once: a file may have streams by the thousand."""
-    from melcodec_cli.installed import bundle_for
+    from melcodec_cli.models.installed import bundle_for
 
     return bundle_for(bitstream_id, renderer_id)
 
@@ -94,7 +94,7 @@ def _latency(bundle: "BundleInfo | None", stream: "Stream") -> "Latency | None":
 
 def _facts(stream: "Stream") -> Iterator[tuple[str, str]]:
     """(label, value), line by line."""
-    from melcodec_cli.installed import how_to_get
+    from melcodec_cli.models.installed import how_to_get
 
     header, layout, globals_ = stream.header, stream.header.layout, stream.header.globals_
     samples = "length unknown" if stream.samples is None else f"{stream.samples} samples"

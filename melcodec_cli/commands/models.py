@@ -13,7 +13,7 @@ import click
 from melcodec_cli.commands.options import complete_bundle
 
 if TYPE_CHECKING:
-    from melcodec_cli.installed import BundleInfo
+    from melcodec_cli.models.installed import BundleInfo
 
 # Key of the JSON -> the stage whose training measured it on the dev clips, its name there, and how it is told.
 DEV_FIGURES = {
@@ -69,7 +69,7 @@ def add(path: Path, force: bool) -> None:
       melcodec models add --force newer/speech-48k.safetensors
     """
     from melcodec_cli.commands.inspected import say
-    from melcodec_cli.installing import add_bundle
+    from melcodec_cli.models.installing import add_bundle
 
     bundle, replaced = add_bundle(path, force)
     for old in replaced:
@@ -89,7 +89,7 @@ def remove(name: str) -> None:
       melcodec models remove speech-48k
     """
     from melcodec_cli.commands.inspected import say
-    from melcodec_cli.installing import remove_bundle
+    from melcodec_cli.models.installing import remove_bundle
 
     for bundle in remove_bundle(name):
         say(f"removed {bundle.name}, ids {bundle.bitstream_id}/{bundle.renderer_id}: {bundle.path}")
@@ -105,14 +105,14 @@ def path(name: str | None) -> None:
       melcodec models path speech-16k
       cp "$(melcodec models path speech-48k)" /mnt/
     """
-    from melcodec_cli.installed import bundle_named, user_folder
+    from melcodec_cli.models.installed import bundle_named, user_folder
 
     # As bytes, so that a name in no encoding arrives as it is.
     click.echo(os.fsencode(bundle_named(name).path if name else user_folder()) + b"\n", nl=False)
 
 
 def _list(json_lines: bool) -> None:
-    from melcodec_cli.installed import installed_bundles
+    from melcodec_cli.models.installed import installed_bundles
     from melcodec_cli.printable import printable
 
     for bundle in installed_bundles():

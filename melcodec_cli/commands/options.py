@@ -44,7 +44,7 @@ def options(*parts: Callable[[Command], Command]) -> Callable[[Command], Command
 
 def complete_bundle(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Names of installed bundles, for shells."""
-    from melcodec_cli.installed import installed_bundles
+    from melcodec_cli.models.installed import installed_bundles
 
     return [bundle.name for bundle in installed_bundles() if bundle.name.startswith(incomplete)]
 

@@ -191,8 +191,8 @@ def _prepare(
 ) -> tuple[Preset, Corpus, torch.device]:
     import torch
 
-    from melcodec_cli.bundle import choose_device
     from melcodec_cli.errors import UsageProblem
+    from melcodec_cli.models.bundle import choose_device
     from melcodec_cli.train.checkpoint import refuse_to_lose
     from melcodec_cli.train.presets import read_preset
     from melcodec_cli.train.ranks import first_of_the_ranks, join_ranks

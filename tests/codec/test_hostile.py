@@ -20,7 +20,7 @@ from melcodec_cli.audio import Resampler
 from melcodec_cli.cli import main
 from melcodec_cli.codec.playback import Playback
 from melcodec_cli.errors import ExitCode, MlcCorrupt
-from melcodec_cli.installed import read_bundle_info
+from melcodec_cli.models.installed import read_bundle_info
 
 MINUTE = 1500  # frames
 

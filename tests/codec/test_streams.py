@@ -11,10 +11,10 @@ from mlcfile import Reader
 
 from melcodec_cli.codec.compression import CompressSettings
 from melcodec_cli.codec.decompression import DecompressSettings
-from melcodec_cli.codec.models import Models
 from melcodec_cli.codec.pipeline import convert
 from melcodec_cli.conversion import CompressConversion, DecompressConversion
 from melcodec_cli.errors import Unsupported, UsageProblem
+from melcodec_cli.models.choose import Models
 
 from .sounds import CHUNK_SAMPLES, OneWay, Pipe, assert_same_audio, indices_of, noise, wav
 

@@ -11,7 +11,7 @@ import pytest
 
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
-from melcodec_cli.installed import read_bundle_info
+from melcodec_cli.models.installed import read_bundle_info
 
 from ..test_installed import write_bundle
 

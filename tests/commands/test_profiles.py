@@ -15,7 +15,7 @@ import melcodec_cli
 from melcodec_cli import api
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
-from melcodec_cli.installed import read_bundle_info
+from melcodec_cli.models.installed import read_bundle_info
 
 from ..codec.sounds import noise, wav
 from ..conftest import write_tiny_bundle
@@ -119,11 +119,11 @@ def test_a_profile_that_is_not_installed_is_named_with_how_to_get_it(
     assert main(command) == ExitCode.MODEL
     line = "melcodec: no bundle is named 'speech-48k'; installed: speech-16k; "
     assert capsys.readouterr().err == f"{line}'melcodec models add FILE' installs the file of a bundle\n"
-    monkeypatch.setattr("melcodec_cli.installed.PUBLISHED", {"speech-48k": ("01020304", "CC0-1.0")})
+    monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED", {"speech-48k": ("01020304", "CC0-1.0")})
     assert main(command) == ExitCode.MODEL
     assert "speech-48k (CC0-1.0) is melcodec_cli/bundles/none/speech-48k.safeten" in capsys.readouterr().err
     licensed = "speech-48k (CC BY-NC-SA 4.0)"
-    monkeypatch.setattr("melcodec_cli.installed.PUBLISHED_FOLDER", tiny_48k_bundle.parent)
+    monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED_FOLDER", tiny_48k_bundle.parent)
     assert main(command) == ExitCode.MODEL
     assert capsys.readouterr().err == f"{line}'melcodec models add {tiny_48k_bundle}' installs {licensed}\n"
 
@@ -140,10 +140,10 @@ def test_a_file_whose_model_is_not_installed_names_it_with_how_to_get_it(
     error = capsys.readouterr().err
     assert f"needs a bundle of bitstream id {wanted}; installed: speech-16k " in error
     assert "'melcodec models add FILE'" in error and not Path("back.wav").exists()
-    monkeypatch.setattr("melcodec_cli.installed.PUBLISHED", {"speech-48k": (wanted, "CC0-1.0")})
+    monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED", {"speech-48k": (wanted, "CC0-1.0")})
     assert main(["decompress", "full.mlc", "back.wav"]) == ExitCode.MODEL
     assert "speech-48k (CC0-1.0) is melcodec_cli/bundles/" in capsys.readouterr().err
-    monkeypatch.setattr("melcodec_cli.installed.PUBLISHED_FOLDER", tiny_48k_bundle.parent)
+    monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED_FOLDER", tiny_48k_bundle.parent)
     for command in (["decompress", "full.mlc", "back.wav"], ["info", "full.mlc"]):
         main(command)
         assert f"'melcodec models add {tiny_48k_bundle}' installs speech-48k (CC BY-NC-SA 4.0)" in "".join(
@@ -156,7 +156,7 @@ def test_a_file_whose_model_is_not_installed_names_it_with_how_to_get_it(
 def test_a_profile_is_found_under_whatever_name_its_bundle_has(
     recordings: Path, user_bundles: Path, tmp_path: Path
 ) -> None:
-    from melcodec_cli.bundle import load_bundle, save_bundle
+    from melcodec_cli.models.bundle import load_bundle, save_bundle
 
     other = tmp_path / "other.safetensors"
     write_tiny_bundle(other, "narrow", 8000)
@@ -222,9 +222,9 @@ def test_info_says_the_licence_of_the_model(both: Path, capsys: pytest.CaptureFi
 def test_steps_of_a_refiner_that_is_not_there_are_said_to_be_none(
     recordings: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from melcodec_cli.bundle import save_bundle
     from melcodec_cli.chain.chain import Chain
     from melcodec_cli.chain.profile import Profile
+    from melcodec_cli.models.bundle import save_bundle
 
     profile = Profile.from_dict(read_bundle_info(tiny_bundle).profile)
     save_bundle(

@@ -23,7 +23,7 @@ import melcodec_cli
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode, MelcodecError
 from melcodec_cli.inspection import damage_json, inspect, stream_json
-from melcodec_cli.installed import read_bundle_info
+from melcodec_cli.models.installed import read_bundle_info
 
 from ..codec.sounds import Pipe
 from ..conftest import write_tiny_bundle
@@ -150,8 +150,8 @@ def with_profile(bundle: bytes, profile: bytes) -> bytes:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    from melcodec_cli.bundle import ids
     from melcodec_cli.chain.profile import Profile
+    from melcodec_cli.models.bundle import ids
 
     head_bytes = int.from_bytes(bundle[:8], "little")
     try:

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from melcodec_cli.cli import main
 from melcodec_cli.errors import UsageProblem
-from melcodec_cli.installed import read_bundle_info
+from melcodec_cli.models.installed import read_bundle_info
 from melcodec_cli.train.augmentation import Augmentation
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.coder import CoderLosses, CoderTask

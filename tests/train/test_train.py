@@ -10,9 +10,9 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 
-from melcodec_cli.bundle import load_bundle
 from melcodec_cli.cli import main
-from melcodec_cli.installed import read_bundle_info
+from melcodec_cli.models.bundle import load_bundle
+from melcodec_cli.models.installed import read_bundle_info
 from melcodec_cli.train.corpus import UNKNOWN_LICENCE
 
 from .tiny import preset_text, rows, tiny_preset

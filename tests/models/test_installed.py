@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from melcodec_cli.errors import ModelMismatch, ModelMissing
-from melcodec_cli.installed import (
+from melcodec_cli.models.installed import (
     OWN_FOLDER,
     PUBLISHED,
     PUBLISHED_FOLDER,

@@ -19,8 +19,8 @@ from melcodec_cli.errors import (
     SameFile,
     UsageProblem,
 )
-from melcodec_cli.installed import bundle_for, bundle_named, read_bundle_info
-from melcodec_cli.installing import add_bundle, remove_bundle
+from melcodec_cli.models.installed import bundle_for, bundle_named, read_bundle_info
+from melcodec_cli.models.installing import add_bundle, remove_bundle
 
 from .conftest import write_tiny_bundle
 

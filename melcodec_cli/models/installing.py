@@ -9,7 +9,7 @@ from pathlib import Path
 
 from melcodec_cli.atomic import output_file
 from melcodec_cli.errors import ModelMismatch, ModelMissing, OutputExists, SameFile, UsageProblem
-from melcodec_cli.installed import BundleInfo, installed_bundles, read_bundle_info, user_folder
+from melcodec_cli.models.installed import BundleInfo, installed_bundles, read_bundle_info, user_folder
 
 # A bundle's name comes from a stranger and becomes that of a file.
 NAME = re.compile(r"(?!auto$)[A-Za-z0-9][A-Za-z0-9._+-]{0,63}(?<!\.safetensors)")
@@ -17,7 +17,7 @@ NAME = re.compile(r"(?!auto$)[A-Za-z0-9][A-Za-z0-9._+-]{0,63}(?<!\.safetensors)"
 
 def add_bundle(path: Path, force: bool = False) -> tuple[BundleInfo, list[BundleInfo]]:
     """The bundle as installed, and those it replaced, which share its name or its ids."""
-    from melcodec_cli.bundle import try_out
+    from melcodec_cli.models.bundle import try_out
 
     if not path.is_file():
         raise UsageProblem("is no regular file, and a pipe can be read only once", path)

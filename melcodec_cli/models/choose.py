@@ -13,7 +13,7 @@ import mlcfile
 from melcodec_cli.codec.batch import Decoder, Encoder
 from melcodec_cli.codec.compression import globals_of, layout_of
 from melcodec_cli.errors import MlcCorrupt, ModelMismatch, ModelMissing, UsageProblem
-from melcodec_cli.installed import BundleInfo, bundle_for, bundle_named, how_to_get, installed_bundles
+from melcodec_cli.models.installed import BundleInfo, bundle_for, bundle_named, how_to_get, installed_bundles
 
 if TYPE_CHECKING:
     from melcodec_cli.chain.chain import Chain
@@ -133,7 +133,7 @@ class Models:
     def _load(self, bundle: BundleInfo) -> Chain:
         import torch
 
-        from melcodec_cli.bundle import load_bundle
+        from melcodec_cli.models.bundle import load_bundle
 
         backends = {"cuda": torch.cuda, "mps": torch.backends.mps}
         if self._device in backends and not backends[self._device].is_available():
