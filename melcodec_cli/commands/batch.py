@@ -11,13 +11,13 @@ from typing import Any, Protocol
 
 import click
 
-from melcodec_cli.atomic import check_output, sweep
 from melcodec_cli.codec.pipeline import Ended, convert
-from melcodec_cli.commands.inputs import STDIO
 from melcodec_cli.commands.progress import progress
-from melcodec_cli.commands.targets import Pair
 from melcodec_cli.conversion import Conversion
 from melcodec_cli.errors import OutputExists, SameFile, UsageProblem
+from melcodec_cli.files.atomic import check_output, sweep
+from melcodec_cli.files.inputs import STDIO
+from melcodec_cli.files.targets import Pair
 from melcodec_cli.models.choose import Models
 from melcodec_cli.printable import printable
 from melcodec_cli.report import Record, Report

@@ -69,8 +69,8 @@ def bench(
     from melcodec_cli.batch_benchmark import BatchBenchmark
     from melcodec_cli.benchmark import Benchmark, read_audio
     from melcodec_cli.clip import CLIP
-    from melcodec_cli.commands.inputs import Selection, named
-    from melcodec_cli.commands.targets import AUDIO_SUFFIXES
+    from melcodec_cli.files.inputs import Selection, named
+    from melcodec_cli.files.targets import AUDIO_SUFFIXES
     from melcodec_cli.models.choose import Models
 
     seconds = seconds or (BATCH_SECONDS if batch else SECONDS)

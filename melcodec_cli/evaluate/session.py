@@ -15,7 +15,6 @@ from typing import TextIO
 import click
 
 from melcodec_cli import __version__
-from melcodec_cli.atomic import check_output, output_file
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.evaluate.clips import Clip
 from melcodec_cli.evaluate.comparison import compare
@@ -26,6 +25,7 @@ from melcodec_cli.evaluate.results import Evaluation, read_json, write_csv, writ
 from melcodec_cli.evaluate.systems import System
 from melcodec_cli.evaluate.table import print_comparison, print_markdown, print_systems
 from melcodec_cli.evaluate.workers import worker_count, workers
+from melcodec_cli.files.atomic import check_output, output_file
 from melcodec_cli.printable import printable
 
 STDOUT = Path("-")

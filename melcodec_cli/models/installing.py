@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from melcodec_cli.atomic import output_file
 from melcodec_cli.errors import ModelMismatch, ModelMissing, OutputExists, SameFile, UsageProblem
+from melcodec_cli.files.atomic import output_file
 from melcodec_cli.models.installed import BundleInfo, installed_bundles, read_bundle_info, user_folder
 
 # A bundle's name comes from a stranger and becomes that of a file.

@@ -15,9 +15,9 @@ from melcodec_cli.cli import main
 from melcodec_cli.codec.compression import CompressSettings
 from melcodec_cli.codec.pipeline import STREAMS_PER_WINDOW
 from melcodec_cli.commands.batch import Overwriting, run
-from melcodec_cli.commands.targets import Pair
 from melcodec_cli.conversion import CompressConversion
 from melcodec_cli.errors import BatchFailures, ExitCode
+from melcodec_cli.files.targets import Pair
 from melcodec_cli.models.choose import Models
 from melcodec_cli.report import Record, Report, print_table
 

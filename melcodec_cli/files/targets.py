@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from melcodec_cli.commands.collisions import refuse_collisions
-from melcodec_cli.commands.inputs import STDIO, Selection, listed, named
 from melcodec_cli.errors import MelcodecError, OutputOutside, UsageProblem
+from melcodec_cli.files.collisions import refuse_collisions
+from melcodec_cli.files.inputs import STDIO, Selection, listed, named
 
 MLC_SUFFIX = ".mlc"
 # What a recursive compress takes for a recording, and what decompress need not give a suffix to.

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from melcodec_cli import atomic
-from melcodec_cli.atomic import Input, check_output, output_file
 from melcodec_cli.errors import OutputExists, SameFile, Terminated, UsageProblem
+from melcodec_cli.files import atomic
+from melcodec_cli.files.atomic import Input, check_output, output_file
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ def test_second_writer_of_one_target_is_refused_and_the_first_finishes(target: P
 def test_what_a_killed_run_left_is_used_up_by_the_next(target: Path) -> None:
     script = (
         "import os, signal, sys\n"
-        "from melcodec_cli.atomic import output_file\n"
+        "from melcodec_cli.files.atomic import output_file\n"
         "with output_file(sys.argv[1]) as file:\n"
         "    file.write(b'half' * 10_000)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from melcodec_cli.commands.inputs import Selection
-from melcodec_cli.commands.targets import (
+from melcodec_cli.errors import UsageProblem
+from melcodec_cli.files.inputs import Selection
+from melcodec_cli.files.targets import (
     AUDIO_SUFFIXES,
     compressed_name,
     decompressed_name,
@@ -14,7 +15,6 @@ from melcodec_cli.commands.targets import (
     pair_up,
     split_output,
 )
-from melcodec_cli.errors import UsageProblem
 
 SUFFIXES = (".wav", ".flac", ".mp3")
 decompressed = partial(decompressed_name, suffixes=SUFFIXES, default=".wav")

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 from unicodedata import normalize
 
-from melcodec_cli.commands.inputs import STDIO
 from melcodec_cli.errors import UsageProblem
+from melcodec_cli.files.inputs import STDIO
 
 
 class Ignored(NamedTuple):

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from melcodec_cli.cli import main
-from melcodec_cli.commands.collisions import Ignored, ignored_in, refuse_collisions
-from melcodec_cli.commands.targets import compressed_name, pair_up
 from melcodec_cli.errors import ExitCode, UsageProblem
+from melcodec_cli.files.collisions import Ignored, ignored_in, refuse_collisions
+from melcodec_cli.files.targets import compressed_name, pair_up
 
 from ..codec.sounds import noise, wav
 from .shell import last_line, names
@@ -62,7 +62,7 @@ def test_what_is_ignored_in_names_is_tried_out_and_leaves_nothing(tmp_path: Path
 def test_names_that_the_file_system_takes_for_one_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ignored: Ignored, one: str, other: str, refused: bool
 ) -> None:
-    monkeypatch.setattr("melcodec_cli.commands.collisions.ignored_in", lambda folder: ignored)
+    monkeypatch.setattr("melcodec_cli.files.collisions.ignored_in", lambda folder: ignored)
     sources, output = [f"x/{one}", f"y/{other}"], str(tmp_path / "new")
     found = [(source, f"{output}/{name}") for source, name in zip(sources, (one, other), strict=True)]
     if refused:
@@ -75,7 +75,7 @@ def test_names_that_the_file_system_takes_for_one_are_refused(
 def test_alike_names_on_two_file_systems_are_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if ignored_in(tmp_path).case:
         pytest.skip("this file system is one that ignores case")
-    monkeypatch.setattr("melcodec_cli.commands.collisions.ignored_in", lambda folder: Ignored(True, True))
+    monkeypatch.setattr("melcodec_cli.files.collisions.ignored_in", lambda folder: Ignored(True, True))
     (tmp_path / "usb").mkdir()
     (tmp_path / "USB").mkdir()
     pairs = pair_up([f"{tmp_path}/usb/a.wav", f"{tmp_path}/USB/a.wav"], None, compressed_name)
