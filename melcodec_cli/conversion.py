@@ -15,10 +15,10 @@ from typing import Any, BinaryIO, Generic, TypeAlias, TypeVar
 import mlcfile
 
 from melcodec_cli.audio import FORMATS, AudioSink, RawFormat, format_for, open_sink, open_source
-from melcodec_cli.codec.batch import Decoder
 from melcodec_cli.codec.compression import Compression, CompressSettings
 from melcodec_cli.codec.decompression import Decompression, DecompressSettings
 from melcodec_cli.codec.pipeline import Engine, Stream
+from melcodec_cli.codec.rows import Decoder
 from melcodec_cli.errors import MelcodecError, MlcTruncated, UsageProblem, from_mlc_error
 from melcodec_cli.files.atomic import output_file
 from melcodec_cli.models.choose import Models

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 import mlcfile
 
 from melcodec_cli.audio import AudioSource, Resampler, mix_down
-from melcodec_cli.codec.batch import Codes, Encoder
 from melcodec_cli.codec.pipeline import Stream
+from melcodec_cli.codec.rows import Codes, Encoder
 from melcodec_cli.codec.segments import AudioSegments, EncodeJob
 from melcodec_cli.errors import AudioUnreadable, UsageProblem
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melcodec_cli.audio import AudioSink, mix_down
-from melcodec_cli.codec.batch import Decoder
 from melcodec_cli.codec.pipeline import Stream
 from melcodec_cli.codec.playback import Playback
+from melcodec_cli.codec.rows import Decoder
 from melcodec_cli.codec.segments import DecodeJob, TokenSegments
 from melcodec_cli.codec.tokens import TokenReader
 from melcodec_cli.errors import MlcCorrupt, Unsupported, UsageProblem

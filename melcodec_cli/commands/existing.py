@@ -6,9 +6,9 @@ from mlcfile import NotMlcError
 
 from melcodec_cli.audio import format_for, open_source, resampled_length
 from melcodec_cli.codec.decompression import DecompressSettings
+from melcodec_cli.codec.inspection import Inspection, inspect
 from melcodec_cli.errors import MelcodecError, MlcCorrupt
 from melcodec_cli.files.targets import Pair
-from melcodec_cli.inspection import Inspection, inspect
 
 
 def inspect_file(path: str) -> Inspection:

@@ -10,7 +10,7 @@ import click
 from melcodec_cli.errors import ExitCode, MelcodecError
 
 if TYPE_CHECKING:
-    from melcodec_cli.inspection import Inspection, Stream
+    from melcodec_cli.codec.inspection import Inspection, Stream
     from melcodec_cli.latency import Latency
     from melcodec_cli.models.installed import BundleInfo
 
@@ -31,8 +31,8 @@ def info(files: tuple[str, ...], json_lines: bool) -> None:
       melcodec info talk.wav.mlc
       melcodec info --json *.mlc | jq .duration_s
     """
+    from melcodec_cli.codec.inspection import Inspection
     from melcodec_cli.commands.inspected import inspect_each
-    from melcodec_cli.inspection import Inspection
     from melcodec_cli.printable import printable
 
     def tell(name: str, inspection: Inspection, failure: MelcodecError | None) -> None:
@@ -62,7 +62,7 @@ def _bundle_for(bitstream_id: bytes, renderer_id: bytes) -> "BundleInfo | None":
 
 def _record(name: str, inspection: "Inspection", failure: MelcodecError | None) -> dict[str, Any]:
     """The keys stay as they are."""
-    from melcodec_cli.inspection import stream_json
+    from melcodec_cli.codec.inspection import stream_json
 
     streams = []
     for stream in inspection.streams:

@@ -7,8 +7,8 @@ from typing import BinaryIO
 
 import click
 
+from melcodec_cli.codec.inspection import Inspection, inspect
 from melcodec_cli.errors import BatchFailures, MelcodecError, UsageProblem, show_traceback
-from melcodec_cli.inspection import Inspection, inspect
 from melcodec_cli.printable import printable
 from melcodec_cli.report import describe
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import mlcfile
 
-from melcodec_cli.codec.batch import Decoder, Encoder
 from melcodec_cli.codec.compression import globals_of, layout_of
+from melcodec_cli.codec.rows import Decoder, Encoder
 from melcodec_cli.errors import MlcCorrupt, ModelMismatch, ModelMissing, UsageProblem
 from melcodec_cli.models.installed import BundleInfo, bundle_for, bundle_named, how_to_get, installed_bundles
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from melcodec_cli.chain.span import Span
-from melcodec_cli.codec.batch import batches
+from melcodec_cli.codec.rows import batches
 from melcodec_cli.codec.segments import AudioSegments, DecodeJob, EncodeJob, TokenSegments
 
 CHUNK_TOKENS, TOKEN_SAMPLES = 5, 4

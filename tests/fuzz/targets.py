@@ -21,8 +21,8 @@ from mlcfile.source import Source
 
 import melcodec_cli
 from melcodec_cli.cli import main
+from melcodec_cli.codec.inspection import damage_json, inspect, stream_json
 from melcodec_cli.errors import ExitCode, MelcodecError
-from melcodec_cli.inspection import damage_json, inspect, stream_json
 from melcodec_cli.models.installed import read_bundle_info
 
 from ..codec.sounds import Pipe
