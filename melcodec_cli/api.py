@@ -14,7 +14,7 @@ from melcodec_cli.audio import RawFormat
 from melcodec_cli.codec.compression import CompressSettings
 from melcodec_cli.codec.decompression import DecompressSettings
 from melcodec_cli.codec.pipeline import convert
-from melcodec_cli.conversion import CompressConversion, Conversion, DecompressConversion, File
+from melcodec_cli.convert.conversion import CompressConversion, Conversion, DecompressConversion, File
 from melcodec_cli.models.choose import Models
 from melcodec_cli.report import Record
 

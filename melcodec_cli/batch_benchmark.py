@@ -17,7 +17,7 @@ from melcodec_cli.audio import open_sink
 from melcodec_cli.codec.compression import CompressSettings
 from melcodec_cli.codec.decompression import DecompressSettings
 from melcodec_cli.codec.pipeline import convert
-from melcodec_cli.conversion import CompressConversion, Conversion, DecompressConversion
+from melcodec_cli.convert.conversion import CompressConversion, Conversion, DecompressConversion
 from melcodec_cli.models.choose import Models
 
 CLIP_S = 3

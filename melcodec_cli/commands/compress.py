@@ -126,9 +126,9 @@ def compress(
     """
     from melcodec_cli.audio import RawFormat
     from melcodec_cli.codec.compression import CompressSettings
-    from melcodec_cli.commands.batch import Overwriting, engine_named, run
-    from melcodec_cli.commands.existing import is_damaged_mlc, is_sound_mlc
-    from melcodec_cli.conversion import CompressConversion
+    from melcodec_cli.convert.conversion import CompressConversion
+    from melcodec_cli.convert.existing import is_damaged_mlc, is_sound_mlc
+    from melcodec_cli.convert.run import Overwriting, engine_named, run
     from melcodec_cli.errors import UsageProblem
     from melcodec_cli.files.inputs import Selection, listed_names
     from melcodec_cli.files.targets import AUDIO_SUFFIXES, compressed_name, is_mlc, pair_up, split_output

@@ -131,9 +131,9 @@ def decompress(
 
     from melcodec_cli.audio import FORMATS
     from melcodec_cli.codec.decompression import DecompressSettings
-    from melcodec_cli.commands.batch import Overwriting, engine_named, run
-    from melcodec_cli.commands.existing import is_same_length
-    from melcodec_cli.conversion import DecompressConversion
+    from melcodec_cli.convert.conversion import DecompressConversion
+    from melcodec_cli.convert.existing import is_same_length
+    from melcodec_cli.convert.run import Overwriting, engine_named, run
     from melcodec_cli.errors import UsageProblem
     from melcodec_cli.files.inputs import Selection, listed_names
     from melcodec_cli.files.targets import MLC_SUFFIX, decompressed_name, is_mlc, pair_up, split_output

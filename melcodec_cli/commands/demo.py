@@ -32,8 +32,8 @@ def demo(folder: Path, force: bool, bundle: str | None, device: str, threads: in
     from melcodec_cli.clip import CLIP
     from melcodec_cli.codec.compression import CompressSettings
     from melcodec_cli.codec.decompression import DecompressSettings
-    from melcodec_cli.commands.batch import run_one
-    from melcodec_cli.conversion import CompressConversion, DecompressConversion
+    from melcodec_cli.convert.conversion import CompressConversion, DecompressConversion
+    from melcodec_cli.convert.run import run_one
     from melcodec_cli.files.atomic import check_output, output_file
     from melcodec_cli.models.choose import Models
     from melcodec_cli.picture import write_spectrograms

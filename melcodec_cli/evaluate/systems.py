@@ -13,7 +13,7 @@ from melcodec_cli.codec.compression import CompressSettings
 from melcodec_cli.codec.decompression import DecompressSettings
 from melcodec_cli.codec.inspection import inspect
 from melcodec_cli.codec.pipeline import convert
-from melcodec_cli.conversion import CompressConversion, Conversion, DecompressConversion
+from melcodec_cli.convert.conversion import CompressConversion, Conversion, DecompressConversion
 from melcodec_cli.evaluate.clips import Clip, read_speech
 from melcodec_cli.evaluate.speech import Audio, Speech
 from melcodec_cli.models.choose import Models

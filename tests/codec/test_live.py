@@ -15,7 +15,7 @@ from melcodec_cli.chain.profile import CoderConfig, PitchConfig, Profile, Refine
 from melcodec_cli.codec.compression import CompressSettings
 from melcodec_cli.codec.decompression import DecompressSettings
 from melcodec_cli.codec.pipeline import convert
-from melcodec_cli.conversion import CompressConversion, DecompressConversion
+from melcodec_cli.convert.conversion import CompressConversion, DecompressConversion
 from melcodec_cli.latency import decode_reach_tokens, encode_reach_tokens, latency
 from melcodec_cli.models.choose import Models
 

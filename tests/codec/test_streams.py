@@ -12,7 +12,7 @@ from mlcfile import Reader
 from melcodec_cli.codec.compression import CompressSettings
 from melcodec_cli.codec.decompression import DecompressSettings
 from melcodec_cli.codec.pipeline import convert
-from melcodec_cli.conversion import CompressConversion, DecompressConversion
+from melcodec_cli.convert.conversion import CompressConversion, DecompressConversion
 from melcodec_cli.errors import Unsupported, UsageProblem
 from melcodec_cli.models.choose import Models
 

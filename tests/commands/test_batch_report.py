@@ -14,8 +14,8 @@ import pytest
 from melcodec_cli.cli import main
 from melcodec_cli.codec.compression import CompressSettings
 from melcodec_cli.codec.pipeline import STREAMS_PER_WINDOW
-from melcodec_cli.commands.batch import Overwriting, run
-from melcodec_cli.conversion import CompressConversion
+from melcodec_cli.convert.conversion import CompressConversion
+from melcodec_cli.convert.run import Overwriting, run
 from melcodec_cli.errors import BatchFailures, ExitCode
 from melcodec_cli.files.targets import Pair
 from melcodec_cli.models.choose import Models
@@ -234,7 +234,7 @@ def test_the_table_of_many_files_shows_the_failed_and_the_slowest(
 def test_progress_on_a_terminal_tells_files_audio_and_speed(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from melcodec_cli.commands.progress import progress
+    from melcodec_cli.convert.progress import progress
 
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     report = Report(batch=True)

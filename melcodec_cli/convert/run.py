@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import click
 
 from melcodec_cli.codec.pipeline import Ended, convert
-from melcodec_cli.commands.progress import progress
-from melcodec_cli.conversion import Conversion
+from melcodec_cli.convert.conversion import Conversion
+from melcodec_cli.convert.progress import progress
 from melcodec_cli.errors import OutputExists, SameFile, UsageProblem
 from melcodec_cli.files.atomic import check_output, sweep
 from melcodec_cli.files.inputs import STDIO
@@ -54,7 +54,7 @@ def engine_named(
     if address and name != "ray":
         raise UsageProblem("--ray-address needs --engine ray")
     if name == "ray":
-        from melcodec_cli.ray_engine import RayEngine
+        from melcodec_cli.convert.ray_engine import RayEngine
 
         return RayEngine(report, models, address, device, threads).convert
     return convert

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from melcodec_cli.conversion import Conversion
+from melcodec_cli.convert.conversion import Conversion
 from melcodec_cli.report import Report
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import torch  # noqa: F401 - so that the runs need not
 
-from melcodec_cli import conversion  # noqa: F401
 from melcodec_cli.cli import main
 from melcodec_cli.commands import compress, decompress  # noqa: F401
+from melcodec_cli.convert import conversion  # noqa: F401
 
 OUT = Path("out")
 

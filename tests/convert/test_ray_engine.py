@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from melcodec_cli.cli import main
+from melcodec_cli.convert.ray_engine import TRIES
 from melcodec_cli.errors import ExitCode
-from melcodec_cli.ray_engine import TRIES
 
 from .codec.sounds import noise, wav
 
