@@ -16,7 +16,7 @@ from melcodec_cli.codec.decompression import DecompressSettings
 from melcodec_cli.codec.pipeline import convert
 from melcodec_cli.convert.conversion import CompressConversion, Conversion, DecompressConversion, File
 from melcodec_cli.models.choose import Models
-from melcodec_cli.report import Record
+from melcodec_cli.report.report import Record
 
 Audio = NDArray[np.floating[Any]]
 

@@ -11,7 +11,7 @@ import click
 
 from melcodec_cli import __version__
 from melcodec_cli.errors import ExitCode, MelcodecError, Terminated, show_traceback
-from melcodec_cli.printable import printable
+from melcodec_cli.report.printable import printable
 
 # In the order in which a user meets them. The module melcodec_cli.commands.NAME holds the command NAME.
 COMMANDS = (

@@ -13,7 +13,7 @@ import pytest
 import melcodec_cli
 from melcodec_cli import cli, errors
 from melcodec_cli.errors import ExitCode, MelcodecError
-from melcodec_cli.printable import printable
+from melcodec_cli.report.printable import printable
 
 PROGRAM = [sys.executable, "-m", "melcodec_cli"]
 

@@ -112,7 +112,7 @@ def check(path: Path) -> None:
     """
     from melcodec_cli.models.bundle import try_out
     from melcodec_cli.models.installed import read_bundle_info
-    from melcodec_cli.printable import printable
+    from melcodec_cli.report.printable import printable
 
     info = read_bundle_info(path)
     chain = try_out(info)

@@ -133,7 +133,7 @@ def compress(
     from melcodec_cli.files.inputs import Selection, listed_names
     from melcodec_cli.files.targets import AUDIO_SUFFIXES, compressed_name, is_mlc, pair_up, split_output
     from melcodec_cli.models.choose import Models
-    from melcodec_cli.report import Report
+    from melcodec_cli.report.report import Report
 
     if raw and raw_rate is None:
         raise UsageProblem("--raw needs --rate, which nothing in the input tells")

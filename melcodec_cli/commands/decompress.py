@@ -138,7 +138,7 @@ def decompress(
     from melcodec_cli.files.inputs import Selection, listed_names
     from melcodec_cli.files.targets import MLC_SUFFIX, decompressed_name, is_mlc, pair_up, split_output
     from melcodec_cli.models.choose import Models
-    from melcodec_cli.report import Report
+    from melcodec_cli.report.report import Report
 
     if form is not None and form not in FORMATS:
         if not raw or subtype:

@@ -37,7 +37,7 @@ def demo(folder: Path, force: bool, bundle: str | None, device: str, threads: in
     from melcodec_cli.files.atomic import check_output, output_file
     from melcodec_cli.models.choose import Models
     from melcodec_cli.picture import write_spectrograms
-    from melcodec_cli.report import Report
+    from melcodec_cli.report.report import Report
 
     original, coded, decoded, picture = (
         str(folder / name)

@@ -32,8 +32,8 @@ def info(files: tuple[str, ...], json_lines: bool) -> None:
       melcodec info --json *.mlc | jq .duration_s
     """
     from melcodec_cli.codec.inspection import Inspection
-    from melcodec_cli.commands.inspected import inspect_each
-    from melcodec_cli.printable import printable
+    from melcodec_cli.report.inspected import inspect_each
+    from melcodec_cli.report.printable import printable
 
     def tell(name: str, inspection: Inspection, failure: MelcodecError | None) -> None:
         if json_lines:

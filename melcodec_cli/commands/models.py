@@ -68,8 +68,8 @@ def add(path: Path, force: bool) -> None:
       melcodec models add speech-48k.safetensors
       melcodec models add --force newer/speech-48k.safetensors
     """
-    from melcodec_cli.commands.inspected import say
     from melcodec_cli.models.installing import add_bundle
+    from melcodec_cli.report.inspected import say
 
     bundle, replaced = add_bundle(path, force)
     for old in replaced:
@@ -88,8 +88,8 @@ def remove(name: str) -> None:
     Examples:
       melcodec models remove speech-48k
     """
-    from melcodec_cli.commands.inspected import say
     from melcodec_cli.models.installing import remove_bundle
+    from melcodec_cli.report.inspected import say
 
     for bundle in remove_bundle(name):
         say(f"removed {bundle.name}, ids {bundle.bitstream_id}/{bundle.renderer_id}: {bundle.path}")
@@ -113,7 +113,7 @@ def path(name: str | None) -> None:
 
 def _list(json_lines: bool) -> None:
     from melcodec_cli.models.installed import installed_bundles
-    from melcodec_cli.printable import printable
+    from melcodec_cli.report.printable import printable
 
     for bundle in installed_bundles():
         if json_lines:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from melcodec_cli.commands.options import licence_option
-from melcodec_cli.printable import printable
+from melcodec_cli.report.printable import printable
 
 if TYPE_CHECKING:
     import torch

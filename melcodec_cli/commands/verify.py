@@ -27,8 +27,8 @@ def verify(files: tuple[str, ...], json_lines: bool, quiet: bool) -> None:
       ssh far cat talk.wav.mlc | melcodec verify -
     """
     from melcodec_cli.codec.inspection import Inspection, damage_json
-    from melcodec_cli.commands.inspected import inspect_each, say
-    from melcodec_cli.printable import printable
+    from melcodec_cli.report.inspected import inspect_each, say
+    from melcodec_cli.report.printable import printable
 
     def tell(name: str, inspection: Inspection, failure: MelcodecError | None) -> None:
         if json_lines:

@@ -22,7 +22,7 @@ from melcodec_cli.codec.rows import Decoder
 from melcodec_cli.errors import MelcodecError, MlcTruncated, UsageProblem, from_mlc_error
 from melcodec_cli.files.atomic import output_file
 from melcodec_cli.models.choose import Models
-from melcodec_cli.report import Record
+from melcodec_cli.report.report import Record
 
 STDIO = "-"
 DAMAGE_TOLD = 100  # places in a file

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from melcodec_cli.convert.conversion import Conversion
-from melcodec_cli.report import Report
+from melcodec_cli.report.report import Report
 
 
 class Progress:

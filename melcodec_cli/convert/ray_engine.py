@@ -26,7 +26,7 @@ from melcodec_cli.convert.conversion import STDIO, Conversion
 from melcodec_cli.convert.ray_cluster import cluster, workers_of
 from melcodec_cli.errors import MelcodecError, OutputExists, UsageProblem
 from melcodec_cli.models.choose import Models
-from melcodec_cli.report import Report, describe
+from melcodec_cli.report.report import Report, describe
 
 TRIES = 4  # of a file whose workers die
 PATIENCE_S = 60  # with a dying worker that still writes

@@ -19,8 +19,8 @@ from melcodec_cli.files.atomic import check_output, sweep
 from melcodec_cli.files.inputs import STDIO
 from melcodec_cli.files.targets import Pair
 from melcodec_cli.models.choose import Models
-from melcodec_cli.printable import printable
-from melcodec_cli.report import Record, Report
+from melcodec_cli.report.printable import printable
+from melcodec_cli.report.report import Record, Report
 
 
 @dataclass(frozen=True)

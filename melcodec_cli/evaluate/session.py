@@ -26,7 +26,7 @@ from melcodec_cli.evaluate.systems import System
 from melcodec_cli.evaluate.table import print_comparison, print_markdown, print_systems
 from melcodec_cli.evaluate.workers import worker_count, workers
 from melcodec_cli.files.atomic import check_output, output_file
-from melcodec_cli.printable import printable
+from melcodec_cli.report.printable import printable
 
 STDOUT = Path("-")
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melcodec_cli.errors import UsageProblem
-from melcodec_cli.printable import printable
+from melcodec_cli.report.printable import printable
 from melcodec_cli.train.bandwidth import bandwidth_hz
 
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".w64", ".caf"}

@@ -14,7 +14,7 @@ from melcodec_cli.chain.chain import Chain
 from melcodec_cli.errors import OutputExists, UsageProblem
 from melcodec_cli.models.bundle import save_bundle
 from melcodec_cli.models.installed import read_bundle_info
-from melcodec_cli.printable import printable
+from melcodec_cli.report.printable import printable
 from melcodec_cli.train.checkpoint import save_atomically
 from melcodec_cli.train.corpus import UNKNOWN_LICENCE, Corpus
 from melcodec_cli.train.history import Leg, legs_of, summary_of

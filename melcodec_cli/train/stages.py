@@ -18,7 +18,7 @@ from melcodec_cli.chain.coder import Coder
 from melcodec_cli.chain.pitch import Pitch
 from melcodec_cli.chain.refiner import FlowRefiner
 from melcodec_cli.errors import UsageProblem
-from melcodec_cli.printable import printable
+from melcodec_cli.report.printable import printable
 from melcodec_cli.train.ahead import Source
 from melcodec_cli.train.batches import Batches, Crops, dev_crops
 from melcodec_cli.train.coder import CoderTask

@@ -9,8 +9,8 @@ import click
 
 from melcodec_cli.codec.inspection import Inspection, inspect
 from melcodec_cli.errors import BatchFailures, MelcodecError, UsageProblem, show_traceback
-from melcodec_cli.printable import printable
-from melcodec_cli.report import describe
+from melcodec_cli.report.printable import printable
+from melcodec_cli.report.report import describe
 
 Tell = Callable[[str, Inspection, MelcodecError | None], None]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from melcodec_cli.report import Report
+from melcodec_cli.report.report import Report
 
 
 def test_quiet_runs_keep_their_warnings_and_drop_the_rest(capsys: pytest.CaptureFixture[str]) -> None:

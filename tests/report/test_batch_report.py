@@ -19,7 +19,7 @@ from melcodec_cli.convert.run import Overwriting, run
 from melcodec_cli.errors import BatchFailures, ExitCode
 from melcodec_cli.files.targets import Pair
 from melcodec_cli.models.choose import Models
-from melcodec_cli.report import Record, Report, print_table
+from melcodec_cli.report.report import Record, Report, print_table
 
 from ..codec.sounds import noise, wav
 from .shell import file_size_limit, last_line, names

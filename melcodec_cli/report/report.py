@@ -12,8 +12,8 @@ from typing import Any, TextIO
 import click
 
 from melcodec_cli.errors import BatchFailures, MelcodecError, show_traceback
-from melcodec_cli.printable import printable
-from melcodec_cli.report_file import ReportFile
+from melcodec_cli.report.printable import printable
+from melcodec_cli.report.report_file import ReportFile
 
 # A table of more files than this shows the failed and the slowest only.
 TABLE_ROWS = 20
