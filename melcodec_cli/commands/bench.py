@@ -11,8 +11,8 @@ import click
 from melcodec_cli.commands.options import model_options
 
 if TYPE_CHECKING:
-    from melcodec_cli.batch_benchmark import BatchBenchmark
-    from melcodec_cli.benchmark import Benchmark, Figures
+    from melcodec_cli.bench.batch import BatchBenchmark
+    from melcodec_cli.bench.stages import Benchmark, Figures
 
 SECONDS, REPEATS = 60.0, 5
 BATCH_SECONDS, BATCH_REPEATS = 3000.0, 2
@@ -66,8 +66,8 @@ def bench(
       melcodec bench --batch                  1000 clips of 3 s: minutes
       melcodec bench --batch --seconds 60     20 of them
     """
-    from melcodec_cli.batch_benchmark import BatchBenchmark
-    from melcodec_cli.benchmark import Benchmark, read_audio
+    from melcodec_cli.bench.batch import BatchBenchmark
+    from melcodec_cli.bench.stages import Benchmark, read_audio
     from melcodec_cli.clip import CLIP
     from melcodec_cli.files.inputs import Selection, named
     from melcodec_cli.files.targets import AUDIO_SUFFIXES
@@ -91,7 +91,7 @@ def bench(
 
 
 def _bench_batch(benchmark: BatchBenchmark, repeat: int, as_json: bool) -> None:
-    from melcodec_cli.batch_benchmark import CLIP_S
+    from melcodec_cli.bench.batch import CLIP_S
 
     ways = benchmark.run(repeat)
     if as_json:
