@@ -68,7 +68,7 @@ def bench(
     """
     from melcodec_cli.bench.batch import BatchBenchmark
     from melcodec_cli.bench.stages import Benchmark, read_audio
-    from melcodec_cli.clip import CLIP
+    from melcodec_cli.evaluate.clip import CLIP
     from melcodec_cli.files.inputs import Selection, named
     from melcodec_cli.files.targets import AUDIO_SUFFIXES
     from melcodec_cli.models.choose import Models

@@ -29,14 +29,14 @@ def demo(folder: Path, force: bool, bundle: str | None, device: str, threads: in
     import numpy as np
 
     from melcodec_cli.audio import open_source
-    from melcodec_cli.clip import CLIP
     from melcodec_cli.codec.compression import CompressSettings
     from melcodec_cli.codec.decompression import DecompressSettings
     from melcodec_cli.convert.conversion import CompressConversion, DecompressConversion
     from melcodec_cli.convert.run import run_one
+    from melcodec_cli.evaluate.clip import CLIP
+    from melcodec_cli.evaluate.picture import write_spectrograms
     from melcodec_cli.files.atomic import check_output, output_file
     from melcodec_cli.models.choose import Models
-    from melcodec_cli.picture import write_spectrograms
     from melcodec_cli.report.report import Report
 
     original, coded, decoded, picture = (

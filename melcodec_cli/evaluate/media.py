@@ -8,8 +8,8 @@ import io
 import numpy as np
 
 from melcodec_cli.audio import open_sink
+from melcodec_cli.evaluate.picture import LEVELS, write_png
 from melcodec_cli.evaluate.speech import Speech, Table
-from melcodec_cli.picture import LEVELS, write_png
 
 COLUMNS = 640  # a picture has one for every so many frames; more would be sent and not seen
 SHADES = 48  # of the palette's 254: hardly seen, and a third of the bytes

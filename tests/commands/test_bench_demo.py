@@ -7,8 +7,8 @@ import pytest
 import soundfile
 
 from melcodec_cli.cli import main
-from melcodec_cli.clip import CLIP
 from melcodec_cli.errors import ExitCode
+from melcodec_cli.evaluate.clip import CLIP
 
 from ..codec.sounds import noise, wav
 

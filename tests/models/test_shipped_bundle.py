@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import melcodec_cli
 from melcodec_cli.chain.profile import Profile
-from melcodec_cli.clip import CLIP
+from melcodec_cli.evaluate.clip import CLIP
 from melcodec_cli.models.choose import DEFAULT_BUNDLE
 from melcodec_cli.models.installed import (
     OWN_FOLDER,

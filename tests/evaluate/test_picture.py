@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from melcodec_cli.picture import LEFT, LEVELS, PLOT_HEIGHT, PLOT_WIDTH, TOP, ticks, write_spectrograms
+from melcodec_cli.evaluate.picture import (
+    LEFT,
+    LEVELS,
+    PLOT_HEIGHT,
+    PLOT_WIDTH,
+    TOP,
+    ticks,
+    write_spectrograms,
+)
 
 
 def read_png(data: bytes) -> NDArray[np.uint8]:
