@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from .codec.sounds import noise, wav
+from tests.sounds import noise, wav
 
 
 @pytest.fixture(scope="session")

@@ -75,7 +75,7 @@ def test_the_wheel_has_packages_models_clips_and_manuals_and_no_tests(wheel: Pat
         assert modules and modules == {
             name for name in names if name.startswith(f"{package}/") and name[-3:] == ".py"
         }
-    assert "melcodec_cli/clips/librispeech-302.flac" in names
+    assert "melcodec_cli/evaluate/recording/librispeech-302.flac" in names
     bundles = {name for name in names if name.startswith("melcodec_cli/bundles/")}
     assert bundles == {"melcodec_cli/bundles/speech-16k.safetensors"}
     assert any(name.startswith("melcodec_cli/train/presets/") for name in names)
@@ -86,7 +86,7 @@ def test_the_wheel_has_packages_models_clips_and_manuals_and_no_tests(wheel: Pat
 
 
 def test_the_installed_wheel_compresses_a_clip(installed: Path, tmp_path: Path) -> None:
-    (clip,) = (installed / "lib").glob("python*/site-packages/melcodec_cli/clips/*.flac")
+    (clip,) = (installed / "lib").glob("python*/site-packages/melcodec_cli/evaluate/recording/*.flac")
     shutil.copy(clip, tmp_path / "clip.flac")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     result = subprocess.run(

@@ -2,4 +2,4 @@
 
 from pathlib import Path
 
-CLIP = Path(__file__).parent / "clips" / "librispeech-302.flac"
+CLIP = Path(__file__).parent / "recording" / "librispeech-302.flac"

@@ -16,7 +16,7 @@ from melcodec_cli.errors import ModelMismatch, ModelMissing
 
 BUNDLE_FORMAT = "melcodec-bundle-1"
 HEADER_LIMIT_BYTES = 4 << 20  # real headers have some 100 kB; the size in a file is a stranger's claim
-OWN_FOLDER = Path(__file__).parent / "bundles"
+OWN_FOLDER = Path(__file__).parents[1] / "bundles"
 # Bundles of the project that are no part of the package: files of its source tree, for `melcodec models add`.
 PUBLISHED_FOLDER = OWN_FOLDER / "more"
 # Their bitstream ids and licences, so that an installation without the source tree can tell of them.

@@ -11,8 +11,7 @@ from melcodec_cli.chain.chain import Chain, held_pitch
 from melcodec_cli.chain.profile import Profile
 from melcodec_cli.chain.source import MARGIN_HOPS, chunk_phase, per_sample
 from melcodec_cli.chain.span import Span
-
-from .chunks import (
+from tests.chain.chunks import (
     CHUNKS,
     FRAMES,
     HIFIGAN,

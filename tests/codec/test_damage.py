@@ -12,8 +12,7 @@ from mlcfile import Globals, Header, Layout, Reader, Writer
 
 import melcodec_cli
 from melcodec_cli.errors import MlcCorrupt, MlcTruncated, ModelMissing, Unsupported
-
-from .sounds import assert_same_audio, noise, wav
+from tests.sounds import assert_same_audio, noise, wav
 
 Call = Callable[..., Any]
 

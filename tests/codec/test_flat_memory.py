@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .sounds import noise
+from tests.sounds import noise
 
 PROGRAM = [sys.executable, "-m", "melcodec_cli"]
 SECOND = (0.1 * 32767 * noise(1)).astype("<i2").tobytes()

@@ -18,8 +18,7 @@ from melcodec_cli.codec.pipeline import convert
 from melcodec_cli.convert.conversion import CompressConversion, DecompressConversion
 from melcodec_cli.latency import decode_reach_tokens, encode_reach_tokens, latency
 from melcodec_cli.models.choose import Models
-
-from .sounds import OneWay, Pipe, noise
+from tests.sounds import OneWay, Pipe, noise
 
 RATE_HZ = 16000
 CHUNK_S = 0.8

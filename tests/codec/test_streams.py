@@ -15,8 +15,7 @@ from melcodec_cli.codec.pipeline import convert
 from melcodec_cli.convert.conversion import CompressConversion, DecompressConversion
 from melcodec_cli.errors import Unsupported, UsageProblem
 from melcodec_cli.models.choose import Models
-
-from .sounds import CHUNK_SAMPLES, OneWay, Pipe, assert_same_audio, indices_of, noise, wav
+from tests.sounds import CHUNK_SAMPLES, OneWay, Pipe, assert_same_audio, indices_of, noise, wav
 
 Call = Callable[..., Any]
 

@@ -9,8 +9,7 @@ import soundfile
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
 from melcodec_cli.evaluate.clip import CLIP
-
-from ..codec.sounds import noise, wav
+from tests.sounds import noise, wav
 
 
 def test_the_clip_is_ten_seconds_of_mono_speech_with_its_licence() -> None:

@@ -7,8 +7,7 @@ import pytest
 import melcodec_cli
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
-
-from ..codec.sounds import noise, wav
+from tests.sounds import noise, wav
 
 
 @pytest.fixture

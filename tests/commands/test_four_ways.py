@@ -13,8 +13,7 @@ import pytest
 import soundfile
 
 from melcodec_cli.cli import main
-
-from ..codec.sounds import noise, wav
+from tests.sounds import noise, wav
 
 WAYS = list(product(("file", "pipe"), repeat=2))
 Convert = Callable[[list[str], bytes, str, str], bytes]

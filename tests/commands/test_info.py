@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from melcodec_cli.cli import main
-
-from .conftest import Stream
+from tests.commands.conftest import Stream
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ import pytest
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
 from melcodec_cli.models.installed import read_bundle_info
-
-from ..test_installed import write_bundle
+from tests.models.test_installed import write_bundle
 
 
 def listed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

@@ -16,8 +16,7 @@ import mlcfile
 import pytest
 
 from melcodec_cli.cli import main
-
-from ..codec.sounds import noise, wav
+from tests.sounds import noise, wav
 
 RATE_HZ = 16000
 CHUNK_S = 1.0

@@ -16,9 +16,8 @@ from melcodec_cli import api
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
 from melcodec_cli.models.installed import read_bundle_info
-
-from ..codec.sounds import noise, wav
-from ..conftest import write_tiny_bundle
+from tests.conftest import write_tiny_bundle
+from tests.sounds import noise, wav
 
 RATES_HZ = {"phone": 8000, "voice": 16000, "almost": 31999, "half": 32000, "full": 48000}
 

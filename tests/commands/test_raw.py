@@ -9,8 +9,7 @@ import pytest
 from mlcfile import Reader
 
 from melcodec_cli.cli import main
-
-from ..codec.sounds import noise
+from tests.sounds import noise
 
 
 def test_raw_samples_in_and_out(

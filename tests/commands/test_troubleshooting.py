@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from melcodec_cli.cli import main
-
-from ..codec.sounds import noise, wav
-from .conftest import make_stream
+from tests.commands.conftest import make_stream
+from tests.sounds import noise, wav
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 PART = README.split("## When something goes wrong", 1)[1].split("\n## ", 1)[0]

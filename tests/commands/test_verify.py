@@ -11,8 +11,7 @@ from mlcfile import Reader
 
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
-
-from .conftest import Stream
+from tests.commands.conftest import Stream
 
 
 def flipped(data: bytes, offset: int) -> bytes:

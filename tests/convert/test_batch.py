@@ -9,9 +9,8 @@ import soundfile
 
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
-
-from ..codec.sounds import noise, wav
-from .shell import file_size_limit, last_line, names, unreadable_folder
+from tests.shell import file_size_limit, last_line, names, unreadable_folder
+from tests.sounds import noise, wav
 
 
 def test_a_batch_goes_on_past_what_fails_and_says_so(

@@ -15,9 +15,8 @@ from mlcfile import Reader
 
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
-
-from ..codec.sounds import noise, wav
-from .shell import last_line, names
+from tests.shell import last_line, names
+from tests.sounds import noise, wav
 
 
 def test_compress_and_decompress_name_their_outputs_and_report_on_stderr(

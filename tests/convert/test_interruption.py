@@ -8,9 +8,8 @@ from pathlib import Path
 
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
-
-from ..codec.sounds import noise, wav
-from .shell import names
+from tests.shell import names
+from tests.sounds import noise, wav
 
 PROGRAM = [sys.executable, "-m", "melcodec_cli"]
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from melcodec_cli.cli import main
-
-from ..codec.sounds import noise, wav
+from tests.sounds import noise, wav
 
 KILLS = 10
 

@@ -18,8 +18,7 @@ import pytest
 from melcodec_cli.cli import main
 from melcodec_cli.convert.ray_engine import TRIES
 from melcodec_cli.errors import ExitCode
-
-from .codec.sounds import noise, wav
+from tests.sounds import noise, wav
 
 PROGRAM = [sys.executable, "-m", "melcodec_cli"]
 FILES = 24

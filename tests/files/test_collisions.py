@@ -10,9 +10,8 @@ from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode, UsageProblem
 from melcodec_cli.files.collisions import Ignored, ignored_in, refuse_collisions
 from melcodec_cli.files.targets import compressed_name, pair_up
-
-from ..codec.sounds import noise, wav
-from .shell import last_line, names
+from tests.shell import last_line, names
+from tests.sounds import noise, wav
 
 COMPOSED, DECOMPOSED = "caf\u00e9.wav", "cafe\u0301.wav"
 

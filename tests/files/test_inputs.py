@@ -10,8 +10,7 @@ from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode, OutputOutside, UsageProblem
 from melcodec_cli.files.inputs import Selection, listed, listed_names, named
 from melcodec_cli.files.targets import compressed_name, pair_up
-
-from .shell import last_line, names, unreadable_folder
+from tests.shell import last_line, names, unreadable_folder
 
 WAV = frozenset((".wav",))
 

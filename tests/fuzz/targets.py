@@ -24,9 +24,8 @@ from melcodec_cli.cli import main
 from melcodec_cli.codec.inspection import damage_json, inspect, stream_json
 from melcodec_cli.errors import ExitCode, MelcodecError
 from melcodec_cli.models.installed import read_bundle_info
-
-from ..codec.sounds import Pipe
-from ..conftest import write_tiny_bundle
+from tests.conftest import write_tiny_bundle
+from tests.sounds import Pipe
 
 MAGIC = b"\x8dML\x10"
 NEXT_STREAM, AS_IT_IS = 0xFE, 0xFF  # in the place of a block's type, see `assembled`

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .targets import TARGETS, read_any
+from tests.fuzz.targets import TARGETS, read_any
 
 CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
 

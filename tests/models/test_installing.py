@@ -21,8 +21,7 @@ from melcodec_cli.errors import (
 )
 from melcodec_cli.models.installed import bundle_for, bundle_named, read_bundle_info
 from melcodec_cli.models.installing import add_bundle, remove_bundle
-
-from .conftest import write_tiny_bundle
+from tests.conftest import write_tiny_bundle
 
 
 def renamed(bundle: Path, target: Path, name: str) -> Path:

@@ -21,8 +21,7 @@ from melcodec_cli.models.installed import (
     installed_bundles,
     read_bundle_info,
 )
-
-from .sounds import Pipe, indices_of, wav
+from tests.sounds import Pipe, indices_of, wav
 
 Audio = NDArray[np.float32]
 SHIPPED = [

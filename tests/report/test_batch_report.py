@@ -20,9 +20,8 @@ from melcodec_cli.errors import BatchFailures, ExitCode
 from melcodec_cli.files.targets import Pair
 from melcodec_cli.models.choose import Models
 from melcodec_cli.report.report import Record, Report, print_table
-
-from ..codec.sounds import noise, wav
-from .shell import file_size_limit, last_line, names
+from tests.shell import file_size_limit, last_line, names
+from tests.sounds import noise, wav
 
 
 def records(path: str = "run.jsonl") -> dict[str, dict[str, Any]]:

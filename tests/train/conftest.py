@@ -7,8 +7,7 @@ import pytest
 import soundfile
 
 from melcodec_cli.cli import main
-
-from .tiny import EVERY_LOSS, tiny_preset
+from tests.train.tiny import EVERY_LOSS, tiny_preset
 
 
 @pytest.fixture(scope="session")

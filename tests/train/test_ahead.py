@@ -16,8 +16,7 @@ from melcodec_cli.train.corpus import open_corpus
 from melcodec_cli.train.pitch_labels import PitchedBatches
 from melcodec_cli.train.presets import read_preset
 from melcodec_cli.train.utterances import Utterances
-
-from .test_phones import spoken_in_notes
+from tests.train.test_phones import spoken_in_notes
 
 PRESET = read_preset("tiny")
 

@@ -13,8 +13,7 @@ from melcodec_cli.errors import UsageProblem
 from melcodec_cli.train.batches import Batches, dev_crops
 from melcodec_cli.train.corpus import UNKNOWN_LICENCE, Clip, Corpus, index_folders, open_corpus
 from melcodec_cli.train.presets import read_preset
-
-from .recordings import record
+from tests.train.recordings import record
 
 
 def touch(folder: Path, *names: str) -> None:

@@ -6,8 +6,7 @@ import pytest
 
 from melcodec_cli.cli import main
 from melcodec_cli.train.corpus import open_corpus
-
-from .recordings import record
+from tests.train.recordings import record
 
 
 def test_bad_files_are_named_once_each_and_again_by_a_cache(

@@ -21,8 +21,7 @@ from melcodec_cli.train.phones import PhonesTask
 from melcodec_cli.train.presets import read_preset
 from melcodec_cli.train.task import Moment
 from melcodec_cli.train.utterances import Spoken, Utterances, dev_utterances
-
-from .tiny import rows, tiny_preset
+from tests.train.tiny import rows, tiny_preset
 
 PROFILE = read_preset("tiny").profile
 WORDS = ["aba", "bab", "aab", "abba", "ab", "ba"]

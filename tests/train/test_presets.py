@@ -12,8 +12,7 @@ import torch
 
 from melcodec_cli.chain.chain import Chain
 from melcodec_cli.train.presets import Preset, preset_names, read_preset
-
-from .tiny import preset_text
+from tests.train.tiny import preset_text
 
 if sys.version_info >= (3, 11):
     import tomllib

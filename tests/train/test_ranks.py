@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
-from .tiny import rows, tiny_preset
+from tests.train.tiny import rows, tiny_preset
 
 pytest.importorskip("pyworld", reason="training needs the extra train")
 

@@ -15,8 +15,7 @@ from melcodec_cli.cli import main
 from melcodec_cli.train.batches import Batches, Crops
 from melcodec_cli.train.run import Run
 from melcodec_cli.train.utterances import Utterances
-
-from .tiny import EVERY_LOSS, rows, tiny_preset
+from tests.train.tiny import EVERY_LOSS, rows, tiny_preset
 
 
 @pytest.mark.parametrize(

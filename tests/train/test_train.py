@@ -14,8 +14,7 @@ from melcodec_cli.cli import main
 from melcodec_cli.models.bundle import load_bundle
 from melcodec_cli.models.installed import read_bundle_info
 from melcodec_cli.train.corpus import UNKNOWN_LICENCE
-
-from .tiny import preset_text, rows, tiny_preset
+from tests.train.tiny import preset_text, rows, tiny_preset
 
 pytest.importorskip("pyworld", reason="training needs the extra train")
 
