@@ -16,9 +16,6 @@ from torch.nn.utils.rnn import pad_sequence
 from melcodec_cli.chain.coarse import coarse_copy
 from melcodec_cli.chain.coder import Coder, MelDecoder
 from melcodec_cli.chain.contrast import Contrast
-from melcodec_cli.chain.hifigan import HifiganVocoder
-from melcodec_cli.chain.mel import LogMel
-from melcodec_cli.chain.noise import REFINER_KEY, VOCODER_KEY, frame_noise
 from melcodec_cli.chain.pitch import Pitch
 from melcodec_cli.chain.profile import Profile
 from melcodec_cli.chain.refiner import FlowRefiner
@@ -27,6 +24,9 @@ from melcodec_cli.chain.source import chunk_phase, per_sample, pulse_train, voic
 from melcodec_cli.chain.span import Span
 from melcodec_cli.chain.vocoder import HarmonicVocoder
 from melcodec_cli.chain.voicing import measured_voicing
+from melcodec_cli.layers.hifigan import HifiganVocoder
+from melcodec_cli.layers.mel import LogMel
+from melcodec_cli.layers.noise import REFINER_KEY, VOCODER_KEY, frame_noise
 
 VOCODERS: dict[str, type[HarmonicVocoder] | type[HifiganVocoder]] = {
     "harmonic": HarmonicVocoder,

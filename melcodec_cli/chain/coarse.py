@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
-from melcodec_cli.chain.blocks import BlockStack, ConvNeXtBlock
+from melcodec_cli.layers.blocks import BlockStack, ConvNeXtBlock
 
 Stage = TypeVar("Stage", bound=nn.Module)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
-from melcodec_cli.chain.blocks import BlockStack, FrameConv, thinned
+from melcodec_cli.layers.blocks import BlockStack, FrameConv, thinned
 from melcodec_cli.train.letters import ALPHABET
 
 # A network trained by CTC says nearly nothing but blank, and a letter for one frame: sharp posteriors have a gradient

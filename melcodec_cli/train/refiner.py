@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from melcodec_cli.chain.coder import Coder
-from melcodec_cli.chain.envelope import EnvelopeSegments
 from melcodec_cli.chain.profile import Profile
 from melcodec_cli.chain.refiner import FlowRefiner
+from melcodec_cli.layers.envelope import EnvelopeSegments
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.coded import coded_mel
 from melcodec_cli.train.discriminators import mel_discriminators

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from melcodec_cli.chain.coder import Coder
-from melcodec_cli.chain.envelope import EnvelopeSegments
-from melcodec_cli.chain.hifigan import HifiganVocoder
 from melcodec_cli.chain.pitch import Pitch
 from melcodec_cli.chain.profile import Profile
 from melcodec_cli.chain.refiner import FlowRefiner
 from melcodec_cli.chain.source import per_sample, pulse_train, voiced_share
 from melcodec_cli.chain.vocoder import HarmonicVocoder
+from melcodec_cli.layers.envelope import EnvelopeSegments
+from melcodec_cli.layers.hifigan import HifiganVocoder
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.coded import coded_mel
 from melcodec_cli.train.discriminators import audio_discriminators

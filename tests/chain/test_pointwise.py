@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from melcodec_cli.chain import pointwise
-from melcodec_cli.chain.pointwise import Linear, LinearGelu
+from melcodec_cli.layers import pointwise
+from melcodec_cli.layers.pointwise import Linear, LinearGelu
 
 
 def both_ways(layer: nn.Module, x: Tensor, monkeypatch: pytest.MonkeyPatch) -> tuple[Tensor, Tensor]:

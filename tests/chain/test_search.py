@@ -9,10 +9,10 @@ from torch import Tensor
 
 from melcodec_cli.chain.chain import Chain
 from melcodec_cli.chain.coarse import coarse_copy
-from melcodec_cli.chain.envelope import EnvelopeSegments
 from melcodec_cli.chain.search import BORDER_TOKENS
 from melcodec_cli.chain.span import Span
 from melcodec_cli.chain.voicing import measured_voicing
+from melcodec_cli.layers.envelope import EnvelopeSegments
 from melcodec_cli.models.bundle import load_bundle
 
 TOKENS = 80

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from melcodec_cli.chain.pointwise import Linear, LinearGelu
+from melcodec_cli.layers.pointwise import Linear, LinearGelu
 
 
 def masked(x: Tensor, inside: Tensor | None) -> Tensor:
