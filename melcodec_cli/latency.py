@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from melcodec_cli.chain.profile import Profile, ProfileError
+from melcodec_cli.systems.fmel.config import Profile, ProfileError
 
 BLOCK_REACH = 3  # of a kernel of 7
 HIFIGAN_BRANCH_REACH = 60  # of the widest branch: kernels of 11, with dilations of 1, 3 and 5 and without

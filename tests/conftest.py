@@ -29,8 +29,9 @@ def write_tiny_bundle(
     """seed: of the weights, which another one gives other ids."""
     import torch
 
-    from melcodec_cli.chain.chain import Chain
-    from melcodec_cli.chain.profile import (
+    from melcodec_cli.models.bundle import save_bundle
+    from melcodec_cli.systems.fmel.chain import Chain
+    from melcodec_cli.systems.fmel.config import (
         CoderConfig,
         MelConfig,
         PitchConfig,
@@ -39,7 +40,6 @@ def write_tiny_bundle(
         TimbreConfig,
         VocoderConfig,
     )
-    from melcodec_cli.models.bundle import save_bundle
 
     profile = Profile(
         name=name,

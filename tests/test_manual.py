@@ -11,9 +11,9 @@ import click
 import pytest
 
 from melcodec_cli import cli
-from melcodec_cli.chain.profile import Profile
 from melcodec_cli.errors import ExitCode
 from melcodec_cli.models.installed import read_bundle_info
+from melcodec_cli.systems.fmel.config import Profile
 from melcodec_cli.train.presets import read_preset
 
 PROJECT = Path(__file__).parents[1]

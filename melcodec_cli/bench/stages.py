@@ -17,11 +17,11 @@ from torch import nn
 
 from melcodec_cli.audio import AudioSink, RawFormat, Resampler, mix_down, open_sink, open_source
 from melcodec_cli.bench.peak_memory import PeakMemory
-from melcodec_cli.chain.chain import Chain
 from melcodec_cli.codec.compression import Compression, CompressSettings
 from melcodec_cli.codec.decompression import Decompression, DecompressSettings
 from melcodec_cli.codec.pipeline import Stream, convert
 from melcodec_cli.codec.rows import Decoder, Encoder
+from melcodec_cli.systems.fmel.chain import Chain
 
 Audio = NDArray[np.float32]
 

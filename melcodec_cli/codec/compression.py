@@ -15,8 +15,8 @@ from melcodec_cli.codec.segments import AudioSegments, EncodeJob
 from melcodec_cli.errors import AudioUnreadable, UsageProblem
 
 if TYPE_CHECKING:
-    from melcodec_cli.chain.chain import Chain
-    from melcodec_cli.chain.profile import Profile
+    from melcodec_cli.systems.fmel.chain import Chain
+    from melcodec_cli.systems.fmel.config import Profile
 
 MIN_CHUNK_S, MAX_CHUNK_S = 0.5, 60.0
 

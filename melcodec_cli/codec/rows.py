@@ -26,7 +26,7 @@ from melcodec_cli.codec.segments import DecodeJob, EncodeJob
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from melcodec_cli.chain.chain import Chain
+    from melcodec_cli.systems.fmel.chain import Chain
 
 # Tokens, context included, that go through a stage at once.
 GPU_BATCH_TOKENS = 40_000

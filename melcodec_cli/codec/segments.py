@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from melcodec_cli.chain.span import Span
+from melcodec_cli.systems.span import Span
 
 ABSENT = -1  # in the place of a token that was lost
 

@@ -126,7 +126,7 @@ def _list(json_lines: bool) -> None:
 
 def _record(bundle: BundleInfo) -> dict[str, Any]:
     """The keys stay as they are."""
-    from melcodec_cli.chain.profile import Profile, ProfileError
+    from melcodec_cli.systems.fmel.config import Profile, ProfileError
 
     try:
         profile = Profile.from_dict(bundle.profile)

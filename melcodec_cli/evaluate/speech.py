@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from melcodec_cli.audio import Resampler
-from melcodec_cli.chain.profile import MelConfig
 from melcodec_cli.layers.mel import LogMel
+from melcodec_cli.systems.fmel.config import MelConfig
 
 RATE_HZ = 16000
 FULL_RATE_HZ = 48000

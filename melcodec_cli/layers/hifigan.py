@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 from torch.nn.utils.parametrizations import weight_norm
 
-from melcodec_cli.chain.profile import MelConfig, VocoderConfig
 from melcodec_cli.layers.blocks import masked
+from melcodec_cli.systems.fmel.config import MelConfig, VocoderConfig
 
 KERNELS = (3, 7, 11)
 DILATIONS = (1, 3, 5)

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from melcodec_cli.chain.profile import MelConfig
+from melcodec_cli.systems.fmel.config import MelConfig
 
 FRAMES_AT_ONCE = 256  # more only fill the memory
 

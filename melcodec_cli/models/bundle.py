@@ -12,11 +12,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from melcodec_cli.chain.chain import Chain
-from melcodec_cli.chain.profile import Profile, ProfileError
-from melcodec_cli.chain.span import Span
 from melcodec_cli.errors import ModelMismatch
 from melcodec_cli.models.installed import BUNDLE_FORMAT, BundleInfo, bundle_named, read_bundle_info
+from melcodec_cli.systems.fmel.chain import Chain
+from melcodec_cli.systems.fmel.config import Profile, ProfileError
+from melcodec_cli.systems.span import Span
 
 # What the meaning of indices hangs on.  The encoder is not among it: a better one may be released for old decoders.
 BITSTREAM_PARTS = ("coder.decoder.", "coder.quantiser.codebook", "coder.mean", "coder.deviation")

@@ -16,7 +16,7 @@ from melcodec_cli.errors import MlcCorrupt, ModelMismatch, ModelMissing, UsagePr
 from melcodec_cli.models.installed import BundleInfo, bundle_for, bundle_named, how_to_get, installed_bundles
 
 if TYPE_CHECKING:
-    from melcodec_cli.chain.chain import Chain
+    from melcodec_cli.systems.fmel.chain import Chain
 
 DEFAULT_BUNDLE = "speech-16k"
 AUTO = "auto"  # the profile that follows each recording's rate
@@ -148,7 +148,7 @@ class Models:
 
 def _refuse_other_layout(header: mlcfile.Header, bundle: BundleInfo) -> None:
     """A writer's mistake or malice: the id promises indices of another shape than the stream has."""
-    from melcodec_cli.chain.profile import Profile, ProfileError
+    from melcodec_cli.systems.fmel.config import Profile, ProfileError
 
     try:
         profile = Profile.from_dict(bundle.profile)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from melcodec_cli.chain.coder import Coder
+from melcodec_cli.systems.fmel.coder import Coder
 
 
 @torch.no_grad()

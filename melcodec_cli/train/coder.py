@@ -9,10 +9,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from melcodec_cli.chain.coder import Coder
-from melcodec_cli.chain.pitch import Pitch
-from melcodec_cli.chain.profile import Profile
-from melcodec_cli.chain.search import CHANGE_S, IndexSearch
+from melcodec_cli.systems.fmel.coder import Coder
+from melcodec_cli.systems.fmel.config import Profile
+from melcodec_cli.systems.fmel.pitch import Pitch
+from melcodec_cli.systems.fmel.search import CHANGE_S, IndexSearch
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.discriminators import mel_discriminators
 from melcodec_cli.train.listener import Listener

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from melcodec_cli.chain.pitch import Pitch
 from melcodec_cli.layers.envelope import EnvelopeSegments
+from melcodec_cli.systems.fmel.pitch import Pitch
 from melcodec_cli.train.listener import Listener
 
 

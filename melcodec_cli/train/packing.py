@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from melcodec_cli.chain.chain import Chain
 from melcodec_cli.errors import OutputExists, UsageProblem
 from melcodec_cli.models.bundle import save_bundle
 from melcodec_cli.models.installed import read_bundle_info
 from melcodec_cli.report.printable import printable
+from melcodec_cli.systems.fmel.chain import Chain
 from melcodec_cli.train.checkpoint import save_atomically
 from melcodec_cli.train.corpus import UNKNOWN_LICENCE, Corpus
 from melcodec_cli.train.history import Leg, legs_of, summary_of

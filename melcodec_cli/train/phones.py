@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import ctc_loss
 
-from melcodec_cli.chain.profile import Profile
+from melcodec_cli.systems.fmel.config import Profile
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.letters import BLANK, letter_errors, merged, text_of
 from melcodec_cli.train.listener import Listener, ListenerConfig

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from melcodec_cli.chain.profile import Profile
+from melcodec_cli.systems.fmel.config import Profile
 from melcodec_cli.train.batches import Batches, Crops
 
 LABEL_RATE_HZ = 16000  # DIO takes time in proportion to the rate, and pitch lies far below half of this one

@@ -8,8 +8,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from melcodec_cli.chain.profile import Profile, ProfileError, build
 from melcodec_cli.errors import UsageProblem
+from melcodec_cli.systems.fmel.config import Profile, ProfileError, build
 from melcodec_cli.train.augmentation import Augmentation
 from melcodec_cli.train.coder import CoderLosses
 from melcodec_cli.train.listener import ListenerConfig

@@ -14,11 +14,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from melcodec_cli.chain.coder import Coder
-from melcodec_cli.chain.pitch import Pitch
-from melcodec_cli.chain.refiner import FlowRefiner
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.report.printable import printable
+from melcodec_cli.systems.fmel.coder import Coder
+from melcodec_cli.systems.fmel.pitch import Pitch
+from melcodec_cli.systems.fmel.refiner import FlowRefiner
 from melcodec_cli.train.ahead import Source
 from melcodec_cli.train.batches import Batches, Crops, dev_crops
 from melcodec_cli.train.coder import CoderTask

@@ -12,8 +12,8 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from melcodec_cli.chain.profile import MelConfig
 from melcodec_cli.layers.mel import slaney_filters
+from melcodec_cli.systems.fmel.config import MelConfig
 
 BANDS = 40  # wide ones: in a narrow one, steady noise would be a tone, and be taken for a voice
 STEPS = 150

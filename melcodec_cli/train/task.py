@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from melcodec_cli.chain.profile import Profile
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.layers.mel import LogMel
+from melcodec_cli.systems.fmel.config import Profile
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.discriminators import Discriminators
 from melcodec_cli.train.losses import lower_edges_hz

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from melcodec_cli.chain.coder import Coder
-from melcodec_cli.chain.pitch import Pitch
-from melcodec_cli.chain.profile import Profile
-from melcodec_cli.chain.refiner import FlowRefiner
-from melcodec_cli.chain.source import per_sample, pulse_train, voiced_share
-from melcodec_cli.chain.vocoder import HarmonicVocoder
 from melcodec_cli.layers.envelope import EnvelopeSegments
 from melcodec_cli.layers.hifigan import HifiganVocoder
+from melcodec_cli.systems.fmel.coder import Coder
+from melcodec_cli.systems.fmel.config import Profile
+from melcodec_cli.systems.fmel.excitation import per_sample, pulse_train, voiced_share
+from melcodec_cli.systems.fmel.harmonic import HarmonicVocoder
+from melcodec_cli.systems.fmel.pitch import Pitch
+from melcodec_cli.systems.fmel.refiner import FlowRefiner
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.coded import coded_mel
 from melcodec_cli.train.discriminators import audio_discriminators

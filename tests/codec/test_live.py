@@ -11,13 +11,13 @@ import pytest
 from mlcfile import Reader
 
 from melcodec_cli.audio import RawFormat
-from melcodec_cli.chain.profile import CoderConfig, PitchConfig, Profile, RefinerConfig, VocoderConfig
 from melcodec_cli.codec.compression import CompressSettings
 from melcodec_cli.codec.decompression import DecompressSettings
 from melcodec_cli.codec.pipeline import convert
 from melcodec_cli.convert.conversion import CompressConversion, DecompressConversion
 from melcodec_cli.latency import decode_reach_tokens, encode_reach_tokens, latency
 from melcodec_cli.models.choose import Models
+from melcodec_cli.systems.fmel.config import CoderConfig, PitchConfig, Profile, RefinerConfig, VocoderConfig
 from tests.sounds import OneWay, Pipe, noise
 
 RATE_HZ = 16000
@@ -158,7 +158,7 @@ def test_resampling_adds_no_more_latency_than_the_manual_says(models: Models, ra
 def test_the_reach_told_without_torch_is_that_of_the_layers(
     steps: int, vocoder: VocoderConfig, pitch: PitchConfig | None, frame_blocks: int
 ) -> None:
-    from melcodec_cli.chain.chain import Chain
+    from melcodec_cli.systems.fmel.chain import Chain
 
     if vocoder.name == "harmonic":
         pitch = PitchConfig(width=16, blocks=3)  # which it cannot do without

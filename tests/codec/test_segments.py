@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from melcodec_cli.chain.span import Span
 from melcodec_cli.codec.rows import batches
 from melcodec_cli.codec.segments import AudioSegments, DecodeJob, EncodeJob, TokenSegments
+from melcodec_cli.systems.span import Span
 
 CHUNK_TOKENS, TOKEN_SAMPLES = 5, 4
 Cuts = st.lists(st.integers(0, 70), max_size=5)

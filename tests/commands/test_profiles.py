@@ -221,9 +221,9 @@ def test_info_says_the_licence_of_the_model(both: Path, capsys: pytest.CaptureFi
 def test_steps_of_a_refiner_that_is_not_there_are_said_to_be_none(
     recordings: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from melcodec_cli.chain.chain import Chain
-    from melcodec_cli.chain.profile import Profile
     from melcodec_cli.models.bundle import save_bundle
+    from melcodec_cli.systems.fmel.chain import Chain
+    from melcodec_cli.systems.fmel.config import Profile
 
     profile = Profile.from_dict(read_bundle_info(tiny_bundle).profile)
     save_bundle(

@@ -70,7 +70,7 @@ def read_mended(data: bytes) -> None:
 
 
 def read_bundle_head(data: bytes) -> None:
-    from melcodec_cli.chain.profile import Profile, ProfileError
+    from melcodec_cli.systems.fmel.config import Profile, ProfileError
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.safetensors"
@@ -149,8 +149,8 @@ def with_profile(bundle: bytes, profile: bytes) -> bytes:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    from melcodec_cli.chain.profile import Profile
     from melcodec_cli.models.bundle import ids
+    from melcodec_cli.systems.fmel.config import Profile
 
     head_bytes = int.from_bytes(bundle[:8], "little")
     try:

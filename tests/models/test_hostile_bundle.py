@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from melcodec_cli.chain.profile import Profile, ProfileError
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
+from melcodec_cli.systems.fmel.config import Profile, ProfileError
 
 Edit = Callable[[dict[str, Any]], None]
 

@@ -11,7 +11,6 @@ from mlcfile import Reader
 from numpy.typing import NDArray
 
 import melcodec_cli
-from melcodec_cli.chain.profile import Profile
 from melcodec_cli.evaluate.clip import CLIP
 from melcodec_cli.models.choose import DEFAULT_BUNDLE
 from melcodec_cli.models.installed import (
@@ -21,6 +20,7 @@ from melcodec_cli.models.installed import (
     installed_bundles,
     read_bundle_info,
 )
+from melcodec_cli.systems.fmel.config import Profile
 from tests.sounds import Pipe, indices_of, wav
 
 Audio = NDArray[np.float32]

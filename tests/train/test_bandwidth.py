@@ -11,8 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from melcodec_cli.chain.pitch import Pitch
-from melcodec_cli.chain.profile import (
+from melcodec_cli.systems.fmel.config import (
     CoderConfig,
     MelConfig,
     PitchConfig,
@@ -20,6 +19,7 @@ from melcodec_cli.chain.profile import (
     TimbreConfig,
     VocoderConfig,
 )
+from melcodec_cli.systems.fmel.pitch import Pitch
 from melcodec_cli.train.bandwidth import bandwidth_hz
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.coder import CoderLosses, CoderTask

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from melcodec_cli.chain.profile import CoderConfig, Profile
+from melcodec_cli.systems.fmel.config import CoderConfig, Profile
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.coder import CoderLosses, CoderTask
 from melcodec_cli.train.task import Moment

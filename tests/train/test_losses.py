@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from melcodec_cli.chain.pitch import Pitch
-from melcodec_cli.chain.profile import PitchConfig
+from melcodec_cli.systems.fmel.config import PitchConfig
+from melcodec_cli.systems.fmel.pitch import Pitch
 from melcodec_cli.train.losses import average_loss, pitch_loss
 
 MEL = torch.randn(3, 200, 8, generator=torch.Generator().manual_seed(1))

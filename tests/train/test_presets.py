@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from melcodec_cli.chain.chain import Chain
+from melcodec_cli.systems.fmel.chain import Chain
 from melcodec_cli.train.presets import Preset, preset_names, read_preset
 from tests.train.tiny import preset_text
 

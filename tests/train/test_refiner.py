@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import torch
 
-from melcodec_cli.chain.coder import Coder
-from melcodec_cli.chain.profile import CoderConfig, Profile, RefinerConfig
-from melcodec_cli.chain.refiner import FlowRefiner
+from melcodec_cli.systems.fmel.coder import Coder
+from melcodec_cli.systems.fmel.config import CoderConfig, Profile, RefinerConfig
+from melcodec_cli.systems.fmel.refiner import FlowRefiner
 from melcodec_cli.train.refiner import RefinerLosses, RefinerTask
 
 NARROW = RefinerConfig(width=8, dilations=(1,), anchor=0.0, noise=1.0)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from melcodec_cli.chain.profile import MelConfig
 from melcodec_cli.layers.mel import LogMel
+from melcodec_cli.systems.fmel.config import MelConfig
 from melcodec_cli.train.steady_noise import steady_noise
 
 MEL = MelConfig()

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from melcodec_cli.chain.chain import Chain
-from melcodec_cli.chain.profile import (
+from melcodec_cli.systems.fmel.chain import Chain
+from melcodec_cli.systems.fmel.config import (
     CoderConfig,
     PitchConfig,
     Profile,
@@ -15,8 +15,8 @@ from melcodec_cli.chain.profile import (
     TimbreConfig,
     VocoderConfig,
 )
-from melcodec_cli.chain.span import Span
-from melcodec_cli.chain.vocoder import HarmonicVocoder
+from melcodec_cli.systems.fmel.harmonic import HarmonicVocoder
+from melcodec_cli.systems.span import Span
 
 SMALL = Profile(
     name="small",

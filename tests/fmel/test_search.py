@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from melcodec_cli.chain.chain import Chain
-from melcodec_cli.chain.coarse import coarse_copy
-from melcodec_cli.chain.search import BORDER_TOKENS
-from melcodec_cli.chain.span import Span
-from melcodec_cli.chain.voicing import measured_voicing
 from melcodec_cli.layers.envelope import EnvelopeSegments
 from melcodec_cli.models.bundle import load_bundle
+from melcodec_cli.systems.fmel.chain import Chain
+from melcodec_cli.systems.fmel.coarse import coarse_copy
+from melcodec_cli.systems.fmel.search import BORDER_TOKENS
+from melcodec_cli.systems.fmel.voicing import measured_voicing
+from melcodec_cli.systems.span import Span
 
 TOKENS = 80
 ALONE = Span(0, TOKENS, 0)

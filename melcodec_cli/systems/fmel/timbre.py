@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from melcodec_cli.chain.profile import TimbreConfig
 from melcodec_cli.layers.blocks import BlockStack, FrameConv, thinned
+from melcodec_cli.systems.fmel.config import TimbreConfig
 
 
 class TimbreEncoder(nn.Module):

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from melcodec_cli.chain.profile import MelConfig, Profile, ProfileError, VocoderConfig
-from melcodec_cli.chain.source import pulse_train
-from melcodec_cli.chain.vocoder import SPECTRA_AT_ONCE, HarmonicVocoder
 from melcodec_cli.layers.hifigan import HifiganVocoder
 from melcodec_cli.layers.mel import LogMel, slaney_filters
 from melcodec_cli.layers.noise import frame_noise
 from melcodec_cli.layers.quantiser import Quantiser
+from melcodec_cli.systems.fmel.config import MelConfig, Profile, ProfileError, VocoderConfig
+from melcodec_cli.systems.fmel.excitation import pulse_train
+from melcodec_cli.systems.fmel.harmonic import SPECTRA_AT_ONCE, HarmonicVocoder
 
 NOISE_OF_FRAME_1000 = [1.58541, -1.51782, -0.085979, -0.916797]
 

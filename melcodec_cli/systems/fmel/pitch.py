@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from melcodec_cli.chain.profile import PitchConfig
 from melcodec_cli.layers.blocks import BlockStack, FrameConv
 from melcodec_cli.layers.pointwise import Linear
+from melcodec_cli.systems.fmel.config import PitchConfig
 
 NEIGHBOURS = 3  # bins either side of the best one that the estimate averages over
 HEIGHT = 0.2  # weight of a wrong height beside that of a wrong decision

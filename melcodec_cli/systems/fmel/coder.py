@@ -9,11 +9,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from melcodec_cli.chain.profile import CoderConfig, MelConfig, TimbreConfig
-from melcodec_cli.chain.timbre import TimbreEncoder
 from melcodec_cli.layers.blocks import BlockStack, FrameConv, Upsample, stretched, thinned
 from melcodec_cli.layers.pointwise import Linear
 from melcodec_cli.layers.quantiser import Quantiser
+from melcodec_cli.systems.fmel.config import CoderConfig, MelConfig, TimbreConfig
+from melcodec_cli.systems.fmel.timbre import TimbreEncoder
 
 
 class MelEncoder(nn.Module):

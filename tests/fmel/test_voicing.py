@@ -8,7 +8,7 @@ import soundfile
 import soxr
 import torch
 
-from melcodec_cli.chain.voicing import measured_voicing
+from melcodec_cli.systems.fmel.voicing import measured_voicing
 
 SPEECH = sorted((Path(__file__).parents[2] / "melcodec_cli/evaluate/builtin").glob("*.opus"))
 

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from melcodec_cli.chain.chain import Chain, held_pitch
-from melcodec_cli.chain.profile import Profile
-from melcodec_cli.chain.source import MARGIN_HOPS, chunk_phase, per_sample
-from melcodec_cli.chain.span import Span
-from tests.chain.chunks import (
+from melcodec_cli.systems.fmel.chain import Chain, held_pitch
+from melcodec_cli.systems.fmel.config import Profile
+from melcodec_cli.systems.fmel.excitation import MARGIN_HOPS, chunk_phase, per_sample
+from melcodec_cli.systems.span import Span
+from tests.fmel.chunks import (
     CHUNKS,
     FRAMES,
     HIFIGAN,

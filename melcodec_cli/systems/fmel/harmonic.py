@@ -13,9 +13,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from melcodec_cli.chain.profile import MelConfig, VocoderConfig
 from melcodec_cli.layers.blocks import BlockStack, FrameConv, masked, thinned
 from melcodec_cli.layers.pointwise import Linear
+from melcodec_cli.systems.fmel.config import MelConfig, VocoderConfig
 
 SPECTRA_AT_ONCE = 128  # more only fill the memory
 

@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from melcodec_cli.chain.profile import RefinerConfig
 from melcodec_cli.layers.blocks import BlockStack, FrameConv
 from melcodec_cli.layers.pointwise import Linear
+from melcodec_cli.systems.fmel.config import RefinerConfig
 
 TIME_WIDTH = 64
 

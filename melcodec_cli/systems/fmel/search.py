@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool1d, conv1d, max_pool1d
 
-from melcodec_cli.chain.coder import Coder, MelDecoder
-from melcodec_cli.chain.pitch import Pitch
-from melcodec_cli.chain.profile import Profile
 from melcodec_cli.layers.envelope import EnvelopeSegments
+from melcodec_cli.systems.fmel.coder import Coder, MelDecoder
+from melcodec_cli.systems.fmel.config import Profile
+from melcodec_cli.systems.fmel.pitch import Pitch
 
 # Where a token is heard: in its own frames, and less in those of the tokens around.
 HEARD = (0.25, 0.75, 1.0, 1.0, 1.0, 0.75, 0.25)

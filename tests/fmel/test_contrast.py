@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from melcodec_cli.chain.chain import Chain
-from melcodec_cli.chain.contrast import Contrast
-from melcodec_cli.chain.span import Span
 from melcodec_cli.models.bundle import load_bundle
+from melcodec_cli.systems.fmel.chain import Chain
+from melcodec_cli.systems.fmel.contrast import Contrast
+from melcodec_cli.systems.span import Span
 
 SILENCE, FLAT = -11.5, torch.zeros(80)
 

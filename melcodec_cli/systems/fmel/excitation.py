@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from melcodec_cli.chain.span import Span
+from melcodec_cli.systems.span import Span
 
 # Samples near a chunk's borders where its phase follows the pitch alone, so that the neighbour, which sees only this
 # much of the chunk, computes the same excitation.

@@ -13,20 +13,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from melcodec_cli.chain.coarse import coarse_copy
-from melcodec_cli.chain.coder import Coder, MelDecoder
-from melcodec_cli.chain.contrast import Contrast
-from melcodec_cli.chain.pitch import Pitch
-from melcodec_cli.chain.profile import Profile
-from melcodec_cli.chain.refiner import FlowRefiner
-from melcodec_cli.chain.search import IndexSearch
-from melcodec_cli.chain.source import chunk_phase, per_sample, pulse_train, voiced_share
-from melcodec_cli.chain.span import Span
-from melcodec_cli.chain.vocoder import HarmonicVocoder
-from melcodec_cli.chain.voicing import measured_voicing
 from melcodec_cli.layers.hifigan import HifiganVocoder
 from melcodec_cli.layers.mel import LogMel
 from melcodec_cli.layers.noise import REFINER_KEY, VOCODER_KEY, frame_noise
+from melcodec_cli.systems.fmel.coarse import coarse_copy
+from melcodec_cli.systems.fmel.coder import Coder, MelDecoder
+from melcodec_cli.systems.fmel.config import Profile
+from melcodec_cli.systems.fmel.contrast import Contrast
+from melcodec_cli.systems.fmel.excitation import chunk_phase, per_sample, pulse_train, voiced_share
+from melcodec_cli.systems.fmel.harmonic import HarmonicVocoder
+from melcodec_cli.systems.fmel.pitch import Pitch
+from melcodec_cli.systems.fmel.refiner import FlowRefiner
+from melcodec_cli.systems.fmel.search import IndexSearch
+from melcodec_cli.systems.fmel.voicing import measured_voicing
+from melcodec_cli.systems.span import Span
 
 VOCODERS: dict[str, type[HarmonicVocoder] | type[HifiganVocoder]] = {
     "harmonic": HarmonicVocoder,
