@@ -7,7 +7,7 @@ from torch import Tensor
 
 from melcodec_cli.layers.envelope import EnvelopeSegments
 from melcodec_cli.systems.fmel.pitch import Pitch
-from melcodec_cli.train.listener import Listener
+from melcodec_cli.systems.fmel.train.listener import Listener
 
 
 def envelope_loss(decoded: Tensor, target: Tensor, envelope: EnvelopeSegments) -> Tensor:

@@ -10,13 +10,13 @@ from typing import Any
 
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.systems.fmel.config import Profile, ProfileError, build
+from melcodec_cli.systems.fmel.train.coder import CoderLosses
+from melcodec_cli.systems.fmel.train.listener import ListenerConfig
+from melcodec_cli.systems.fmel.train.pitch import PitchLosses
+from melcodec_cli.systems.fmel.train.refiner import RefinerLosses
+from melcodec_cli.systems.fmel.train.vocoder import VocoderLosses
 from melcodec_cli.train.augmentation import Augmentation
-from melcodec_cli.train.coder import CoderLosses
-from melcodec_cli.train.listener import ListenerConfig
-from melcodec_cli.train.pitch import PitchLosses
-from melcodec_cli.train.refiner import RefinerLosses
 from melcodec_cli.train.run import RunConfig
-from melcodec_cli.train.vocoder import VocoderLosses
 
 if sys.version_info >= (3, 11):
     import tomllib

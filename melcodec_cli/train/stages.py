@@ -19,22 +19,22 @@ from melcodec_cli.report.printable import printable
 from melcodec_cli.systems.fmel.coder import Coder
 from melcodec_cli.systems.fmel.pitch import Pitch
 from melcodec_cli.systems.fmel.refiner import FlowRefiner
+from melcodec_cli.systems.fmel.train.coder import CoderTask
+from melcodec_cli.systems.fmel.train.listener import Listener
+from melcodec_cli.systems.fmel.train.phones import PhonesTask
+from melcodec_cli.systems.fmel.train.pitch import PitchTask
+from melcodec_cli.systems.fmel.train.pitch_labels import PitchedBatches, pitched
+from melcodec_cli.systems.fmel.train.refiner import RefinerTask
+from melcodec_cli.systems.fmel.train.vocoder import VocoderTask
 from melcodec_cli.train.ahead import Source
 from melcodec_cli.train.batches import Batches, Crops, dev_crops
-from melcodec_cli.train.coder import CoderTask
 from melcodec_cli.train.corpus import Corpus
 from melcodec_cli.train.history import legs_of, with_tilde
-from melcodec_cli.train.listener import Listener
-from melcodec_cli.train.phones import PhonesTask
-from melcodec_cli.train.pitch import PitchTask
-from melcodec_cli.train.pitch_labels import PitchedBatches, pitched
 from melcodec_cli.train.presets import Preset
 from melcodec_cli.train.ranks import is_first
-from melcodec_cli.train.refiner import RefinerTask
 from melcodec_cli.train.run import Run, RunConfig
 from melcodec_cli.train.task import Task
 from melcodec_cli.train.utterances import Utterances, dev_utterances
-from melcodec_cli.train.vocoder import VocoderTask
 
 StageT = TypeVar("StageT", bound=nn.Module)
 

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from melcodec_cli.errors import UsageProblem
+from melcodec_cli.systems.fmel.train.letters import letters_of
 from melcodec_cli.train.augmentation import Augmentation, augmented
 from melcodec_cli.train.batches import Crops, cumulative_weight, spread
 from melcodec_cli.train.corpus import Corpus, index_folders
-from melcodec_cli.train.letters import letters_of
 
 # So many batches are drawn and sorted by length to take one of them, which then holds little silence.
 SORTED = 8

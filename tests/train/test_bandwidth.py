@@ -20,13 +20,13 @@ from melcodec_cli.systems.fmel.config import (
     VocoderConfig,
 )
 from melcodec_cli.systems.fmel.pitch import Pitch
+from melcodec_cli.systems.fmel.train.coder import CoderLosses, CoderTask
+from melcodec_cli.systems.fmel.train.vocoder import VocoderLosses, VocoderTask
 from melcodec_cli.train.bandwidth import bandwidth_hz
 from melcodec_cli.train.batches import Crops
-from melcodec_cli.train.coder import CoderLosses, CoderTask
 from melcodec_cli.train.corpus import open_corpus
 from melcodec_cli.train.presets import read_preset
 from melcodec_cli.train.task import Moment, Task
-from melcodec_cli.train.vocoder import VocoderLosses, VocoderTask
 
 RATE_HZ = 48000
 

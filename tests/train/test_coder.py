@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from melcodec_cli.systems.fmel.config import CoderConfig, Profile
+from melcodec_cli.systems.fmel.train.coder import CoderLosses, CoderTask
 from melcodec_cli.train.batches import Crops
-from melcodec_cli.train.coder import CoderLosses, CoderTask
 from melcodec_cli.train.task import Moment
 
 SMALL = CoderConfig(codewords=16, half_width=8, token_width=8, frame_width=8)

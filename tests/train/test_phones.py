@@ -11,13 +11,13 @@ from safetensors.torch import load_file
 from melcodec_cli.cli import main
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.models.installed import read_bundle_info
+from melcodec_cli.systems.fmel.train.coder import CoderLosses, CoderTask
+from melcodec_cli.systems.fmel.train.letters import letter_errors, letters_of, merged, spelled, text_of
+from melcodec_cli.systems.fmel.train.listener import Listener, ListenerConfig
+from melcodec_cli.systems.fmel.train.phones import PhonesTask
 from melcodec_cli.train.augmentation import Augmentation
 from melcodec_cli.train.batches import Crops
-from melcodec_cli.train.coder import CoderLosses, CoderTask
 from melcodec_cli.train.corpus import Clip, Corpus
-from melcodec_cli.train.letters import letter_errors, letters_of, merged, spelled, text_of
-from melcodec_cli.train.listener import Listener, ListenerConfig
-from melcodec_cli.train.phones import PhonesTask
 from melcodec_cli.train.presets import read_preset
 from melcodec_cli.train.task import Moment
 from melcodec_cli.train.utterances import Spoken, Utterances, dev_utterances

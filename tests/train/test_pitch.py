@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from melcodec_cli.train.pitch_labels import measured_pitch
+from melcodec_cli.systems.fmel.train.pitch_labels import measured_pitch
 from melcodec_cli.train.presets import read_preset
 
 pytest.importorskip("pyworld")

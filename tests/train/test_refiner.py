@@ -9,7 +9,7 @@ import torch
 from melcodec_cli.systems.fmel.coder import Coder
 from melcodec_cli.systems.fmel.config import CoderConfig, Profile, RefinerConfig
 from melcodec_cli.systems.fmel.refiner import FlowRefiner
-from melcodec_cli.train.refiner import RefinerLosses, RefinerTask
+from melcodec_cli.systems.fmel.train.refiner import RefinerLosses, RefinerTask
 
 NARROW = RefinerConfig(width=8, dilations=(1,), anchor=0.0, noise=1.0)
 SMALL = CoderConfig(codewords=16, half_width=8, token_width=8, frame_width=8)

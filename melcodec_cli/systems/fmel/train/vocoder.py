@@ -16,11 +16,11 @@ from melcodec_cli.systems.fmel.excitation import per_sample, pulse_train, voiced
 from melcodec_cli.systems.fmel.harmonic import HarmonicVocoder
 from melcodec_cli.systems.fmel.pitch import Pitch
 from melcodec_cli.systems.fmel.refiner import FlowRefiner
+from melcodec_cli.systems.fmel.train.coded import coded_mel
+from melcodec_cli.systems.fmel.train.steady_noise import steady_noise
 from melcodec_cli.train.batches import Crops
-from melcodec_cli.train.coded import coded_mel
 from melcodec_cli.train.discriminators import audio_discriminators
 from melcodec_cli.train.losses import average_loss, envelope_loss, excess, masked_mean, pitch_loss
-from melcodec_cli.train.steady_noise import steady_noise
 from melcodec_cli.train.task import Moment, Task
 
 STFTS_MS = ((16, 4), (32, 8), (64, 16), (128, 32))  # FFT and hop

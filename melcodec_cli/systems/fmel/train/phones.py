@@ -7,9 +7,9 @@ from torch import Tensor
 from torch.nn.functional import ctc_loss
 
 from melcodec_cli.systems.fmel.config import Profile
+from melcodec_cli.systems.fmel.train.letters import BLANK, letter_errors, merged, text_of
+from melcodec_cli.systems.fmel.train.listener import Listener, ListenerConfig
 from melcodec_cli.train.batches import Crops
-from melcodec_cli.train.letters import BLANK, letter_errors, merged, text_of
-from melcodec_cli.train.listener import Listener, ListenerConfig
 from melcodec_cli.train.task import Moment, Task
 from melcodec_cli.train.utterances import Spoken
 

@@ -13,9 +13,9 @@ from melcodec_cli.systems.fmel.coder import Coder
 from melcodec_cli.systems.fmel.config import Profile
 from melcodec_cli.systems.fmel.pitch import Pitch
 from melcodec_cli.systems.fmel.search import CHANGE_S, IndexSearch
+from melcodec_cli.systems.fmel.train.listener import Listener
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.discriminators import mel_discriminators
-from melcodec_cli.train.listener import Listener
 from melcodec_cli.train.losses import (
     average_loss,
     envelope_loss,

@@ -11,9 +11,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from melcodec_cli.systems.fmel.coder import Coder
 from melcodec_cli.systems.fmel.config import Profile
 from melcodec_cli.systems.fmel.pitch import Pitch
+from melcodec_cli.systems.fmel.train.coded import coded_mel
+from melcodec_cli.systems.fmel.train.pitch_labels import Pitched
 from melcodec_cli.train.batches import Crops
-from melcodec_cli.train.coded import coded_mel
-from melcodec_cli.train.pitch_labels import Pitched
 from melcodec_cli.train.task import Moment, Task
 
 

@@ -11,8 +11,8 @@ from melcodec_cli.layers.envelope import EnvelopeSegments
 from melcodec_cli.systems.fmel.coder import Coder
 from melcodec_cli.systems.fmel.config import Profile
 from melcodec_cli.systems.fmel.refiner import FlowRefiner
+from melcodec_cli.systems.fmel.train.coded import coded_mel
 from melcodec_cli.train.batches import Crops
-from melcodec_cli.train.coded import coded_mel
 from melcodec_cli.train.discriminators import mel_discriminators
 from melcodec_cli.train.losses import envelope_loss, masked_mean
 from melcodec_cli.train.task import Moment, Task

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
 from melcodec_cli.layers.blocks import BlockStack, FrameConv, thinned
-from melcodec_cli.train.letters import ALPHABET
+from melcodec_cli.systems.fmel.train.letters import ALPHABET
 
 # A network trained by CTC says nearly nothing but blank, and a letter for one frame: sharp posteriors have a gradient
 # only where they are wrong already.  Softened ones, and the features that they are made of, have one everywhere.
