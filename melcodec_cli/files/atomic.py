@@ -34,7 +34,7 @@ def check_output(path: str | os.PathLike[str], force: bool = False, inputs: Iter
             if os.path.samestat(found, _stat(given)):
                 raise SameFile("is the input itself; choose another name for the output", path)
     if not force:
-        raise OutputExists("is there already; --force replaces it", path)
+        raise OutputExists("already exists (use --force to replace it)", path)
 
 
 @contextmanager
@@ -130,7 +130,7 @@ def _publish(unfinished: str, target: str, path: str | os.PathLike[str]) -> None
     try:
         os.link(unfinished, target)
     except FileExistsError:
-        raise OutputExists("has appeared meanwhile; --force replaces it", path) from None
+        raise OutputExists("has appeared meanwhile (use --force to replace it)", path) from None
     except OSError:  # no hard links on this file system
         os.rename(unfinished, target)
         return

@@ -136,7 +136,7 @@ def test_of_a_folder_with_all_sorts_of_trouble_the_rest_is_converted(
         "in/broken.wav": "a wav header without audio",
         "in/gone.wav": "no such file",
         "in/pipe.wav": "is no regular file",
-        "in/taken.wav": "is there already; --force replaces it",
+        "in/taken.wav": "already exists (use --force to replace it)",
         unreadable: "cannot be looked into: file name too long",
     }
     assert {name: record["error"] for name, record in found.items() if record["error"]} == reasons

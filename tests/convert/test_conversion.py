@@ -131,7 +131,7 @@ def test_a_binary_stream_is_neither_read_from_nor_written_to_a_terminal(
 def test_an_existing_output_is_kept_unless_forced(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("talk.wav.mlc").write_text("mine")
     assert main(["compress", "talk.wav"]) == ExitCode.OUTPUT
-    assert "talk.wav.mlc: is there already; --force replaces it" in last_line(capsys)
+    assert "talk.wav.mlc: already exists (use --force to replace it)" in last_line(capsys)
     assert Path("talk.wav.mlc").read_text() == "mine"
     assert main(["compress", "--force", "talk.wav"]) == 0
     assert main(["verify", "talk.wav.mlc"]) == 0

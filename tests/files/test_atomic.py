@@ -65,7 +65,7 @@ def test_nothing_is_left_of_what_failed(error: type[BaseException], force: bool,
 
 
 def test_existing_target_is_refused_before_anything_is_written(old: Path) -> None:
-    with pytest.raises(OutputExists, match=r"out\.mlc: is there already; --force"), output_file(old):
+    with pytest.raises(OutputExists, match=r"out\.mlc: already exists \(use --force"), output_file(old):
         pytest.fail("the block must not be entered")
     assert old.read_bytes() == b"old"
 
