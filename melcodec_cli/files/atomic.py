@@ -1,15 +1,25 @@
-"""Output files that are complete or not there at all."""
+"""Output files that are complete or not there at all.
 
-import errno
-import fcntl
+Until it is complete, an output has no name at all, or a random one where the file system knows no files without.
+Beside it lies its mark, an empty file: locked while somebody writes the output, left behind by one who was killed. As
+anybody can tell the mark's name beforehand, what is found there is never written, followed or kept, only unlinked.
+"""
+
 import hashlib
 import os
+import re
+import shutil
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import BinaryIO, TypeAlias
 
 from melcodec_cli.errors import OutputExists, SameFile, UsageProblem
+
+try:
+    import fcntl
+except ImportError:  # Windows, which does not let go of the name of a file that is open
+    fcntl = None  # type: ignore[assignment]
 
 # A path, or a file that is open already, such as standard input.
 Input: TypeAlias = str | os.PathLike[str] | BinaryIO
@@ -43,95 +53,160 @@ def output_file(
 ) -> Iterator[BinaryIO]:
     """A binary file, readable and seekable, that gets its name when the block ends without an exception.
 
-    Until then it is a hidden file beside the target, and after any exception nothing. A link is followed and
-    its target replaced. What is no regular file (/dev/null, a named pipe) is written as it comes.
+    After any exception nothing of it is left. A link is followed and its target replaced. What is no regular file
+    (/dev/null, a named pipe) is written as it comes.
     """
     check_output(path, force, inputs)
-    if os.path.exists(path) and not os.path.isfile(path):
+    if _is_special(path):
         with open(path, "wb") as special:
             yield special
         return
     target = os.path.realpath(path)
-    unfinished = _unfinished_name(target)
-    with _open_locked(unfinished, path) as file:
+    with _marked(_mark_of(target), path) as mark:
+        hidden = f"{mark}.{os.urandom(8).hex()}"
         try:
-            with suppress(FileNotFoundError):
-                os.fchmod(file.fileno(), stat.S_IMODE(os.stat(target).st_mode))
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            if force:
-                os.replace(unfinished, target)
-            else:
-                _publish(unfinished, target, path)
-        except BaseException:
-            with suppress(FileNotFoundError):  # a signal may come just after it got its name
-                os.unlink(unfinished)
-            raise
+            with _open(hidden, path) as file:
+                with suppress(FileNotFoundError, AttributeError):  # a new file; no modes on this system
+                    os.fchmod(file.fileno(), stat.S_IMODE(os.stat(target).st_mode))
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+                with _told_of(path):
+                    _ensure_name(file, hidden)
+            with _told_of(path):
+                if force:
+                    os.replace(hidden, target)
+                else:
+                    _publish(hidden, target, path)
+        finally:
+            _unlink(hidden)
 
 
 def sweep(path: str | os.PathLike[str]) -> None:
-    """Remove the hidden name of a complete output whose maker was killed just after it got its own."""
-    target = os.path.realpath(path)
-    unfinished = _unfinished_name(target)
-    with suppress(OSError):
-        if os.path.samestat(os.lstat(unfinished), os.stat(target)):
-            os.unlink(unfinished)
+    """Remove what killed runs left beside an output, unless somebody is writing it."""
+    with suppress(OSError, OutputExists):
+        _sweep(_mark_of(os.path.realpath(path)), path)
+
+
+def _is_special(path: str | os.PathLike[str]) -> bool:
+    with suppress(FileNotFoundError):
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    return False
 
 
 def _stat(given: Input) -> os.stat_result:
     return os.stat(given if isinstance(given, str | os.PathLike) else given.fileno())
 
 
-def _unfinished_name(target: str) -> str:
-    """Always the same for a target, so that what a killed run left is used up by the next one."""
+@contextmanager
+def _told_of(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Errors name what the user did: nobody needs to know the hidden names."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = os.fspath(path)
+        raise
+
+
+def _mark_of(target: str) -> str:
+    """Always the same for a target, so that it finds a second writer, and the next run what a killed one left."""
     folder, name = os.path.split(target)
     if len(os.fsencode(name)) > 200:  # of the 255 bytes that file systems allow
         name = hashlib.sha256(os.fsencode(name)).hexdigest()
     return os.path.join(folder, f".{name}.unfinished")
 
 
-def _open_locked(unfinished: str, path: str | os.PathLike[str]) -> BinaryIO:
-    """An empty file under that name which no other process is writing."""
-    while True:
+@contextmanager
+def _marked(mark: str, path: str | os.PathLike[str]) -> Iterator[str]:
+    """While the block runs, nobody else writes the output, and what killed runs left of it is gone."""
+    with _told_of(path):
+        _sweep(mark, path)
         try:
-            descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-        except OSError as error:
-            error.filename = os.fspath(path)  # nobody needs to know the hidden name
-            raise
-        file = os.fdopen(descriptor, "w+b")
+            file = open(mark, "xb")  # noqa: SIM115 - closed below
+        except FileExistsError:
+            raise _taken(path) from None
+    with file:
+        _hold(file.fileno(), mark, path)
         try:
-            _lock(descriptor, path)
-            # Between opening and locking, the one who held the lock may have given the file its final name.
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(descriptor), os.lstat(unfinished)):
-                    file.truncate(0)
-                    return file
-        except BaseException:
-            file.close()
-            raise
-        file.close()
+            yield mark
+        finally:
+            if fcntl is None:
+                file.close()
+            _unlink(mark)
 
 
-def _lock(descriptor: int, path: str | os.PathLike[str]) -> None:
-    """Until the file is closed, also by being killed."""
+def _sweep(mark: str, path: str | os.PathLike[str]) -> None:
+    """Unlink a mark that was left behind, and first the hidden files that it speaks of."""
+    with suppress(FileNotFoundError), ExitStack() as stack:
+        if stat.S_ISREG(os.lstat(mark).st_mode) and fcntl is not None:
+            descriptor = os.open(mark, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            stack.callback(os.close, descriptor)
+            _hold(descriptor, mark, path)
+        folder, name = os.path.split(mark)
+        hidden = re.compile(re.escape(name) + r"\.[0-9a-f]{16}")
+        for found in filter(hidden.fullmatch, os.listdir(folder)):
+            _unlink(os.path.join(folder, found))
+        os.unlink(mark)
+
+
+def _hold(descriptor: int, mark: str, path: str | os.PathLike[str]) -> None:
+    """Lock the mark until it is closed, also by a kill; where there are no locks two runs are the user's business."""
+    # NFS locks only for sharing what is open only for reading.
+    for kind in () if fcntl is None else (fcntl.LOCK_EX, fcntl.LOCK_SH):
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            raise _taken(path) from None
+        except OSError:
+            pass
+    with suppress(FileNotFoundError):
+        if os.path.samestat(os.fstat(descriptor), os.lstat(mark)):
+            return
+    raise _taken(path)  # between opening and locking
+
+
+def _taken(path: str | os.PathLike[str]) -> OutputExists:
+    return OutputExists("is being written by another process", path)
+
+
+def _open(hidden: str, path: str | os.PathLike[str]) -> BinaryIO:
+    """A new file without a name or, where there is no such thing, with the hidden one."""
+    with suppress(AttributeError, OSError):
+        return os.fdopen(
+            os.open(os.path.dirname(hidden), os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o666), "w+b"
+        )
+    with _told_of(path):
+        return open(hidden, "x+b")
+
+
+def _ensure_name(file: BinaryIO, hidden: str) -> None:
+    """Give a complete file the hidden name if it has none."""
+    if os.path.lexists(hidden):
+        return
+    descriptor = file.fileno()
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise OutputExists("is being written by another process", path) from None
-    except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
-            raise
-        # This file system has no locks. Two runs at once on one target are then the user's own business.
+        # The folder does nothing to an absolute path, but only given one does Python follow the link in /proc.
+        os.link(f"/proc/self/fd/{descriptor}", hidden, src_dir_fd=descriptor, follow_symlinks=True)
+    except (OSError, NotImplementedError):  # no /proc, or no hard links on this file system
+        with open(hidden, "xb") as copy:
+            os.fchmod(copy.fileno(), stat.S_IMODE(os.fstat(descriptor).st_mode))
+            file.seek(0)
+            shutil.copyfileobj(file, copy)
+            copy.flush()
+            os.fsync(copy.fileno())
 
 
-def _publish(unfinished: str, target: str, path: str | os.PathLike[str]) -> None:
+def _publish(hidden: str, target: str, path: str | os.PathLike[str]) -> None:
     """Give the file its name unless somebody else took it meanwhile, which a rename would not notice."""
     try:
-        os.link(unfinished, target)
-    except FileExistsError:
-        raise OutputExists("has appeared meanwhile (use --force to replace it)", path) from None
-    except OSError:  # no hard links on this file system
-        os.rename(unfinished, target)
-        return
-    os.unlink(unfinished)
+        os.link(hidden, target)
+    except OSError:
+        if os.path.lexists(target):
+            raise OutputExists("has appeared meanwhile (use --force to replace it)", path) from None
+        os.rename(hidden, target)  # no hard links on this file system
+
+
+def _unlink(name: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(name)

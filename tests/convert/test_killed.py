@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from melcodec_cli.cli import main
 from tests.sounds import noise, wav
@@ -36,9 +37,38 @@ def test_runs_killed_at_random_end_with_the_files_of_an_undisturbed_one(
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def test_the_hidden_name_of_a_complete_file_is_swept_away(folder: Path) -> None:
-    """Left by a kill between the two steps of giving a file its name."""
+@pytest.fixture
+def twice_named(folder: Path) -> bytes:
+    """What is in talk.wav.mlc, to which a kill left the hidden name that earlier releases gave it first."""
     assert main(["compress", "-q", "talk.wav"]) == 0
     os.link("talk.wav.mlc", ".talk.wav.mlc.unfinished")
+    return Path("talk.wav.mlc").read_bytes()
+
+
+@pytest.mark.usefixtures("twice_named")
+@pytest.mark.parametrize("more", [[], [".talk.wav.mlc.unfinished.0123456789abcdef"]], ids=["one", "two"])
+def test_the_hidden_names_of_a_complete_file_are_swept_away(more: list[str]) -> None:
+    for name in more:
+        os.link("talk.wav.mlc", name)
     assert main(["compress", "-q", "--skip-existing", "talk.wav"]) == 0
     assert sorted(os.listdir()) == ["talk.wav", "talk.wav.mlc"]
+
+
+def test_a_forced_run_that_fails_costs_no_complete_file(twice_named: bytes) -> None:
+    soundfile.write("bad.flac", noise(20), 16000)
+    with open("bad.flac", "r+b") as file:
+        file.truncate(os.path.getsize("bad.flac") // 2)
+    assert main(["compress", "-q", "--force", "bad.flac", "talk.wav.mlc"]) != 0
+    assert Path("talk.wav.mlc").read_bytes() == twice_named
+    assert main(["compress", "-q", "--force", "talk.wav"]) == 0
+    assert sorted(os.listdir()) == ["bad.flac", "talk.wav", "talk.wav.mlc"]
+
+
+def test_a_complete_file_that_was_moved_away_stays_as_it_is(twice_named: bytes) -> None:
+    Path("archive").mkdir()
+    os.rename("talk.wav.mlc", "archive/talk.wav.mlc")
+    Path("other.wav").write_bytes(wav(noise(1)))
+    assert main(["compress", "-q", "other.wav", "talk.wav.mlc"]) == 0
+    assert Path("archive/talk.wav.mlc").read_bytes() == twice_named
+    assert Path("talk.wav.mlc").read_bytes() != twice_named
+    assert sorted(os.listdir()) == ["archive", "other.wav", "talk.wav", "talk.wav.mlc"]
