@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from melcodec_cli.errors import ModelMismatch
+from melcodec_cli.files.atomic import output_file
 from melcodec_cli.models.installed import BUNDLE_FORMAT, BundleInfo, bundle_named, read_bundle_info
 from melcodec_cli.systems.fmel.chain import Chain
 from melcodec_cli.systems.fmel.config import Profile, ProfileError
@@ -54,10 +55,8 @@ def save_bundle(chain: Chain, path: Path, name: str, licence: str, training: dic
         "training": json.dumps(training),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    save_file(tensors, part, metadata)
-    part.chmod(0o644)  # safetensors makes files for their owner alone
-    part.replace(path)
+    with output_file(path, force=True) as file:
+        file.write(save(tensors, metadata))
 
 
 def load_bundle(bundle: BundleInfo | Path | str, device: str = "auto") -> Chain:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from torch.optim import Optimizer
 
 from melcodec_cli.errors import OutputExists
+from melcodec_cli.files.atomic import output_file
 
 
 def refuse_to_lose(folder: Path, resume: bool) -> None:
@@ -27,9 +27,9 @@ def refuse_to_lose(folder: Path, resume: bool) -> None:
 
 
 def save_atomically(tensors: Mapping[str, Tensor], path: Path, notes: dict[str, str]) -> None:
-    part = path.with_suffix(".part")
-    save_file({name: value.contiguous().clone() for name, value in tensors.items()}, part, notes)
-    os.replace(part, path)
+    data = save({name: value.contiguous().clone() for name, value in tensors.items()}, notes)
+    with output_file(path, force=True) as file:
+        file.write(data)
 
 
 def read(path: Path, device: torch.device) -> tuple[dict[str, Tensor], dict[str, str]]:

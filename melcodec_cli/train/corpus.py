@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melcodec_cli.errors import UsageProblem
+from melcodec_cli.files.atomic import output_file
 from melcodec_cli.report.printable import printable
 from melcodec_cli.train.bandwidth import bandwidth_hz
 
@@ -227,23 +228,27 @@ def _decode_all(clips: list[Clip], home: Path, rate_hz: int) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     left_out: dict[str, str] = {}
     start = 0
-    temporary = home / "audio.i16.part"
-    with temporary.open("wb") as out, ProcessPoolExecutor() as pool:
+    pool = ProcessPoolExecutor()
+    try:
+        # Forked before the file is opened, so that no worker outlives this process holding it.
         decoded = pool.map(_decode, clips, [rate_hz] * len(clips), chunksize=32)
-        for clip, result in tqdm(zip(clips, decoded, strict=True), "decoding", len(clips), file=sys.stderr):
-            if isinstance(result, str):
-                left_out.setdefault(clip.inside, result)
-                continue
-            samples, measured_hz = result
-            out.write(samples.tobytes())
-            row = {"path": clip.path, "speed": clip.speed, "start": start, "length": len(samples)}
-            rows.append({**row, "bandwidth_hz": round(measured_hz)})
-            start += len(samples)
-    os.replace(temporary, home / "audio.i16")
-    part = home / "index.json.part"
+        with output_file(home / "audio.i16", force=True) as out:
+            for clip, result in tqdm(
+                zip(clips, decoded, strict=True), "decoding", len(clips), file=sys.stderr
+            ):
+                if isinstance(result, str):
+                    left_out.setdefault(clip.inside, result)
+                    continue
+                samples, measured_hz = result
+                out.write(samples.tobytes())
+                row = {"path": clip.path, "speed": clip.speed, "start": start, "length": len(samples)}
+                rows.append({**row, "bandwidth_hz": round(measured_hz)})
+                start += len(samples)
+    finally:
+        pool.shutdown(cancel_futures=True)
     index = {"rate_hz": rate_hz, "clips": rows, "left_out": left_out}
-    part.write_text(json.dumps(index))
-    os.replace(part, home / "index.json")  # its presence says that the cache is complete
+    with output_file(home / "index.json", force=True) as out:  # its presence says that the cache is complete
+        out.write(json.dumps(index).encode())
     return index
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from melcodec_cli.errors import OutputExists, SameFile, Terminated, UsageProblem
 from melcodec_cli.files import atomic
 from melcodec_cli.files.atomic import Input, check_output, output_file, sweep
-from melcodec_cli.errors import OutputExists, SameFile, Terminated, UsageProblem
 
 # Writes TARGET with FORCE and WAY, and dies before the call number FATAL of those that do something to a folder.
 WRITER = """

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from melcodec_cli.cli import main
-from melcodec_cli.errors import UsageProblem
+from melcodec_cli.errors import OutputExists, UsageProblem
+from melcodec_cli.files.atomic import output_file
 from melcodec_cli.train.batches import Batches, dev_crops
 from melcodec_cli.train.corpus import UNKNOWN_LICENCE, Clip, Corpus, index_folders, open_corpus
 from melcodec_cli.train.presets import read_preset
@@ -236,6 +237,23 @@ def test_a_cache_serves_a_folder_that_has_moved_and_one_without_a_list_of_bad_fi
     assert [clip.inside for clip in after.clips] == [clip.inside for clip in before.clips]
     assert all(Path(clip.path).is_file() for clip in after.clips)
     assert list(after.left_out) == [str(tmp_path / "there" / "speech" / "s0" / "a.wav")]
+
+
+def test_a_cache_is_made_whole_by_one_process_at_a_time(tmp_path: Path) -> None:
+    speech = tmp_path / "speech"
+    record(speech / "s0" / "a.wav")
+    home = tmp_path / "cache" / open_corpus([speech], tmp_path / "cache", 16000).fingerprint
+    assert sorted(os.listdir(home)) == ["audio.i16", "index.json"]
+    before = (home / "audio.i16").read_bytes()
+    (home / "index.json").unlink()
+    with output_file(home / "audio.i16", force=True) as file:
+        file.write(before)
+        with pytest.raises(OutputExists, match="another process"):
+            open_corpus([speech], tmp_path / "cache", 16000)
+    assert os.listdir(home) == ["audio.i16"]
+    open_corpus([speech], tmp_path / "cache", 16000)
+    assert sorted(os.listdir(home)) == ["audio.i16", "index.json"]
+    assert (home / "audio.i16").read_bytes() == before
 
 
 def test_a_name_that_is_not_utf_8_is_a_file_like_any_other(tmp_path: Path) -> None:
