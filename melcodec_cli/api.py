@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from melcodec_cli.audio import RawFormat
 from melcodec_cli.codec.compression import CompressSettings
 from melcodec_cli.codec.decompression import DecompressSettings
-from melcodec_cli.codec.pipeline import convert
-from melcodec_cli.convert.conversion import CompressConversion, Conversion, DecompressConversion, File
-from melcodec_cli.models.choose import Models
-from melcodec_cli.report.report import Record
+from melcodec_cli.convert.engine import LocalEngine
+from melcodec_cli.convert.request import CompressRequest, DecompressRequest, File, Request
+from melcodec_cli.models.choose import ModelChoice, Models
+from melcodec_cli.report.record import Record
 
 Audio = NDArray[np.floating[Any]]
 
@@ -30,6 +30,7 @@ def compress(
     chunk_s: float | None = None,
     copy_tags: bool = True,
     effort: int | None = None,
+    bits_per_s: float | None = None,
     force: bool = False,
     profile: str | None = None,
     bundle: str | None = None,
@@ -39,7 +40,8 @@ def compress(
     """A recording to an .mlc file; without a target, to its bytes.
 
     `source` is a path, a binary file object, or an array of floats within +-1, (sample,) or (sample, channel), with
-    its `rate_hz`. `effort`, 1 to 8, is the number of codewords tried for each token. `profile` is the name of an
+    its `rate_hz`. `effort`, 1 to 8, is the number of codewords tried for each index; `bits_per_s` chooses among the bit
+    rates that a model has. `profile` is the name of an
     installed bundle, or "auto" for one by the recording's rate; `bundle` names the file of one instead. Raises the
     errors of `melcodec_cli.errors`; what the command would note on stderr is a warning.
     """
@@ -52,8 +54,11 @@ def compress(
         raise TypeError("rate_hz is for arrays; a file says its own")
     memory = io.BytesIO()
     models = _models(bundle, device, threads, profile)
-    settings = CompressSettings(keep_channels, chunk_s, copy_tags, effort)
-    record = _run(CompressConversion(source, target or memory, models, _warn, force, settings, raw))
+    settings = CompressSettings(keep_channels, chunk_s, copy_tags)
+    options = {} if effort is None else {"effort": effort}
+    record = _run(
+        CompressRequest(source, target or memory, settings, raw, bits_per_s, options, force), models
+    )
     return memory.getvalue() if target is None else record
 
 
@@ -85,10 +90,9 @@ def decompress(
         form, subtype = "raw", "f32le"
     models = _models(bundle, device, threads)
     settings = DecompressSettings(rate_hz, False, start_s, end_s, conceal)
-    conversion = DecompressConversion(
-        file, target or memory, models, _warn, force, settings, form, subtype, steps, copy_tags
-    )
-    record = _run(conversion)
+    options = {} if steps is None else {"steps": steps}
+    request = DecompressRequest(file, target or memory, settings, form, subtype, copy_tags, options, force)
+    record = _run(request, models)
     if target is not None:
         return record
     samples = np.frombuffer(memory.getvalue(), "<f4").astype(np.float32).reshape(-1, record.channels)
@@ -102,17 +106,16 @@ def _as_raw(audio: Audio, rate_hz: int) -> tuple[BinaryIO, RawFormat]:
     return io.BytesIO(audio.astype("<f4").tobytes()), RawFormat(rate_hz, channels, "f32le")
 
 
-def _run(conversion: Conversion[Any]) -> Record:
-    for ended in convert([conversion]):
-        if ended.error is not None:
-            raise ended.error
-        conversion.record.elapsed_s = ended.elapsed_s - conversion.loading_s
-    return conversion.record
+def _run(request: Request, models: Models) -> Record:
+    (outcome,) = LocalEngine(models, _warn).convert([request])
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.record
 
 
 @lru_cache(maxsize=4)
 def _models(bundle: str | None, device: str, threads: int | None, profile: str | None = None) -> Models:
-    return Models(_warn, lambda line: None, device, threads, bundle, profile)
+    return Models(_warn, lambda line: None, ModelChoice(device, threads, bundle, profile))
 
 
 def _warn(topic: str, line: str) -> None:

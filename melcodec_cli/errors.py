@@ -111,6 +111,14 @@ def show_traceback(error: BaseException | None) -> None:
         traceback.print_exception(error)
 
 
+def describe(error: Exception) -> str:
+    """One line for an error that is none of the family's."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    reason = (str(error).splitlines() or [""])[0]
+    return f"internal error: {type(error).__name__}: {reason}"
+
+
 def from_mlc_error(error: Exception, path: object = None) -> MelcodecError:
     """The family's exception for one of mlcfile's errors, which know neither paths nor exit codes."""
     import mlcfile

@@ -8,9 +8,8 @@ from typing import BinaryIO
 import click
 
 from melcodec_cli.codec.inspection import Inspection, inspect
-from melcodec_cli.errors import BatchFailures, MelcodecError, UsageProblem, show_traceback
+from melcodec_cli.errors import BatchFailures, MelcodecError, UsageProblem, describe, show_traceback
 from melcodec_cli.report.printable import printable
-from melcodec_cli.report.report import describe
 
 Tell = Callable[[str, Inspection, MelcodecError | None], None]
 
