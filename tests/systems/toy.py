@@ -1,10 +1,10 @@
-"""A codec in one class, as different from the others as a codec may be: no mel, two rows of five bits, 8 kHz, causal."""
+"""A codec in one class, as different from fmel as may be: no mel, two rows of five bits, 8 kHz, causal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -51,7 +51,7 @@ def middles(indices: Tensor) -> Tensor:
 
 
 class Toy(nn.Module):
-    identity = Identity(("net.decoder.",), ("frame_samples",), (), ())
+    identity: ClassVar[Identity] = Identity(("net.decoder.",), ("frame_samples",), (), ())
     suits = ("sound",)
 
     def __init__(self, profile: Mapping[str, Any]) -> None:
@@ -166,7 +166,8 @@ class ToyTask(Task):
         super().__init__()
         toy = training.preset.built()
         assert isinstance(toy, Toy)
-        self.stage, self.losses = toy.net, training.losses("net")
+        self.stage = toy.net
+        self.losses: ToyLosses = training.losses("net")
 
     def _error(self, crops: Crops) -> Tensor:
         """Mean over the crops, whose beginnings and ends don't matter here."""
