@@ -8,7 +8,12 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, pad
 from torch.nn.utils.parametrizations import weight_norm
 
+from melcodec_cli.layers.mel import LogMel
+from melcodec_cli.layers.mel_config import MelConfig
+
 PERIODS = (2, 3, 5, 7, 11)
+PATCHED_MS = ((16, 4), (32, 8), (64, 16))  # FFT and hop of spectra that are judged patch by patch
+MEL_MS = ((20, 5, 60), (50, 10, 100))  # FFT, hop and bands of log-mels that are
 RESOLUTIONS = ((512, 128), (1024, 256), (256, 64))  # FFT and hop, in samples
 
 
@@ -46,6 +51,68 @@ class ResolutionDiscriminator(nn.Module):
         )
         x = (spectrum.abs() + 1e-5).log().transpose(1, 2).unsqueeze(1)  # (batch, 1, frame, bin)
         return _through(self.layers, self.last, x)
+
+
+class PatchedDiscriminator(nn.Module):
+    """Looks at a picture of the audio, in patches of 4 x 4 values at first.
+
+    Most of the work is then done at a sixteenth of the size, with enough channels to use a processor well.
+    """
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            [
+                weight_norm(nn.Conv2d(channels, width, 6, 4, 1)),
+                weight_norm(nn.Conv2d(width, width, 3, 1, 1)),
+                weight_norm(nn.Conv2d(width, 2 * width, 3, (1, 2), 1)),
+                weight_norm(nn.Conv2d(2 * width, 2 * width, 3, (2, 2), 1)),
+            ]
+        )
+        self.last = weight_norm(nn.Conv2d(2 * width, 1, 3, padding=1))
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def picture(self, audio: Tensor) -> Tensor:
+        """(batch, samples) -> (batch, channel, frame, frequency)."""
+        raise NotImplementedError
+
+    def forward(self, audio: Tensor) -> tuple[Tensor, list[Tensor]]:
+        with torch.autocast(audio.device.type, enabled=False):
+            picture = self.picture(audio.float())
+        return _through(self.layers, self.last, picture.contiguous(memory_format=torch.channels_last))
+
+
+class PatchedSpectrum(PatchedDiscriminator):
+    """Sees the complex spectrum: its logarithm, and its two parts with the cube root of its magnitude."""
+
+    window: Tensor
+
+    def __init__(self, fft_samples: int, hop_samples: int, width: int) -> None:
+        super().__init__(3, width)
+        self.fft_samples, self.hop_samples = fft_samples, hop_samples
+        self.register_buffer("window", torch.hann_window(fft_samples), persistent=False)
+
+    def picture(self, audio: Tensor) -> Tensor:
+        spectrum = torch.stft(
+            audio, self.fft_samples, self.hop_samples, window=self.window, return_complex=True
+        )
+        real, imaginary = spectrum.real, spectrum.imag
+        size = (real.square() + imaginary.square() + 1e-7).sqrt()
+        small = size.pow(-2 / 3)
+        return torch.stack([0.3 * (size + 1e-3).log() + 1, real * small, imaginary * small], 1).transpose(
+            2, 3
+        )
+
+
+class PatchedMel(PatchedDiscriminator):
+    """Sees a log-mel."""
+
+    def __init__(self, mel: LogMel, width: int) -> None:
+        super().__init__(1, width)
+        self.mel = mel
+
+    def picture(self, audio: Tensor) -> Tensor:
+        return 0.3 * self.mel(audio).unsqueeze(1) + 1
 
 
 def _through(layers: nn.ModuleList, last: nn.Module, x: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -99,6 +166,20 @@ class Discriminators(nn.Module):
             for ours, theirs in zip(maps, wanted, strict=True):
                 features = features + (ours - theirs).abs().mean() / theirs.abs().mean().clamp(min=1e-3)
         return adversarial / len(self.judges), features / len(self.judges)
+
+
+def patched_discriminators(rate_hz: int, width: int) -> Discriminators:
+    """Judges of the audio that are cheap enough for a processor."""
+    judges: list[nn.Module] = []
+    for fft_ms, hop_ms in PATCHED_MS:
+        judges.append(PatchedSpectrum(fft_ms * rate_hz // 1000, hop_ms * rate_hz // 1000, width))
+    for fft_ms, hop_ms, bands in MEL_MS:
+        fft, hop = fft_ms * rate_hz // 1000, hop_ms * rate_hz // 1000
+        fft -= fft % hop
+        judges.append(
+            PatchedMel(LogMel(MelConfig(rate_hz, fft, fft, hop, bands, 0.0, rate_hz / 2, 1e-4)), width)
+        )
+    return Discriminators(judges)
 
 
 def audio_discriminators(width: int) -> Discriminators:

@@ -31,6 +31,15 @@ from melcodec_cli.train.task import Moment, Task
 
 
 @dataclass(frozen=True)
+class Phase:
+    """A part of a run: with the adversary or, to calibrate what it has led astray, without."""
+
+    share: float = 1.0  # of the run, beside the other phases' shares
+    adversary: bool = True
+    rate: float = 1.0  # of learning, times the run's
+
+
+@dataclass(frozen=True)
 class RunConfig:
     batch: int = 16
     seconds: float = 2.0  # of each crop
@@ -50,6 +59,8 @@ class RunConfig:
     dev_seconds: float = 3.0
     bfloat16: bool = True
     seed: int = 1
+    phases: tuple[Phase, ...] = ()  # one after the other; a single one if there are none
+    cycles: int = 1  # times that all of them are gone through
 
 
 class Run:
@@ -132,9 +143,26 @@ class Run:
             return min(1.0, self.step / self.config.steps)
         return min(1.0, self.elapsed_s / (60 * self.config.minutes))
 
+    @property
+    def phase(self) -> Phase:
+        """The one that the run is in."""
+        phases = self.config.phases or (Phase(),)
+        whole = sum(phase.share for phase in phases)
+        place = (self.progress * self.config.cycles) % 1.0 * whole
+        for phase in phases:
+            place -= phase.share
+            if place < 0:
+                return phase
+        return phases[-1]
+
     def _rate(self) -> float:
         warm = min(1.0, (self.step + 1) / max(1, self.config.warmup_steps))
-        return self.config.rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * self.progress)))
+        return (
+            self.config.rate
+            * self.phase.rate
+            * warm
+            * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * self.progress)))
+        )
 
     # -- the loop
 
@@ -167,7 +195,7 @@ class Run:
         while not (done or stopped_by):
             crops = next(draws).to(self.device)
             torch.manual_seed(self._seed(self.step))
-            moment = Moment(self.step, self.progress)
+            moment = Moment(self.step, self.progress, self.phase.adversary)
             figures: dict[str, float] = {}
             for player in task.players:
                 if task.active(player, moment):

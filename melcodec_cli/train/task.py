@@ -23,6 +23,7 @@ class Moment:
 
     step: int
     progress: float  # 0..1
+    judged: bool = True  # whether the run's phase lets an adversary take part
 
 
 class Task(nn.Module):
@@ -67,7 +68,7 @@ class Task(nn.Module):
 
     def active(self, player: str, moment: Moment) -> bool:
         """Whether this player takes its turn now."""
-        return player == "stage" or moment.progress >= self.adversary_from
+        return player == "stage" or (moment.judged and moment.progress >= self.adversary_from)
 
     def after_step(self, moment: Moment) -> None:
         """Anything that follows the optimiser's step."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from melcodec_cli.errors import UsageProblem
 from melcodec_cli.layers.envelope import EnvelopeSegments
 from melcodec_cli.layers.hifigan import HifiganVocoder
 from melcodec_cli.systems.fmel.chain import vocoder_for
@@ -21,7 +22,7 @@ from melcodec_cli.systems.fmel.train.coded import coded_mel
 from melcodec_cli.systems.fmel.train.hearing import pitch_loss
 from melcodec_cli.systems.fmel.train.steady_noise import steady_noise
 from melcodec_cli.train.batches import Crops
-from melcodec_cli.train.discriminators import audio_discriminators
+from melcodec_cli.train.discriminators import Discriminators, audio_discriminators, patched_discriminators
 from melcodec_cli.train.losses import average_loss, envelope_loss, excess, masked_mean
 from melcodec_cli.train.task import MelTask, Moment
 
@@ -39,7 +40,8 @@ class VocoderLosses:
     adversary: float = 0.0  # weight of the adversarial loss; 0 trains without one
     features: float = 1.0  # of feature matching, relative to the adversarial loss
     adversary_from: float = 0.5  # progress at which the adversary joins
-    adversary_width: int = 16
+    adversary_width: int = 32
+    judges: str = "patched"  # or "published": periods and spectra, which want a GPU
     coded: float = 0.0  # share of steps on coded mels, if there is a coder ...
     refined: float = 0.5  # ... and share of these that the refiner goes over, if there is one
 
@@ -67,7 +69,9 @@ class VocoderTask(MelTask):
         self.refiner = [refiner.eval()] if refiner else []
         self.frozen = [*self.pitch, *self.coder, *self.refiner]
         if losses.adversary:
-            self.judged_by(audio_discriminators(losses.adversary_width), losses.adversary_from)
+            self.judged_by(_judges(losses, profile.mel.rate_hz), losses.adversary_from)
+            self.players = ("stage", "adversary")  # which learns from what the stage has just made
+            self.shown: tuple[Tensor, ...] = ()
 
     def render(self, mel: Tensor) -> Tensor:
         """(batch, frame, band) -> audio (batch, frame * hop)."""
@@ -113,14 +117,12 @@ class VocoderTask(MelTask):
         return refiner(coarse, torch.randn_like(coarse), max(1, refiner.config.steps))
 
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
+        if player == "adversary":
+            return self.adversary.judgement_loss(*self.shown), {}
         real, heard = crops.audio, self.heard(crops)
         with torch.no_grad():
             mel = self.mel(real)
             source = self._input(mel)
-        if player == "adversary":
-            with torch.no_grad():
-                made = self.render(source)
-            return self.adversary.judgement_loss(*self._shown(crops, made)), {}
         made = self.render(source)
         with torch.autocast(real.device.type, enabled=False):
             spectrum = self._spectral_loss(made.float(), crops)
@@ -136,7 +138,9 @@ class VocoderTask(MelTask):
             loss = loss + self.losses.hush * loud
             figures["excess"] = loud.item()
         if self.losses.adversary and self.active("adversary", moment):
-            deception, verdict = self.deception(*self._shown(crops, made), self.losses.features)
+            shown = self._shown(crops, made.float())
+            self.shown = tuple(each.detach() for each in shown)
+            deception, verdict = self.deception(*shown, self.losses.features)
             loss = loss + self.losses.adversary * deception
             figures |= verdict
         return loss, figures
@@ -173,6 +177,14 @@ class VocoderTask(MelTask):
     def picture(self, crops: Crops) -> list[Tensor]:
         mel = self.mel(crops.audio[:1])
         return [mel[0], self.mel(self.render(mel))[0]]
+
+
+def _judges(losses: VocoderLosses, rate_hz: int) -> Discriminators:
+    if losses.judges == "patched":
+        return patched_discriminators(rate_hz, losses.adversary_width)
+    if losses.judges == "published":
+        return audio_discriminators(losses.adversary_width)
+    raise UsageProblem(f"vocoder.losses.judges {losses.judges!r} must be patched or published")
 
 
 def narrowed(audio: Tensor, rate_hz: int, bandwidth_hz: Tensor) -> Tensor:
