@@ -1,10 +1,34 @@
 """A chain of random weights, small enough to run in no time, for everything but the sound of it."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.sounds import noise, wav
+
+
+# Tests may be skipped for these reasons alone where everything that they need can be installed.
+ALLOWED_SKIPS = (
+    "this file system is one that ignores case",
+    "not on this processor",
+)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With MELCODEC_NO_SKIPS a test that was skipped for another reason fails the run."""
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not os.environ.get("MELCODEC_NO_SKIPS") or terminal is None or hasattr(session.config, "workerinput"):
+        return
+    unwanted = [
+        report
+        for report in terminal.stats.get("skipped", [])
+        if not str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr).endswith(ALLOWED_SKIPS)
+    ]
+    for report in unwanted:
+        terminal.write_line(f"skipped: {report.nodeid}: {report.longrepr}")
+    if unwanted:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")
