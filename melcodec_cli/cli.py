@@ -11,6 +11,7 @@ import click
 
 from melcodec_cli import __version__
 from melcodec_cli.errors import ExitCode, MelcodecError, Terminated, show_traceback
+from melcodec_cli.files.standard import fill_gaps
 from melcodec_cli.report.printable import printable
 
 # In the order in which a user meets them. The module melcodec_cli.commands.NAME holds the command NAME.
@@ -69,6 +70,7 @@ def run(arguments: list[str]) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `melcodec` with `arguments` (default: the process's own) and return its exit code."""
     signal.signal(signal.SIGTERM, _raise_terminated)
+    fill_gaps()
     try:
         run(sys.argv[1:] if arguments is None else list(arguments))
         # A reader that went away may only be noticed when the last buffer is written.

@@ -6,7 +6,6 @@ A file is a path, "-" for standard input or output, or a binary file object, whi
 from __future__ import annotations
 
 import os
-import sys
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
@@ -21,6 +20,7 @@ from melcodec_cli.codec.pipeline import Engine, Stream
 from melcodec_cli.codec.rows import Decoder
 from melcodec_cli.errors import MelcodecError, MlcTruncated, UsageProblem, from_mlc_error
 from melcodec_cli.files.atomic import output_file
+from melcodec_cli.files.standard import standard_input, standard_output
 from melcodec_cli.models.choose import Models
 from melcodec_cli.report.report import Record
 
@@ -71,8 +71,6 @@ class Conversion(Stream[Any, Any], Generic[Codec]):
     def _jobs(self) -> Iterator[Any]:
         self.live = not is_regular(self.source)
         try:
-            if is_terminal(self.source):
-                raise UsageProblem("standard input is a terminal; name a file or pipe one in")
             self.codec = self._open()
             yield from self.codec.jobs()
         except mlcfile.MlcError as error:
@@ -106,10 +104,8 @@ class Conversion(Stream[Any, Any], Generic[Codec]):
         if not isinstance(self.target, str | os.PathLike):
             return self.target
         if self.target == STDIO:
-            if sys.stdout.isatty():
-                raise UsageProblem("standard output is a terminal; name a file or send it into a pipe")
-            return sys.stdout.buffer
-        source = sys.stdin.buffer if self.source == STDIO else self.source
+            return standard_output()
+        source = standard_input() if self.source == STDIO else self.source
         return self._files.enter_context(output_file(self.target, self._force, [source]))
 
 
@@ -187,7 +183,7 @@ class DecompressConversion(Conversion[Decompression]):
         if not isinstance(self.source, str | os.PathLike):
             return self.source
         if self.source == STDIO:
-            return sys.stdin.buffer
+            return standard_input()
         try:
             return self._files.enter_context(open(self.source, "rb"))
         except OSError as error:
@@ -232,14 +228,10 @@ def form_of(target: File) -> str:
     return format_for(target) if isinstance(target, str | os.PathLike) and target != STDIO else "wav"
 
 
-def is_terminal(source: File) -> bool:
-    return source == STDIO and sys.stdin.isatty()
-
-
 def is_regular(source: File) -> bool:
     """Whether all of it is there already, rather than being made while it is read."""
     if source == STDIO:
-        return sys.stdin.buffer.seekable()
+        return standard_input().seekable()
     if isinstance(source, str | os.PathLike):
         return not os.path.exists(source) or os.path.isfile(source)
     return source.seekable()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from melcodec_cli.convert.progress import progress
 from melcodec_cli.errors import OutputExists, SameFile, UsageProblem
 from melcodec_cli.files.atomic import check_output, sweep
 from melcodec_cli.files.inputs import STDIO
+from melcodec_cli.files.standard import someone_answers, standard_input
 from melcodec_cli.files.targets import Pair
 from melcodec_cli.models.choose import Models
 from melcodec_cli.report.printable import printable
@@ -139,7 +139,7 @@ def _admit(pair: Pair, overwriting: Overwriting, dry_run: bool) -> bool | None:
             os.makedirs(pair.folder, exist_ok=True)
         return overwriting.force
     try:
-        source = pair.source if pair.source != STDIO else sys.stdin.buffer
+        source = pair.source if pair.source != STDIO else standard_input()
         check_output(pair.target, overwriting.force, [source])
     except OutputExists:
         if overwriting.skip and overwriting.is_complete(pair):
@@ -158,7 +158,7 @@ def _admit(pair: Pair, overwriting: Overwriting, dry_run: bool) -> bool | None:
 def _may_replace(pair: Pair, overwriting: Overwriting) -> bool:
     if overwriting.skip:
         return overwriting.is_worthless(pair)
-    if sys.stdin.isatty() and sys.stderr.isatty() and pair.source != STDIO:
+    if pair.source != STDIO and someone_answers():
         return click.confirm(f"{printable(pair.target)} is there already; replace it?", err=True)
     return False
 

@@ -7,13 +7,13 @@ is ever entered. What is named or listed is taken whatever it is called.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from melcodec_cli.errors import MelcodecError, UsageProblem
+from melcodec_cli.files.standard import standard_input
 
 STDIO = "-"
 
@@ -54,7 +54,7 @@ def listed_names(files: Sequence[str], files_from: str | None) -> list[str] | No
 def _read_list(path: str) -> list[str]:
     """The names in a file ("-": standard input), ended by NUL bytes if it has any, else by lines."""
     try:
-        data = sys.stdin.buffer.read() if path == STDIO else Path(path).read_bytes()
+        data = standard_input().read() if path == STDIO else Path(path).read_bytes()
     except OSError as error:
         raise UsageProblem((error.strerror or str(error)).lower(), path) from error
     names = data.split(b"\0" if b"\0" in data else b"\n")

@@ -1,6 +1,5 @@
 """What `info` and `verify` have in common: many files, of which a bad one does not hide the others."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
@@ -9,6 +8,7 @@ import click
 
 from melcodec_cli.codec.inspection import Inspection, inspect
 from melcodec_cli.errors import BatchFailures, MelcodecError, UsageProblem, show_traceback
+from melcodec_cli.files.standard import standard_input
 from melcodec_cli.report.printable import printable
 from melcodec_cli.report.report import describe
 
@@ -44,9 +44,7 @@ def inspect_each(names: Sequence[str], tell: Tell) -> None:
 def open_mlc(name: str) -> Iterator[BinaryIO]:
     """The file, or standard input for "-"."""
     if name == "-":
-        if sys.stdin.isatty():
-            raise UsageProblem("standard input is a terminal; name a file or pipe one in")
-        yield sys.stdin.buffer
+        yield standard_input()
         return
     try:
         file = open(name, "rb")  # noqa: SIM115 (closed below; only the opening's errors are translated)
