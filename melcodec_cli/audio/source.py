@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import BinaryIO
 
 from melcodec_cli.audio.limits import usable_channels, usable_rate
-from melcodec_cli.audio.pcm import Encoding, Samples, decode, scrub
+from melcodec_cli.audio.pcm import Encoding, Samples, decode, first_unsound
 from melcodec_cli.audio.stream import ByteStream
 from melcodec_cli.errors import AudioUnreadable
 
@@ -35,12 +35,16 @@ class AudioSource(ABC):
     def blocks(self, frames: int) -> Iterator[Samples]:
         """(1..frames, channel) each; from a pipe, as soon as anything is there.
 
-        What is no sound (NaN, infinite, absurdly large) has become 0.
+        Raises AudioUnreadable for what is no sound, with its place: silence instead would go unnoticed.
         """
         delivered = 0
         while len(block := self._read(frames)):
+            if unsound := first_unsound(block):
+                frame, value = unsound
+                place = f"the sample at {(delivered + frame) / self.rate_hz:.3f} s"
+                raise AudioUnreadable(f"{place} is {value:g}, which is no sound (full scale is 1)", self.name)
             delivered += len(block)
-            yield scrub(block)
+            yield block
         self.truncated |= self.samples is not None and delivered < self.samples
         self.samples = delivered
 

@@ -21,7 +21,7 @@ class ClosedOutput(io.TextIOBase):
 def fill_gaps() -> None:
     """Give every standard stream that is closed a stand-in.
 
-    The null device takes the free descriptors: the next file that is opened would get them otherwise, and what a library
+    The null device takes the free descriptors. Otherwise the next file that is opened would get one, and what a library
     says on standard error would land in somebody's recording.
     """
     for descriptor in range(3):

@@ -273,3 +273,16 @@ def test_an_empty_recording_counts_with_its_bytes(folder: Path, capsys: pytest.C
     assert main(["compress", "-q", "empty.wav"]) == 0
     assert main(["decompress", "--json", "empty.wav.mlc", "back.wav"]) == 0
     assert json.loads(capsys.readouterr().out)["mlc_bytes"] == Path("empty.wav.mlc").stat().st_size
+
+
+@pytest.mark.parametrize("way", ["file", "pipe"])
+def test_a_recording_with_what_is_no_sound_is_unreadable_and_leaves_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    audio = noise(3)
+    audio[40_000] = np.nan
+    Path("bad.wav").write_bytes(wav(audio))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(wav(audio))))
+    assert main(["compress", "bad.wav" if way == "file" else "-", "bad.mlc"]) == ExitCode.AUDIO_UNREADABLE
+    assert last_line(capsys).endswith(": the sample at 2.500 s is nan, which is no sound (full scale is 1)")
+    assert names(folder) == ["bad.wav", "talk.wav"]
