@@ -6,13 +6,13 @@ import io
 import os
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, overload
+from typing import Any, SupportsIndex, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from melcodec_cli.audio import RawFormat
 from melcodec_cli.audio.arrays import from_array, is_array
@@ -25,7 +25,6 @@ from melcodec_cli.models.choose import Models
 from melcodec_cli.report.report import Record
 
 Bytes = bytes | bytearray | memoryview
-Audio = NDArray[Any] | Sequence[float] | Sequence[Sequence[float]]
 
 # What messages call the options of the command line, and what they are here. Others have the same name.
 TERMS = {
@@ -39,10 +38,10 @@ TERMS = {
 
 @overload
 def compress(
-    source: File | Bytes | Audio,
+    source: File | Bytes | ArrayLike,
     target: None = None,
     *,
-    rate_hz: float | None = None,
+    rate_hz: float | SupportsIndex | None = None,
     keep_channels: bool = False,
     chunk_s: float | None = None,
     copy_tags: bool = True,
@@ -55,10 +54,10 @@ def compress(
 ) -> bytes: ...
 @overload
 def compress(
-    source: File | Bytes | Audio,
+    source: File | Bytes | ArrayLike,
     target: File,
     *,
-    rate_hz: float | None = None,
+    rate_hz: float | SupportsIndex | None = None,
     keep_channels: bool = False,
     chunk_s: float | None = None,
     copy_tags: bool = True,
@@ -70,10 +69,10 @@ def compress(
     threads: int | None = None,
 ) -> Record: ...
 def compress(
-    source: File | Bytes | Audio,
+    source: File | Bytes | ArrayLike,
     target: File | None = None,
     *,
-    rate_hz: float | None = None,
+    rate_hz: float | SupportsIndex | None = None,
     keep_channels: bool = False,
     chunk_s: float | None = None,
     copy_tags: bool = True,
@@ -110,7 +109,7 @@ def decompress(
     *,
     form: str | None = None,
     subtype: str | None = None,
-    rate_hz: float | None = None,
+    rate_hz: float | SupportsIndex | None = None,
     start_s: float = 0.0,
     end_s: float | None = None,
     conceal: bool = False,
@@ -128,7 +127,7 @@ def decompress(
     *,
     form: str | None = None,
     subtype: str | None = None,
-    rate_hz: float | None = None,
+    rate_hz: float | SupportsIndex | None = None,
     start_s: float = 0.0,
     end_s: float | None = None,
     conceal: bool = False,
@@ -145,7 +144,7 @@ def decompress(
     *,
     form: str | None = None,
     subtype: str | None = None,
-    rate_hz: float | None = None,
+    rate_hz: float | SupportsIndex | None = None,
     start_s: float = 0.0,
     end_s: float | None = None,
     conceal: bool = False,
@@ -195,7 +194,9 @@ def _in_python_terms() -> Iterator[None]:
         raise
 
 
-def _opened(source: File | Bytes | Audio, rate_hz: float | None) -> tuple[File, RawFormat | None]:
+def _opened(
+    source: File | Bytes | ArrayLike, rate_hz: float | SupportsIndex | None
+) -> tuple[File, RawFormat | None]:
     """The source as a path or file, and what there is to know about an array."""
     if isinstance(source, Bytes):
         source = io.BytesIO(source)
@@ -216,7 +217,7 @@ def _checked(source: object) -> File:
     raise TypeError(f"source is a {type(source).__name__}, and neither a path nor a binary file nor an array")
 
 
-def _whole(value: float | None, name: str, low: int | None = None, high: int | None = None) -> int | None:
+def _whole(value: object, name: str, low: int | None = None, high: int | None = None) -> int | None:
     """A number that must be whole, though it may come as a float, or out of an array."""
     if value is None:
         return None

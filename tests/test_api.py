@@ -37,7 +37,7 @@ def test_anything_that_holds_bytes_is_decompressed_and_compressed(coded: bytes, 
 
 def test_a_rate_may_come_as_a_whole_float_or_out_of_an_array(coded: bytes) -> None:
     assert compress(TALK, rate_hz=16000.0) == coded
-    assert compress(TALK, rate_hz=np.int32(16000)) == coded  # type: ignore[call-overload]
+    assert compress(TALK, rate_hz=np.int32(16000)) == coded
     assert decompress(coded, rate_hz=8000.0)[1] == 8000
 
 
@@ -45,7 +45,7 @@ def test_lists_tuples_and_other_libraries_arrays_are_arrays(coded: bytes) -> Non
     import torch
 
     assert compress(TALK.tolist(), rate_hz=16000) == coded
-    assert compress(tuple(TALK.tolist()), rate_hz=16000) == coded  # type: ignore[call-overload]
+    assert compress(tuple(TALK.tolist()), rate_hz=16000) == coded
     assert compress(torch.from_numpy(TALK), rate_hz=16000) == coded
     assert compress([[sample] for sample in TALK.tolist()], rate_hz=16000) == coded
     assert len(decompress(compress([], rate_hz=16000))[0]) == 0
