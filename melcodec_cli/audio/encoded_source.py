@@ -12,6 +12,7 @@ from melcodec_cli.audio import tags
 from melcodec_cli.audio.callback import CallbackFile, OverlongFile
 from melcodec_cli.audio.pcm import Samples
 from melcodec_cli.audio.source import AudioSource
+from melcodec_cli.audio.speakers import OGG
 from melcodec_cli.errors import AudioUnreadable
 
 UNRECOGNISED = 1  # libsndfile's number of this error
@@ -43,6 +44,8 @@ class EncodedSource(AudioSource):
             samples = None
         found = tags.from_attributes(self._sound)
         super().__init__(name, self._sound.samplerate, self._sound.channels, samples, found)
+        if self._sound.format == "OGG":
+            self.speakers = OGG[self.channels]
 
     def _open(self, file: BinaryIO, callback: CallbackFile | None = None) -> soundfile.SoundFile:
         os.lseek(file.fileno(), 0, os.SEEK_SET)

@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from melcodec_cli.audio.limits import usable_channels, usable_rate
 from melcodec_cli.audio.pcm import Encoding, Samples, decode, first_unsound
+from melcodec_cli.audio.speakers import NOWHERE, USUAL, Speaker
 from melcodec_cli.audio.stream import ByteStream
 from melcodec_cli.errors import AudioUnreadable
 
@@ -29,6 +30,7 @@ class AudioSource(ABC):
         self.channels = channels
         self.samples = samples
         self.tags = tags
+        self.speakers: tuple[Speaker, ...] = USUAL.get(channels, NOWHERE)  # of the channels, in their order
         self.truncated = False
         self._resources = ExitStack()
 

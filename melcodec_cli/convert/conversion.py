@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Generic, TypeAlias, TypeVar
 import mlcfile
 
 from melcodec_cli.audio import FORMATS, AudioSink, RawFormat, format_for, open_sink, open_source
+from melcodec_cli.audio.speakers import how_mixed
 from melcodec_cli.codec.compression import Compression, CompressSettings
 from melcodec_cli.codec.decompression import Decompression, DecompressSettings
 from melcodec_cli.codec.pipeline import Engine, Stream
@@ -129,10 +130,8 @@ class CompressConversion(Conversion[Compression]):
     def _open(self) -> Compression:
         source = self._files.enter_context(open_source(self.source, self._raw))
         if source.channels > 1 and not self._settings.keep_channels:
-            line = (
-                f"{source.name}: {source.channels} channels are mixed down to one; --channels keep codes each"
-            )
-            self._notice("mix", line)
+            how = how_mixed(source.channels, source.speakers)
+            self._notice("mix", f"{source.name}: {how}; --channels keep codes each")
         encoder = self._models.encoder(source.rate_hz, self._settings.effort)
         self.record.bundle = self._models.name_of(encoder)
         return Compression(source, self._open_target(), encoder, self._settings, self.live)
