@@ -110,8 +110,8 @@ def compress(
 ) -> None:
     """Compress each FILE ("-" for standard input) to an .mlc file.
 
-    Without -o a file keeps its name and gains .mlc; standard input goes to standard output. Of exactly two names, the
-    second is the output if it ends in .mlc or is "-".
+    Without -o a file keeps its name and gains .mlc; a pipe goes to standard output. Of exactly two names, the second is
+    the output if it ends in .mlc, is "-", or is a pipe or device.
 
     \b
     Examples:
@@ -145,7 +145,7 @@ def compress(
     names = listed_names(files, files_from)
     inputs, target = (files, output) if files_from else split_output(files, output, is_mlc)
     selection = Selection(AUDIO_SUFFIXES if recursive else None, include, exclude)
-    pairs = pair_up(inputs, target, compressed_name, selection, names)
+    pairs = pair_up(inputs, target, compressed_name, selection, names, dry_run)
     batch = len(pairs) != 1 or files_from is not None
     report = Report(json_lines, quiet, verbose, batch, report_file)
     models = Models(report.notice, report.detail, device, threads, bundle, profile)

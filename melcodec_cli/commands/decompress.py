@@ -114,8 +114,9 @@ def decompress(
 ) -> None:
     """Decompress each FILE ("-" for standard input) to a recording of the original's rate, channels and length.
 
-    Without -o a file loses its .mlc, and gains .wav where that leaves no suffix of audio; standard input goes to
-    standard output. Of exactly two names, the second is the output unless it ends in .mlc.
+    Without -o a file loses its .mlc, and gains .wav where what is left names no format that can be written:
+    talk.flac.mlc becomes talk.flac, and talk.aiff.mlc becomes talk.aiff.wav. A pipe goes to standard output. Of exactly
+    two names, the second is the output unless it ends in .mlc.
 
     \b
     Examples:
@@ -157,7 +158,7 @@ def decompress(
     suffixes = FORMATS[form].suffixes if form else sum((known.suffixes for known in FORMATS.values()), ())
     derive = partial(decompressed_name, suffixes=suffixes, default=f".{form or 'wav'}")
     selection = Selection(frozenset((MLC_SUFFIX,)) if recursive else None, include, exclude)
-    pairs = pair_up(inputs, target, derive, selection, names)
+    pairs = pair_up(inputs, target, derive, selection, names, dry_run)
     batch = len(pairs) != 1 or files_from is not None
     report = Report(json_lines, quiet, verbose, batch, report_file)
     models = Models(report.notice, report.detail, device, threads, bundle)

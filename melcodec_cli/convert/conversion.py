@@ -22,10 +22,10 @@ from melcodec_cli.codec.rows import Decoder
 from melcodec_cli.errors import MelcodecError, MlcTruncated, UsageProblem, from_mlc_error
 from melcodec_cli.files.atomic import output_file
 from melcodec_cli.files.standard import standard_input, standard_output
+from melcodec_cli.files.streams import STDIO
 from melcodec_cli.models.choose import Models
 from melcodec_cli.report.report import Record
 
-STDIO = "-"
 DAMAGE_TOLD = 100  # places in a file
 File: TypeAlias = str | os.PathLike[str] | BinaryIO
 Notice: TypeAlias = Callable[[str, str], None]  # topic, of which one line a run is enough, and the line

@@ -22,9 +22,10 @@ from itertools import count, islice
 from typing import Any
 
 from melcodec_cli.codec.pipeline import STREAMS_PER_WINDOW, Ended, convert
-from melcodec_cli.convert.conversion import STDIO, Conversion
+from melcodec_cli.convert.conversion import Conversion
 from melcodec_cli.convert.ray_cluster import cluster, workers_of
 from melcodec_cli.errors import MelcodecError, OutputExists, UsageProblem
+from melcodec_cli.files.streams import STDIO
 from melcodec_cli.models.choose import Models
 from melcodec_cli.report.report import Report, describe
 

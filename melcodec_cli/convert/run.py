@@ -15,8 +15,8 @@ from melcodec_cli.convert.conversion import Conversion
 from melcodec_cli.convert.progress import progress
 from melcodec_cli.errors import OutputExists, SameFile, UsageProblem
 from melcodec_cli.files.atomic import check_output, sweep
-from melcodec_cli.files.inputs import STDIO
 from melcodec_cli.files.standard import someone_answers, standard_input
+from melcodec_cli.files.streams import STDIO, is_stream
 from melcodec_cli.files.targets import Pair
 from melcodec_cli.models.choose import Models
 from melcodec_cli.report.printable import printable
@@ -133,6 +133,8 @@ def _admit(pair: Pair, overwriting: Overwriting, dry_run: bool) -> bool | None:
         raise UsageProblem("no such file", pair.source)
     if pair.target == STDIO:
         return overwriting.force
+    if is_stream(pair.target) and os.path.exists(pair.source) and os.path.samefile(pair.source, pair.target):
+        raise SameFile("is the input itself; choose another name for the output", pair.target)
     pair.check_inside()
     if pair.root is not None and not os.path.isdir(pair.folder):
         if not dry_run:

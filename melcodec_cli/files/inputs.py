@@ -14,8 +14,7 @@ from pathlib import Path
 
 from melcodec_cli.errors import MelcodecError, UsageProblem
 from melcodec_cli.files.standard import standard_input
-
-STDIO = "-"
+from melcodec_cli.files.streams import STDIO
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,9 @@ def listed(sources: Sequence[str], selection: Selection) -> Iterator[Input]:
     for source in sources:
         name = os.path.normpath(source).lstrip(os.sep)
         if name.split(os.sep)[0] == os.pardir:
-            problem = UsageProblem("leads out of the folder that the list is relative to", source)
+            what = "leads out of the current folder and has no place below the output folder"
+            advice = "run melcodec from a folder above, or list absolute paths"
+            problem = UsageProblem(f"{what}; {advice}", source)
             yield Input(source, name, problem)
         elif os.path.isdir(source):
             yield from _in_folder(source, "" if name == os.curdir else name, selection)

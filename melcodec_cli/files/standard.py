@@ -47,9 +47,9 @@ def standard_input() -> BinaryIO:
 def standard_output() -> BinaryIO:
     """Where bytes go that are written to standard output, unless it is closed or a terminal."""
     if sys.stdout is None or isinstance(sys.stdout, ClosedOutput):
-        raise UsageProblem("standard output is closed; name a file")
+        raise UsageProblem("standard output is closed; name a file with -o")
     if sys.stdout.isatty():
-        raise UsageProblem("standard output is a terminal; name a file or send it into a pipe")
+        raise UsageProblem("standard output is a terminal; name a file with -o or send it into a pipe")
     return sys.stdout.buffer
 
 
