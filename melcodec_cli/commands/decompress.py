@@ -167,7 +167,13 @@ def decompress(
         lambda pair, force: DecompressConversion(
             *pair.files, models, report.notice, force, settings, form, subtype, steps, not no_tags
         ),
-        Overwriting(force, skip_existing, partial(is_same_length, settings=settings), lambda pair: False),
+        Overwriting(
+            force,
+            skip_existing,
+            partial(is_same_length, settings=settings),
+            lambda pair: False,
+            "" if target else "and may be the original recording",
+        ),
         report,
         dry_run,
         engine_named(engine, report, models, ray_address, device, threads),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, BinaryIO, Generic, TypeAlias, TypeVar
 
 import mlcfile
@@ -82,16 +82,28 @@ class Conversion(Stream[Any, Any], Generic[Codec]):
             raise type(error)(error.message, self.record.source) from error
 
     def take(self, job: Any, result: Any) -> None:
-        self.codec.take(job, result)
+        with self._writing():
+            self.codec.take(job, result)
 
     def finish(self) -> None:
-        self.codec.finish()
-        self._describe()
-        self._files.close()
+        with self._writing():
+            self.codec.finish()
+            self._describe()
+            self._files.close()
 
     def discard(self, error: BaseException) -> None:
         with suppress(Exception):  # closing a file on a full disk fails once more
             self._files.__exit__(type(error), error, error.__traceback__)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Names the output in errors of the system, which otherwise would be taken for the input's."""
+        try:
+            yield
+        except OSError as error:
+            target = "standard output" if self.record.target == STDIO else self.record.target
+            error.filename = error.filename or target
+            raise
 
     @abstractmethod
     def _open(self) -> Codec:
@@ -134,7 +146,8 @@ class CompressConversion(Conversion[Compression]):
             self._notice("mix", f"{source.name}: {how}; --channels keep codes each")
         encoder = self._models.encoder(source.rate_hz, self._settings.effort)
         self.record.bundle = self._models.name_of(encoder)
-        return Compression(source, self._open_target(), encoder, self._settings, self.live)
+        with self._writing():
+            return Compression(source, self._open_target(), encoder, self._settings, self.live)
 
     def _describe(self) -> None:
         codec, record = self.codec, self.record
@@ -191,7 +204,9 @@ class DecompressConversion(Conversion[Decompression]):
     def _open_sink(self, rate_hz: int, channels: int, tags: Mapping[str, str]) -> AudioSink:
         FORMATS[self._form].check(rate_hz, channels, self._subtype)
         tags = tags if self._copy_tags else {}
-        sink = open_sink(self._open_target(), self._form, rate_hz, channels, subtype=self._subtype, tags=tags)
+        with self._writing():
+            file = self._open_target()
+            sink = open_sink(file, self._form, rate_hz, channels, subtype=self._subtype, tags=tags)
         self._files.push(lambda kind, error, trace: sink.abort() if error else None)
         return sink
 

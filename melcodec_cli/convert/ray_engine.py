@@ -27,7 +27,7 @@ from melcodec_cli.convert.ray_cluster import cluster, workers_of
 from melcodec_cli.errors import MelcodecError, OutputExists, UsageProblem
 from melcodec_cli.files.streams import STDIO
 from melcodec_cli.models.choose import Models
-from melcodec_cli.report.report import Report, describe
+from melcodec_cli.report.report import Report, describe, path_of
 
 TRIES = 4  # of a file whose workers die
 PATIENCE_S = 60  # with a dying worker that still writes
@@ -197,7 +197,7 @@ def _outcome(ended: Ended[AnyConversion]) -> tuple[Any, float, Exception | None,
     """Errors of libraries may not travel; what is told of them does."""
     error = ended.error
     if error is not None and not isinstance(error, MelcodecError):
-        error = MelcodecError(describe(error), ended.stream.record.source)
+        error = MelcodecError(describe(error), path_of(error) or ended.stream.record.source)
     return ended.stream.record, ended.stream.loading_s, error, ended.elapsed_s
 
 

@@ -31,6 +31,7 @@ class Overwriting:
     skip: bool
     is_complete: Callable[[Pair], bool]  # whether the target is what the conversion would make
     is_worthless: Callable[[Pair], bool]  # whether nothing is lost by replacing it
+    warning: str = ""  # what a target that is there may be, of whose name nobody was asked
 
     def __post_init__(self) -> None:
         if self.force and self.skip:
@@ -148,6 +149,9 @@ def _admit(pair: Pair, overwriting: Overwriting, dry_run: bool) -> bool | None:
             sweep(pair.target)
             return None
         if not _may_replace(pair, overwriting):
+            if overwriting.warning:
+                advice = "name another output with -o, or use --force to replace it"
+                raise OutputExists(f"already exists, {overwriting.warning}; {advice}", pair.target) from None
             raise
         return True
     except SameFile:
@@ -161,7 +165,8 @@ def _may_replace(pair: Pair, overwriting: Overwriting) -> bool:
     if overwriting.skip:
         return overwriting.is_worthless(pair)
     if pair.source != STDIO and someone_answers():
-        return click.confirm(f"{printable(pair.target)} is there already; replace it?", err=True)
+        what = f"already exists{overwriting.warning and ', '}{overwriting.warning}"
+        return click.confirm(f"{printable(pair.target)} {what}; replace it?", err=True)
     return False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -138,10 +139,13 @@ class Report:
         record.status = "failed"
         record.exit_code = error.exit_code if isinstance(error, MelcodecError) else 1
         record.error = error.message if isinstance(error, MelcodecError) else describe(error)
+        place = path_of(error) or record.source
+        if place != record.source:
+            record.error = f"{place}: {record.error}"
         self.add(record)
         if self._batch:
             show_traceback(error)
-            self._say(str(error) if isinstance(error, MelcodecError) else f"{record.source}: {record.error}")
+            self._say(str(error) if isinstance(error, MelcodecError) else f"{place}: {describe(error)}")
         else:
             if isinstance(error, OSError):
                 error.filename = error.filename or record.source
@@ -178,6 +182,11 @@ def describe(error: Exception) -> str:
         return error.strerror.lower()
     reason = (str(error).splitlines() or [""])[0]
     return f"internal error: {type(error).__name__}: {reason}"
+
+
+def path_of(error: Exception) -> str | None:
+    """The file that the system's error is about, which may be the output, on a full disk."""
+    return os.fsdecode(error.filename) if isinstance(error, OSError) and error.filename else None
 
 
 def clock(seconds: float) -> str:
