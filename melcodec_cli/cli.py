@@ -12,7 +12,7 @@ import click
 from melcodec_cli import __version__
 from melcodec_cli.errors import ExitCode, MelcodecError, Terminated, show_traceback
 from melcodec_cli.files.standard import fill_gaps
-from melcodec_cli.report.printable import printable
+from melcodec_cli.report.console import say, show_document
 
 # In the order in which a user meets them. The module melcodec_cli.commands.NAME holds the command NAME.
 COMMANDS = (
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MelcodecError as error:
         return _fail(str(error), error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message(), file=sys.stderr)
+        show_document(error.format_message(), err=True)
         return ExitCode.USAGE
     except click.ClickException as error:
         return _fail(_usage_line(error), ExitCode.USAGE)
@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _fail(line: str, code: ExitCode) -> ExitCode:
     """Say `line` on stderr; the traceback of the error being handled only on request."""
     show_traceback(sys.exc_info()[1])
-    print(f"melcodec: {printable(line)}", file=sys.stderr)
+    say(line)
     return code
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from melcodec_cli.commands.options import model_options
+from melcodec_cli.report.console import show_json, show_line, show_table
 
 if TYPE_CHECKING:
     from melcodec_cli.bench.batch import BatchBenchmark
@@ -85,7 +85,7 @@ def bench(
     benchmark = Benchmark(chain, audio, steps, threads)
     stages, ways = benchmark.stages(repeat), benchmark.ways(repeat)
     if as_json:
-        click.echo(json.dumps(_document(benchmark, repeat, stages, ways)))
+        show_json(_document(benchmark, repeat, stages, ways))
     else:
         _print_table(benchmark, repeat, [*stages, *ways])
 
@@ -96,12 +96,12 @@ def _bench_batch(benchmark: BatchBenchmark, repeat: int, as_json: bool) -> None:
     ways = benchmark.run(repeat)
     if as_json:
         document = {"clips": benchmark.clips, "clip_s": CLIP_S, "duration_s": benchmark.duration_s}
-        click.echo(json.dumps(document | {"repeats": repeat, "ways": [vars(figures) for figures in ways]}))
+        show_json(document | {"repeats": repeat, "ways": [vars(figures) for figures in ways]})
         return
-    click.echo(f"{benchmark.clips} clips of {CLIP_S} s beside one file of {benchmark.duration_s:g} s")
+    show_line(f"{benchmark.clips} clips of {CLIP_S} s beside one file of {benchmark.duration_s:g} s")
     for figures in ways:
         times = f"{figures.clips_s:.2f} s beside {figures.one_file_s:.2f} s"
-        click.echo(f"{figures.name:<11}{times}, {figures.ratio:.2f} times the time")
+        show_line(f"{figures.name:<11}{times}, {figures.ratio:.2f} times the time")
 
 
 def _document(
@@ -122,28 +122,22 @@ def _document(
 
 
 def _print_table(benchmark: Benchmark, repeat: int, rows: list[Figures]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
     where = str(benchmark.chain.device)
     if where == "cpu":
         where += f", {benchmark.encoder.workers} threads (stages: 1)"
-    steps = benchmark.decoder.steps
-    console = Console(file=sys.stdout, highlight=False)
     what = f"{benchmark.duration_s:g} s with {benchmark.chain.profile.name}"
-    console.print(f"{what} on {where}, {steps} refiner steps, median of {repeat}\n")
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for name in ("stage", "parameters", "time", "times\nreal time", "peak\nmemory"):
-        table.add_column(name, justify="left" if name == "stage" else "right")
-    for figures in rows:
-        if figures.name == "compress":
-            table.add_section()
-        table.add_row(
+    show_line(f"{what} on {where}, {benchmark.decoder.steps} refiner steps, median of {repeat}")
+    show_line("")
+    table = [
+        (
             figures.name,
             "" if figures.parameters is None else f"{figures.parameters / 1e6:.2f} M",
             f"{figures.seconds:.3f} s",
             f"{figures.times_real_time:.0f}",
             "" if figures.peak_bytes is None else f"{figures.peak_bytes / 1e6:.0f} MB",
         )
-    console.print(table)
+        for figures in rows
+    ]
+    ways = [figures.name for figures in rows].index("compress")
+    titles = ("stage", "parameters", "time", "times\nreal time", "peak\nmemory")
+    show_table(titles, [table[:ways], table[ways:]], sys.stdout)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from melcodec_cli.commands.options import licence_option
+from melcodec_cli.report.console import show_json, show_line
 
 BUNDLE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -83,7 +83,7 @@ def unpack(path: Path, run_folder: Path, stages: tuple[str, ...]) -> None:
     from melcodec_cli.train.packing import unpack_bundle
 
     for folder in unpack_bundle(path, run_folder, list(dict.fromkeys(stages))):
-        click.echo(folder)
+        show_line(folder)
 
 
 @bundle.command(short_help="Show what a bundle is and how it was trained.")
@@ -98,7 +98,7 @@ def show(path: Path) -> None:
     from melcodec_cli.models.installed import read_bundle_info
 
     info = read_bundle_info(path)
-    click.echo(json.dumps({**info.__dict__, "path": str(info.path)}, indent=2))
+    show_json({**info.__dict__, "path": str(info.path)}, indent=2)
 
 
 @bundle.command(short_help="Load a bundle and code a second with it.")
@@ -112,12 +112,10 @@ def check(path: Path) -> None:
     """
     from melcodec_cli.models.bundle import try_out
     from melcodec_cli.models.installed import read_bundle_info
-    from melcodec_cli.report.printable import printable
 
     info = read_bundle_info(path)
     chain = try_out(info)
     count = sum(chain.parameter_counts().values())
-    click.echo(
-        f"{printable(path)}: {printable(info.name)}, ids {info.bitstream_id}/{info.renderer_id}, "
-        f"{count / 1e6:.1f} M parameters: ok"
+    show_line(
+        f"{path}: {info.name}, ids {info.bitstream_id}/{info.renderer_id}, {count / 1e6:.1f} M parameters: ok"
     )

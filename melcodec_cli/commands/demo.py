@@ -37,6 +37,7 @@ def demo(folder: Path, force: bool, bundle: str | None, device: str, threads: in
     from melcodec_cli.evaluate.picture import write_spectrograms
     from melcodec_cli.files.atomic import check_output, output_file
     from melcodec_cli.models.choose import Models
+    from melcodec_cli.report.console import show_line
     from melcodec_cli.report.report import Report
 
     original, coded, decoded, picture = (
@@ -62,4 +63,4 @@ def demo(folder: Path, force: bool, bundle: str | None, device: str, threads: in
         }
         write_spectrograms(file, panels, before.rate_hz)
     report.finish()
-    click.echo(f"listen to {original} and {decoded}, look at {picture}")
+    show_line(f"listen to {original} and {decoded}, look at {picture}")

@@ -19,7 +19,7 @@ from melcodec_cli.files.standard import someone_answers, standard_input
 from melcodec_cli.files.streams import STDIO, is_stream
 from melcodec_cli.files.targets import Pair
 from melcodec_cli.models.choose import Models
-from melcodec_cli.report.printable import printable
+from melcodec_cli.report.console import ask
 from melcodec_cli.report.report import Record, Report
 
 
@@ -166,7 +166,7 @@ def _may_replace(pair: Pair, overwriting: Overwriting) -> bool:
         return overwriting.is_worthless(pair)
     if pair.source != STDIO and someone_answers():
         what = f"already exists{overwriting.warning and ', '}{overwriting.warning}"
-        return click.confirm(f"{printable(pair.target)} {what}; replace it?", err=True)
+        return ask(f"{pair.target} {what}; replace it?")
     return False
 
 

@@ -4,12 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
-import click
-
 from melcodec_cli.codec.inspection import Inspection, inspect
 from melcodec_cli.errors import BatchFailures, MelcodecError, UsageProblem, show_traceback
 from melcodec_cli.files.standard import standard_input
-from melcodec_cli.report.printable import printable
+from melcodec_cli.report.console import say as say
 from melcodec_cli.report.report import describe
 
 Tell = Callable[[str, Inspection, MelcodecError | None], None]
@@ -52,7 +50,3 @@ def open_mlc(name: str) -> Iterator[BinaryIO]:
         raise UsageProblem((error.strerror or str(error)).lower(), name) from error
     with file:
         yield file
-
-
-def say(line: str) -> None:
-    click.echo(f"melcodec: {printable(line)}", err=True)
