@@ -11,6 +11,7 @@ from melcodec_cli.commands.options import model_options
 from melcodec_cli.report.console import show_json, show_line, show_table
 
 if TYPE_CHECKING:
+    from melcodec_cli.audio.suffixes import AUDIO_SUFFIXES
     from melcodec_cli.bench.batch import BatchBenchmark
     from melcodec_cli.bench.stages import Benchmark, Figures
 
@@ -66,11 +67,11 @@ def bench(
       melcodec bench --batch                  1000 clips of 3 s: minutes
       melcodec bench --batch --seconds 60     20 of them
     """
+    from melcodec_cli.audio.suffixes import AUDIO_SUFFIXES
     from melcodec_cli.bench.batch import BatchBenchmark
     from melcodec_cli.bench.stages import Benchmark, read_audio
     from melcodec_cli.evaluate.clip import CLIP
     from melcodec_cli.files.inputs import Selection, named
-    from melcodec_cli.files.targets import AUDIO_SUFFIXES
     from melcodec_cli.models.choose import Models
 
     seconds = seconds or (BATCH_SECONDS if batch else SECONDS)

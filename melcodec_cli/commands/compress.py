@@ -125,13 +125,14 @@ def compress(
       melcodec compress --raw --rate 8000 --channels 2 --format s16be call.pcm
     """
     from melcodec_cli.audio import RawFormat
+    from melcodec_cli.audio.suffixes import AUDIO_SUFFIXES
     from melcodec_cli.codec.compression import CompressSettings
     from melcodec_cli.convert.conversion import CompressConversion
     from melcodec_cli.convert.existing import is_damaged_mlc, is_sound_mlc
     from melcodec_cli.convert.run import Overwriting, engine_named, run
     from melcodec_cli.errors import UsageProblem
     from melcodec_cli.files.inputs import Selection, listed_names
-    from melcodec_cli.files.targets import AUDIO_SUFFIXES, compressed_name, is_mlc, pair_up, split_output
+    from melcodec_cli.files.targets import compressed_name, is_mlc, pair_up, split_output
     from melcodec_cli.models.choose import Models
     from melcodec_cli.report.report import Report
 

@@ -12,25 +12,6 @@ from melcodec_cli.files.inputs import Selection, listed, named
 from melcodec_cli.files.streams import READ, STDIO, WRITE, is_nameless, is_stream, plain_name, takes_output
 
 MLC_SUFFIX = ".mlc"
-# What a recursive compress takes for a recording, and what decompress need not give a suffix to.
-AUDIO_SUFFIXES = frozenset(
-    (
-        ".aif",
-        ".aifc",
-        ".aiff",
-        ".au",
-        ".caf",
-        ".flac",
-        ".mp3",
-        ".oga",
-        ".ogg",
-        ".opus",
-        ".rf64",
-        ".w64",
-        ".wav",
-        ".wave",
-    )
-)
 
 
 @dataclass(frozen=True)

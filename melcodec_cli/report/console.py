@@ -68,7 +68,7 @@ def show_table(titles: Sequence[str], sections: Sequence[Sequence[Sequence[objec
     rows = [[[printable(cell) for cell in row] for row in section] for section in sections]
     heads = [max(title.split("\n"), key=cell_len) for title in titles[1:]]
     columns = zip(heads, *(row[1:] for section in rows for row in section), strict=True)
-    gap = 2
+    gap = 3  # a blank on either side, and one for the line that this box leaves out
     room = console.width - sum(gap + max(map(cell_len, column)) for column in columns)
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for place, title in enumerate(titles):
