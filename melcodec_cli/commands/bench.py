@@ -11,7 +11,6 @@ from melcodec_cli.commands.options import model_options
 from melcodec_cli.report.console import show_json, show_line, show_table
 
 if TYPE_CHECKING:
-    from melcodec_cli.audio.suffixes import AUDIO_SUFFIXES
     from melcodec_cli.bench.batch import BatchBenchmark
     from melcodec_cli.bench.stages import Benchmark, Figures
 
