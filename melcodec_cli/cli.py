@@ -1,5 +1,6 @@
 """The `melcodec` command: `program` finds the command, `main` turns whatever happens into an exit code."""
 
+import difflib
 import importlib
 import os
 import signal
@@ -42,6 +43,23 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"melcodec_cli.commands.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Like click's own, but what is no command brings the one that was probably meant."""
+        if args and args[0] not in COMMANDS and args[0][:1] != "-" and not ctx.resilient_parsing:
+            raise click.UsageError(f"no such command '{args[0]}'{_meant(args[0])}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def _meant(word: str) -> str:
+    """A question after the command that somebody meant who typed this word, or nothing."""
+    if os.path.exists(word):
+        meant = "decompress" if word.lower().endswith(".mlc") else "compress"
+        return f"; did you mean 'melcodec {meant} {word}'?"
+    alike = difflib.get_close_matches(word.lower(), COMMANDS, 1)
+    return f"; did you mean '{alike[0]}'?" if alike else ""
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

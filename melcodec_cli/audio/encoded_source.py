@@ -10,6 +10,7 @@ import soundfile
 
 from melcodec_cli.audio import tags
 from melcodec_cli.audio.callback import CallbackFile, OverlongFile
+from melcodec_cli.audio.foreign import LONGEST, foreign_format, how_to_convert
 from melcodec_cli.audio.pcm import Samples
 from melcodec_cli.audio.source import AudioSource
 from melcodec_cli.audio.speakers import OGG
@@ -31,6 +32,7 @@ class EncodedSource(AudioSource):
 
     def __init__(self, file: BinaryIO, name: str):
         self._overlong: OverlongFile | None = None
+        self._start = os.pread(file.fileno(), LONGEST, 0)
         with self._translated(name):
             self._sound = self._open(file)
         samples: int | None = self._sound.frames
@@ -64,6 +66,8 @@ class EncodedSource(AudioSource):
         except soundfile.LibsndfileError as error:
             if self._overlong:
                 self._overlong.check()
+            if foreign := foreign_format(self._start):
+                raise AudioUnreadable(how_to_convert(foreign, name), name) from error
             if error.code == UNRECOGNISED:
                 hint = "convert it to wav or flac, or describe bare samples with --raw"
                 raise AudioUnreadable(f"no audio format that is known here; {hint}", name) from error
