@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, SupportsIndex, overload
+from typing import SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,11 +18,11 @@ from melcodec_cli.audio import RawFormat
 from melcodec_cli.audio.arrays import from_array, is_array
 from melcodec_cli.codec.compression import CompressSettings
 from melcodec_cli.codec.decompression import DecompressSettings
-from melcodec_cli.codec.pipeline import convert
-from melcodec_cli.convert.conversion import CompressConversion, Conversion, DecompressConversion, File
-from melcodec_cli.errors import MelcodecError, UsageProblem
-from melcodec_cli.models.choose import Models
-from melcodec_cli.report.report import Record
+from melcodec_cli.convert.engine import LocalEngine
+from melcodec_cli.convert.request import CompressRequest, DecompressRequest, File, Request
+from melcodec_cli.errors import MelcodecError
+from melcodec_cli.models.choose import ModelChoice, Models
+from melcodec_cli.report.record import Record
 
 Bytes = bytes | bytearray | memoryview
 
@@ -46,6 +46,7 @@ def compress(
     chunk_s: float | None = None,
     copy_tags: bool = True,
     effort: int | None = None,
+    bits_per_s: float | None = None,
     force: bool = False,
     profile: str | None = None,
     bundle: str | None = None,
@@ -62,6 +63,7 @@ def compress(
     chunk_s: float | None = None,
     copy_tags: bool = True,
     effort: int | None = None,
+    bits_per_s: float | None = None,
     force: bool = False,
     profile: str | None = None,
     bundle: str | None = None,
@@ -77,6 +79,7 @@ def compress(
     chunk_s: float | None = None,
     copy_tags: bool = True,
     effort: int | None = None,
+    bits_per_s: float | None = None,
     force: bool = False,
     profile: str | None = None,
     bundle: str | None = None,
@@ -87,19 +90,19 @@ def compress(
 
     `source` is a path, a binary file object, the bytes of an audio file, or an array with its `rate_hz`: (sample,) or
     (sample, channel), of floats within +-1 or of integers that use their whole range. `effort`, 1 to 8, is the number
-    of codewords tried for each token. `profile` is the name of an installed bundle, or "auto" for one by the
-    recording's rate; `bundle` names the file of one instead. Raises the errors of `melcodec_cli.errors`; what the
-    command would note on stderr is a warning.
+    of codewords tried for each index; `bits_per_s` chooses among the bit rates that a model has. `profile` is the name
+    of an installed bundle, or "auto" for one by the recording's rate; `bundle` names the file of one instead. Raises
+    the errors of `melcodec_cli.errors`; what the command would note on stderr is a warning.
     """
     memory = io.BytesIO()
     with _in_python_terms():
         file, raw = _opened(source, rate_hz)
         models = _models(bundle, device, threads, profile)
-        settings = CompressSettings(keep_channels, chunk_s, copy_tags, _whole(effort, "effort", 1, 8))
-        if target is None:
-            _run(CompressConversion(file, memory, models, _warn, force, settings, raw))
-            return memory.getvalue()
-        return _run(CompressConversion(file, target, models, _warn, force, settings, raw))
+        settings = CompressSettings(keep_channels, chunk_s, copy_tags)
+        options = _options(effort=effort)
+        sink = memory if target is None else target
+        record = _run(CompressRequest(file, sink, settings, raw, bits_per_s, options, force), models)
+    return memory.getvalue() if target is None else record
 
 
 @overload
@@ -168,8 +171,9 @@ def decompress(
         models = _models(bundle, device, threads)
         settings = DecompressSettings(_whole(rate_hz, "rate_hz"), False, start_s, end_s, conceal)
         sink = memory if target is None else target
+        options = _options(steps=steps)
         record = _run(
-            DecompressConversion(file, sink, models, _warn, force, settings, form, subtype, steps, copy_tags)
+            DecompressRequest(file, sink, settings, form, subtype, copy_tags, options, force), models
         )
     if target is not None:
         return record
@@ -217,7 +221,13 @@ def _checked(source: object) -> File:
     raise TypeError(f"source is a {type(source).__name__}, and neither a path nor a binary file nor an array")
 
 
-def _whole(value: object, name: str, low: int | None = None, high: int | None = None) -> int | None:
+def _options(**values: object) -> dict[str, int]:
+    """The model's options that were given."""
+    whole = {name: _whole(value, name) for name, value in values.items()}
+    return {name: value for name, value in whole.items() if value is not None}
+
+
+def _whole(value: object, name: str) -> int | None:
     """A number that must be whole, though it may come as a float, or out of an array."""
     if value is None:
         return None
@@ -227,22 +237,19 @@ def _whole(value: object, name: str, low: int | None = None, high: int | None = 
         or not float(value).is_integer()
     ):
         raise TypeError(f"{name} is {value!r}, which is no whole number")
-    if low is not None and high is not None and not low <= value <= high:
-        raise UsageProblem(f"{name} is {value}, which is outside {low} to {high}")
     return int(value)
 
 
-def _run(conversion: Conversion[Any]) -> Record:
-    for ended in convert([conversion]):
-        if ended.error is not None:
-            raise ended.error
-        conversion.record.elapsed_s = ended.elapsed_s - conversion.loading_s
-    return conversion.record
+def _run(request: Request, models: Models) -> Record:
+    (outcome,) = LocalEngine(models, _warn).convert([request])
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.record
 
 
 @lru_cache(maxsize=4)
 def _models(bundle: str | None, device: str, threads: int | None, profile: str | None = None) -> Models:
-    return Models(_warn, lambda line: None, device, threads, bundle, profile)
+    return Models(_warn, lambda line: None, ModelChoice(device, threads, bundle, profile))
 
 
 def _warn(topic: str, line: str) -> None:

@@ -111,6 +111,19 @@ def show_traceback(error: BaseException | None) -> None:
         traceback.print_exception(error)
 
 
+def describe(error: Exception) -> str:
+    """One line for an error that is none of the family's."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    reason = (str(error).splitlines() or [""])[0]
+    return f"internal error: {type(error).__name__}: {reason}"
+
+
+def path_of(error: Exception) -> str | None:
+    """The file that the system's error is about, which may be the output, on a full disk."""
+    return os.fsdecode(error.filename) if isinstance(error, OSError) and error.filename else None
+
+
 def from_mlc_error(error: Exception, path: object = None) -> MelcodecError:
     """The family's exception for one of mlcfile's errors, which know neither paths nor exit codes."""
     import mlcfile

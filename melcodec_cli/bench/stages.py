@@ -1,4 +1,4 @@
-"""How fast each stage of a chain is and how much memory it takes: in memory, without files or loading a model."""
+"""How fast each part of a system is and how much memory it takes: in memory, without files or loading a model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from melcodec_cli.codec.compression import Compression, CompressSettings
 from melcodec_cli.codec.decompression import Decompression, DecompressSettings
 from melcodec_cli.codec.pipeline import Stream, convert
 from melcodec_cli.codec.rows import Decoder, Encoder
-from melcodec_cli.systems.fmel.chain import Chain
+from melcodec_cli.systems.system import Model
 
 Audio = NDArray[np.float32]
 
@@ -40,12 +40,13 @@ class Figures:
 
 
 class Benchmark:
-    def __init__(self, chain: Chain, audio: Audio, steps: int | None, threads: int | None):
+    def __init__(self, model: Model, audio: Audio, decode_options: Mapping[str, int], threads: int | None):
         """audio (sample,) at the model's rate."""
-        self.chain = chain
-        self.encoder = Encoder(lambda: chain, threads=threads)
-        self.decoder = Decoder(lambda: chain, steps, threads)
-        self.duration_s = audio.size / chain.profile.mel.rate_hz
+        self.model, self.system = model, model.system
+        self.encoder = Encoder(lambda: model, threads=threads)
+        self.decoder = Decoder(lambda: model, decode_options, threads)
+        self._rate_hz = self.system.shape.rate_hz
+        self.duration_s = audio.size / self._rate_hz
         self._raw = audio.astype("<f4").tobytes()
         self._mlc = self._compress(self.encoder)  # warms up, too
         self._decompress(self.decoder)
@@ -56,11 +57,11 @@ class Benchmark:
 
     def stages(self, repeats: int) -> list[Figures]:
         """In the order in which they run; medians."""
-        encoder = Encoder(lambda: self.chain, threads=1)
-        decoder = Decoder(lambda: self.chain, self.decoder.steps, 1)
-        modules = _modules(self.chain, self.decoder.steps)
+        encoder = Encoder(lambda: self.model, threads=1)
+        decoder = Decoder(lambda: self.model, self.decoder.options, 1)
+        modules = self.system.parts(self.decoder.options)
         peaks: dict[str, int | None] = {}
-        memory = PeakMemory(self.chain.device)
+        memory = PeakMemory(self.system.device)
 
         def keep_peak(name: str) -> None:
             found = memory.end()
@@ -78,8 +79,10 @@ class Benchmark:
             spent_s[REST] = total_s - sum(spent_s.values())
             for name in names:
                 seconds[name].append(spent_s[name])
-        parameters = self.chain.parameter_counts()
-        return [self._figures(name, parameters.get(name), seconds[name], peaks.get(name)) for name in names]
+        return [
+            self._figures(name, _parameter_count(modules.get(name)), seconds[name], peaks.get(name))
+            for name in names
+        ]
 
     def ways(self, repeats: int) -> list[Figures]:
         """compress and decompress as a whole; medians."""
@@ -88,7 +91,7 @@ class Benchmark:
             ("compress", lambda: self._compress(self.encoder)),
             ("decompress", lambda: self._decompress(self.decoder)),
         ):
-            memory = PeakMemory(self.chain.device)
+            memory = PeakMemory(self.system.device)
             memory.begin()
             run()
             peak = memory.end()
@@ -104,7 +107,7 @@ class Benchmark:
 
     def _compress(self, encoder: Encoder) -> bytes:
         file = io.BytesIO()
-        raw = RawFormat(self.chain.profile.mel.rate_hz, 1, "f32le")
+        raw = RawFormat(self._rate_hz, 1, "f32le")
         with open_source(io.BytesIO(self._raw), raw) as source:
             _run(Compression(source, file, encoder, CompressSettings()))
         return file.getvalue()
@@ -131,20 +134,6 @@ def read_audio(paths: Sequence[str], rate_hz: int, seconds: float) -> Audio:
             break
     audio = np.concatenate(parts)[:, 0] if parts else np.zeros(0, np.float32)
     return np.resize(audio, wanted) if audio.size else np.zeros(wanted, np.float32)
-
-
-def _modules(chain: Chain, steps: int) -> dict[str, nn.Module]:
-    modules = {
-        "mel": chain.mel,
-        "timbre": chain.coder.timbre,
-        "encoder": chain.coder.encoder,
-        "search": chain.search,
-        "decoder": chain.coder.decoder,
-        "refiner": chain.refiner if steps else None,
-        "pitch": chain.pitch,
-        "vocoder": chain.vocoder,
-    }
-    return {name: module for name, module in modules.items() if module is not None}
 
 
 @contextmanager
@@ -193,6 +182,11 @@ def _clock(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, float]]:
 
     with _hooks(modules, lambda name: began_s.__setitem__(name, now()), stop):
         yield spent_s
+
+
+def _parameter_count(part: nn.Module | None) -> int | None:
+    """None for a part without any."""
+    return (sum(parameter.numel() for parameter in part.parameters()) or None) if part is not None else None
 
 
 def _timed(run: Callable[[], Any]) -> float:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import BinaryIO, cast
 
 import mlcfile
 
 from melcodec_cli.audio import AudioSource, Resampler, mix_down
 from melcodec_cli.codec.pipeline import Stream
-from melcodec_cli.codec.rows import Codes, Encoder
+from melcodec_cli.codec.rows import ChunkCodes, Encoder
 from melcodec_cli.codec.segments import AudioSegments, EncodeJob
 from melcodec_cli.errors import AudioUnreadable, UsageProblem
-
-if TYPE_CHECKING:
-    from melcodec_cli.systems.fmel.chain import Chain
-    from melcodec_cli.systems.fmel.config import Profile
 
 MIN_CHUNK_S, MAX_CHUNK_S = 0.5, 60.0
 
@@ -26,7 +22,7 @@ class CompressSettings:
     keep_channels: bool = False  # code every channel; otherwise one that mixes them
     chunk_s: float | None = None  # None: the profile's own
     copy_tags: bool = True
-    effort: int | None = None  # codewords to choose from for each token; None: as the model says
+    rows: int | None = None  # of indices that are sent of each frame; None: all
 
     def __post_init__(self) -> None:
         if self.chunk_s is not None and not MIN_CHUNK_S <= self.chunk_s <= MAX_CHUNK_S:
@@ -35,7 +31,7 @@ class CompressSettings:
             )
 
 
-class Compression(Stream[EncodeJob, Codes]):
+class Compression(Stream[EncodeJob, ChunkCodes]):
     """Reads `source`, writes `file`; both stay the caller's to close."""
 
     engine: Encoder
@@ -55,7 +51,7 @@ class Compression(Stream[EncodeJob, Codes]):
         self._settings = settings
         # The header's word for a pipe's length is not to be relied upon.
         samples = None if live else source.samples
-        self.header = header_for(encoder.chain, source, samples, settings)
+        self.header = header_for(encoder, source, samples, settings)
         self._file = file if file.seekable() else cast(BinaryIO, _Pipe(file))
         self._start = file.tell() if file.seekable() else 0
         self._writer = mlcfile.Writer(self._file, self.header)
@@ -78,8 +74,8 @@ class Compression(Stream[EncodeJob, Codes]):
         source, layout = self.source, self.header.layout
         channels = self.header.coded_channels
         resampler = Resampler(source.rate_hz, layout.model_rate_hz, channels)
-        context_tokens = self.engine.chain.encode_context_tokens
-        segments = AudioSegments(channels, layout.chunk_frames, layout.frame_samples, context_tokens)
+        reach = self.engine.shape.encode
+        segments = AudioSegments(channels, layout.chunk_frames, layout.frame_samples, reach)
         for block in source.blocks(source.rate_hz):
             yield from segments.push(
                 resampler.process(block if self.header.all_channels else mix_down(block, source.speakers)).T
@@ -89,11 +85,9 @@ class Compression(Stream[EncodeJob, Codes]):
         yield from segments.push(resampler.flush().T)
         yield from segments.finish(self.header.frames_of(self.samples))
 
-    def take(self, job: EncodeJob, result: Codes) -> None:
-        self._writer.write_chunk(
-            result.indices[:, :, None], result.globals_ if self.header.globals_ else None
-        )
-        self.payload_bits += job.tokens * self.header.frame_bits + self.header.chunk_globals_bits
+    def take(self, job: EncodeJob, result: ChunkCodes) -> None:
+        self._writer.write_chunk(result.indices[:, :, : self.header.layout.rows], result.globals_)
+        self.payload_bits += job.frames * self.header.frame_bits + self.header.chunk_globals_bits
 
     def finish(self) -> None:
         # A pipe may have had tags behind its audio.
@@ -103,35 +97,22 @@ class Compression(Stream[EncodeJob, Codes]):
         self._writer.finish(self.samples)
 
 
-def layout_of(profile: Profile, chunk_tokens: int) -> mlcfile.Layout:
-    return mlcfile.Layout(
-        index_bits=profile.coder.index_bits,
-        model_rate_hz=profile.mel.rate_hz,
-        frame_samples=profile.token_samples,
-        chunk_frames=chunk_tokens,
-    )
-
-
-def globals_of(profile: Profile) -> mlcfile.Globals | None:
-    return mlcfile.Globals(profile.timbre.values, profile.timbre.bits) if profile.timbre else None
-
-
 def header_for(
-    chain: Chain, source: AudioSource, samples: int | None, settings: CompressSettings
+    encoder: Encoder, source: AudioSource, samples: int | None, settings: CompressSettings
 ) -> mlcfile.Header:
-    profile = chain.profile
-    chunk_tokens = profile.chunk_tokens
+    shape, model = encoder.shape, encoder.model
+    chunk_frames = shape.chunk_frames
     if settings.chunk_s is not None:
-        chunk_tokens = max(1, round(settings.chunk_s * profile.tokens_per_second))
+        chunk_frames = max(1, round(settings.chunk_s * shape.frames_per_s))
     return mlcfile.Header(
-        bitstream_id=chain.bitstream_id,
-        renderer_id=chain.renderer_id,
+        bitstream_id=model.bitstream_id,
+        renderer_id=model.renderer_id,
         rate_hz=source.rate_hz,
         channels=source.channels,
         samples=samples,
         all_channels=settings.keep_channels and source.channels > 1,
-        layout=layout_of(profile, chunk_tokens),
-        globals_=globals_of(profile),
+        layout=shape.layout(chunk_frames, settings.rows),
+        globals_=shape.globals_,
     )
 
 

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melcodec_cli.audio import AudioSink, mix_down
+from melcodec_cli.codec.indices import IndexReader
 from melcodec_cli.codec.pipeline import Stream
 from melcodec_cli.codec.playback import Playback
 from melcodec_cli.codec.rows import Decoder
-from melcodec_cli.codec.segments import DecodeJob, TokenSegments
-from melcodec_cli.codec.tokens import TokenReader
+from melcodec_cli.codec.segments import DecodeJob, IndexSegments
 from melcodec_cli.errors import MlcCorrupt, Unsupported, UsageProblem
 
 # Chunks are decoded whole, so their length bounds the memory that a stranger's file can ask for.
@@ -96,13 +96,13 @@ class Decompression(Stream[DecodeJob, NDArray[np.float32]]):
             last = None if last is None else last - passed
             playback = Playback(reader.header, self.rate_hz, first - passed, last)
             self._playbacks.append(playback)
-            tokens = TokenReader(reader)
+            frames = IndexReader(reader)
             if self.sink is None:
-                self.sink = self._sink_for(tokens)
+                self.sink = self._sink_for(frames)
             if playback.is_wanted:
-                yield from self._jobs_of(tokens, playback, passed / self.rate_hz)
+                yield from self._jobs_of(frames, playback, passed / self.rate_hz)
             else:
-                self._count(tokens)
+                self._count(frames)
             playback.ended = True
             if self.truncated or playback.samples is None or (last is not None and last <= playback.samples):
                 return
@@ -154,55 +154,56 @@ class Decompression(Stream[DecodeJob, NDArray[np.float32]]):
             raise Unsupported(f"a stream of {header.channels} channels follows one of {self.header.channels}")
         self.engine = self._decoder_for(header)
 
-    def _sink_for(self, tokens: TokenReader) -> AudioSink:
-        if tokens.truncated and tokens.is_empty:
-            raise tokens.truncated  # nothing can be saved
-        return self._open_sink(self.rate_hz, self.channels, tokens.tags)
+    def _sink_for(self, frames: IndexReader) -> AudioSink:
+        if frames.truncated and frames.is_empty:
+            raise frames.truncated  # nothing can be saved
+        return self._open_sink(self.rate_hz, self.channels, frames.tags)
 
-    def _jobs_of(self, tokens: TokenReader, playback: Playback, begin_s: float) -> Iterator[DecodeJob]:
+    def _jobs_of(self, frames: IndexReader, playback: Playback, begin_s: float) -> Iterator[DecodeJob]:
         """The jobs of one stream, which begins at `begin_s` of the recording."""
-        segments, enough_tokens = self._segments(tokens.header, playback)
+        segments, enough_frames = self._segments(frames.header, playback)
         samples_per_s = self.rate_hz * self.channels
         max_silence_s = min(MAX_SILENCE_S, MAX_SILENCE_SAMPLES / samples_per_s)
         try:
-            for indices, globals_ in tokens.tokens_from(segments.first_needed_token, self._file.seekable()):
-                if self._silence_s + tokens.silence_s > max_silence_s:
+            for indices, globals_ in frames.frames_from(segments.first_needed_frame, self._file.seekable()):
+                if self._silence_s + frames.silence_s > max_silence_s:
                     raise MlcCorrupt(f"more than {max_silence_s:.0f} s are lost, and not as much can be read")
-                if indices.max() >= self.engine.codewords:
+                if indices.max() >= self.engine.shape.codewords:
                     raise MlcCorrupt(f"an index of {indices.max()} is beyond the codebook")
                 yield from _counted(segments.push(indices, globals_), playback)
-                if tokens.next_token >= enough_tokens:
+                if frames.next_frame >= enough_frames:
                     return
-            if tokens.end:
-                playback.set_samples(tokens.end.samples)
+            if frames.end:
+                playback.set_samples(frames.end.samples)
             else:
-                playback.set_frames(tokens.next_token)
+                playback.set_frames(frames.next_frame)
             yield from _counted(segments.finish(), playback)
         finally:
-            self.truncated = tokens.truncated
-            self._silence_s += tokens.silence_s
-            self.damage += tokens.damage
-            self.lost_s += [[begin_s + lost_s for lost_s in span] for span in tokens.lost_s]
-            self._count(tokens)
+            self.truncated = frames.truncated
+            self._silence_s += frames.silence_s
+            self.damage += frames.damage
+            self.lost_s += [[begin_s + lost_s for lost_s in span] for span in frames.lost_s]
+            self._count(frames)
 
-    def _count(self, tokens: TokenReader) -> None:
-        self.mlc_bytes += tokens.read_bytes
-        self.payload_bits += tokens.payload_bits
+    def _count(self, frames: IndexReader) -> None:
+        self.mlc_bytes += frames.read_bytes
+        self.payload_bits += frames.payload_bits
 
-    def _segments(self, header: mlcfile.Header, playback: Playback) -> tuple[TokenSegments, float]:
-        """Where the stream's tokens go, and how many it takes to have all chunks of the range."""
-        chunk_tokens = header.layout.chunk_frames
-        context_tokens = self.engine.context_tokens
-        segments = TokenSegments(
+    def _segments(self, header: mlcfile.Header, playback: Playback) -> tuple[IndexSegments, float]:
+        """Where the stream's frames go, and how many it takes to have all chunks of the range."""
+        chunk_frames = header.layout.chunk_frames
+        reach = self.engine.reach
+        segments = IndexSegments(
             header.coded_channels,
+            header.layout.rows,
             header.globals_.count if header.globals_ else 0,
-            chunk_tokens,
-            context_tokens,
-            playback.first_chunk * chunk_tokens,
+            chunk_frames,
+            reach,
+            playback.first_chunk * chunk_frames,
         )
         if playback.last_chunk is None:
             return segments, float("inf")
-        return segments, (playback.last_chunk + 1) * chunk_tokens + context_tokens
+        return segments, (playback.last_chunk + 1) * chunk_frames + reach.after
 
     def _write(self, block: NDArray[np.float32]) -> None:
         """block (sample, coded channel)"""

@@ -32,7 +32,7 @@ class Work(Protocol):
 
 class Engine(Protocol):
     @property
-    def window_tokens(self) -> int: ...
+    def window_frames(self) -> int: ...
 
     def start(self, jobs: Sequence[Any]) -> Work: ...
 
@@ -219,10 +219,10 @@ class _Run:
             results.update(zip(batch.places, batch.results(), strict=True))
         elapsed_s = time.perf_counter() - began_s
         jobs = [event for event in window if event.job is not None]
-        tokens = sum(event.job.tokens for event in jobs)
+        frames = sum(event.job.frames for event in jobs)
         for event in jobs:
             if event.stream in self._elapsed_s:
-                self._elapsed_s[event.stream] += elapsed_s * event.job.tokens / tokens
+                self._elapsed_s[event.stream] += elapsed_s * event.job.frames / frames
         return [results[place] for place in range(len(jobs))]
 
 
@@ -254,16 +254,16 @@ def _alone(engine: Engine, job: Any) -> Any:
 
 def _windows(events: Iterable[_Event]) -> Iterator[Window]:
     window: list[_Event] = []
-    tokens = ended = 0
+    frames = ended = 0
     for event in events:
         window.append(event)
         ended += event.job is None
         full = ended >= STREAMS_PER_WINDOW or event.stream.live
         if event.engine is not None:
-            tokens += event.job.tokens
-            full = full or tokens >= event.engine.window_tokens
+            frames += event.job.frames
+            full = full or frames >= event.engine.window_frames
         if full:
             yield window
-            window, tokens, ended = [], 0, 0
+            window, frames, ended = [], 0, 0
     if window:
         yield window

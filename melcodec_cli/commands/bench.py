@@ -71,18 +71,21 @@ def bench(
     from melcodec_cli.bench.stages import Benchmark, read_audio
     from melcodec_cli.evaluate.clip import CLIP
     from melcodec_cli.files.inputs import Selection, named
-    from melcodec_cli.models.choose import Models
+    from melcodec_cli.models.choose import ModelChoice, Models
 
     seconds = seconds or (BATCH_SECONDS if batch else SECONDS)
     repeat = repeat or (BATCH_REPEATS if batch else REPEATS)
     paths = [found.path for found in named(places, Selection(AUDIO_SUFFIXES))] or [str(CLIP)]
-    models = Models(lambda topic, line: None, lambda line: None, device, threads, bundle)
-    chain = models.encoder().chain
-    audio = read_audio(paths, chain.profile.mel.rate_hz, seconds)
+    choice = ModelChoice(device, threads, bundle)
+    models = Models(lambda topic, line: None, lambda line: None, choice)
+    model = models.encoder().model
+    rate_hz = model.system.shape.rate_hz
+    decode_options = {} if steps is None else {"steps": steps}
+    audio = read_audio(paths, rate_hz, seconds)
     if batch:
-        _bench_batch(BatchBenchmark(models, audio, chain.profile.mel.rate_hz, steps), repeat, as_json)
+        _bench_batch(BatchBenchmark(models, audio, rate_hz, decode_options), repeat, as_json)
         return
-    benchmark = Benchmark(chain, audio, steps, threads)
+    benchmark = Benchmark(model, audio, decode_options, threads)
     stages, ways = benchmark.stages(repeat), benchmark.ways(repeat)
     if as_json:
         show_json(_document(benchmark, repeat, stages, ways))
@@ -109,10 +112,10 @@ def _document(
 ) -> dict[str, Any]:
     """The keys stay as they are."""
     return {
-        "profile": benchmark.chain.profile.name,
-        "device": str(benchmark.chain.device),
+        "model": benchmark.model.name,
+        "device": str(benchmark.system.device),
         "threads": benchmark.encoder.workers,
-        "steps": benchmark.decoder.steps,
+        "options": _decode_options(benchmark),
         "duration_s": benchmark.duration_s,
         "repeats": repeat,
         "mlc_bytes": benchmark.mlc_bytes,
@@ -121,12 +124,19 @@ def _document(
     }
 
 
+def _decode_options(benchmark: Benchmark) -> dict[str, int]:
+    """By name, with the defaults of those that nobody set."""
+    options = [option for option in benchmark.system.options if option.way == "decode"]
+    return {option.name: benchmark.decoder.options.get(option.name, option.default) for option in options}
+
+
 def _print_table(benchmark: Benchmark, repeat: int, rows: list[Figures]) -> None:
-    where = str(benchmark.chain.device)
+    where = str(benchmark.system.device)
     if where == "cpu":
         where += f", {benchmark.encoder.workers} threads (stages: 1)"
-    what = f"{benchmark.duration_s:g} s with {benchmark.chain.profile.name}"
-    show_line(f"{what} on {where}, {benchmark.decoder.steps} refiner steps, median of {repeat}")
+    options = "".join(f", --{name} {value}" for name, value in _decode_options(benchmark).items())
+    what = f"{benchmark.duration_s:g} s with {benchmark.model.name}"
+    show_line(f"{what} on {where}{options}, median of {repeat}")
     show_line("")
     table = [
         (

@@ -70,7 +70,7 @@ def pack(
 @bundle.command(short_help="Put the stages of a bundle into a run's folder.")
 @click.argument("path", metavar="BUNDLE", type=BUNDLE)
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--stage", "stages", multiple=True, type=click.Choice(("coder", "pitch", "refiner", "vocoder")),
+@click.option("--stage", "stages", multiple=True, metavar="NAME",
               help="Only this one; may be given several times.")  # fmt: skip
 def unpack(path: Path, run_folder: Path, stages: tuple[str, ...]) -> None:
     """Put the stages of BUNDLE into the folder of a training RUN, for others to be trained beside them.
@@ -89,7 +89,7 @@ def unpack(path: Path, run_folder: Path, stages: tuple[str, ...]) -> None:
 @bundle.command(short_help="Show what a bundle is and how it was trained.")
 @click.argument("path", metavar="BUNDLE", type=BUNDLE)
 def show(path: Path) -> None:
-    """Show profile, ids, licence and training of BUNDLE as JSON, without loading its weights.
+    """Show profile, shape, ids, licence and training of BUNDLE as JSON, without loading its weights.
 
     \b
     Examples:
@@ -98,7 +98,21 @@ def show(path: Path) -> None:
     from melcodec_cli.models.installed import read_bundle_info
 
     info = read_bundle_info(path)
-    show_json({**info.__dict__, "path": str(info.path)}, indent=2)
+    shown = {
+        "path": str(info.path),
+        "name": info.name,
+        "system": info.system,
+        "bitstream_id": info.bitstream_id,
+        "renderer_id": info.renderer_id,
+        "licence": info.licence,
+        "size_bytes": info.size_bytes,
+        "suits": list(info.suits),
+        "shape": info.shape and info.shape.to_dict(),
+        "options": [vars(option) for option in info.facts.options],
+        "profile": info.profile,
+        "training": info.training,
+    }
+    show_json(shown, indent=2)
 
 
 @bundle.command(short_help="Load a bundle and code a second with it.")
@@ -110,12 +124,11 @@ def check(path: Path) -> None:
     Examples:
       melcodec bundle check mine.safetensors
     """
-    from melcodec_cli.models.bundle import try_out
+    from melcodec_cli.models.bundle import parameter_count, try_out
     from melcodec_cli.models.installed import read_bundle_info
 
     info = read_bundle_info(path)
-    chain = try_out(info)
-    count = sum(chain.parameter_counts().values())
+    count = parameter_count(try_out(info))
     show_line(
         f"{path}: {info.name}, ids {info.bitstream_id}/{info.renderer_id}, {count / 1e6:.1f} M parameters: ok"
     )

@@ -30,6 +30,26 @@ class Channels(click.ParamType):
         return int(value)
 
 
+class BitRate(click.ParamType):
+    """250, 1000 or 1k, 7.5k: bits per second."""
+
+    name = "bit rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, int | float):
+            return float(value)
+        number, factor = (value[:-1], 1000) if value[-1:] in "kK" and value else (value, 1)
+        try:
+            bits_per_s = float(number) * factor
+        except ValueError:
+            bits_per_s = 0.0
+        if not 0 < bits_per_s < float("inf"):
+            self.fail(
+                f"{value!r} is no bit rate: a number of bits per second, such as 1000 or 1k", param, ctx
+            )
+        return bits_per_s
+
+
 raw_options = options(
     click.option("--raw", is_flag=True, help="The input is PCM without a header."),
     click.option("--rate", "--raw-rate", "raw_rate", type=int, metavar="HZ",
@@ -57,7 +77,7 @@ raw_options = options(
     "--profile",
     metavar="NAME|auto",
     shell_complete=complete_profile,
-    help="The installed model to use; auto: speech-48k from 32 kHz up.  [default: speech-16k]",
+    help="The installed model to use; auto: by each recording's rate.  [default: speech-16k]",
 )
 @click.option("--bundle", metavar="FILE", help="The model in this file instead.")
 @click.option(
@@ -68,10 +88,17 @@ raw_options = options(
     "[default: the model's, 20 in speech-16k]",
 )
 @click.option(
+    "--bitrate",
+    "bits_per_s",
+    type=BitRate(),
+    metavar="N[k]",
+    help="Bits per second, such as 6k; of those that the model has.  [default: its highest]",
+)
+@click.option(
     "--effort",
-    type=click.IntRange(1, 8),
+    type=click.IntRange(min=1),
     metavar="N",
-    help="Codewords tried for each token: 1 is fastest, 8 sounds best.  "
+    help="Codewords tried for each index: 1 is fastest, 8 sounds best.  "
     "[default: the model's, 3 in speech-16k]",
 )
 @click.option("--no-tags", is_flag=True, help="Do not copy title, artist and the like.")
@@ -92,6 +119,7 @@ def compress(
     profile: str | None,
     bundle: str | None,
     chunk_seconds: float | None,
+    bits_per_s: float | None,
     effort: int | None,
     no_tags: bool,
     raw: bool,
@@ -119,7 +147,7 @@ def compress(
       melcodec compress talk.wav talk.mlc
       melcodec compress -o coded/ *.flac
       melcodec compress -r recordings/ -o coded/   mirrors the tree
-      melcodec compress --profile auto *.wav       speech-48k, if installed, for those from 32 kHz up
+      melcodec compress --profile auto *.wav       a model of 48 kHz, if installed, for those from 32 kHz up
       find . -name '*.wav' -print0 | melcodec compress --files-from - -o coded/
       arecord -f S16_LE -r 16000 | melcodec compress - - | ssh far 'melcodec decompress - -' | aplay
       melcodec compress --raw --rate 8000 --channels 2 --format s16be call.pcm
@@ -127,13 +155,13 @@ def compress(
     from melcodec_cli.audio import RawFormat
     from melcodec_cli.audio.suffixes import AUDIO_SUFFIXES
     from melcodec_cli.codec.compression import CompressSettings
-    from melcodec_cli.convert.conversion import CompressConversion
     from melcodec_cli.convert.existing import is_damaged_mlc, is_sound_mlc
+    from melcodec_cli.convert.request import CompressRequest
     from melcodec_cli.convert.run import Overwriting, engine_named, run
     from melcodec_cli.errors import UsageProblem
     from melcodec_cli.files.inputs import Selection, listed_names
     from melcodec_cli.files.targets import compressed_name, is_mlc, pair_up, split_output
-    from melcodec_cli.models.choose import Models
+    from melcodec_cli.models.choose import ModelChoice, Models
     from melcodec_cli.report.report import Report
 
     if raw and raw_rate is None:
@@ -142,19 +170,22 @@ def compress(
         raise UsageProblem("--rate and a number of --channels describe what is read with --raw")
     raw_channels = channels if isinstance(channels, int) else raw_channels
     raw_form = RawFormat(raw_rate, raw_channels, raw_format) if raw and raw_rate else None
-    settings = CompressSettings(channels == "keep", chunk_seconds, not no_tags, effort)
+    settings = CompressSettings(channels == "keep", chunk_seconds, not no_tags)
+    model_options = {} if effort is None else {"effort": effort}
     names = listed_names(files, files_from)
     inputs, target = (files, output) if files_from else split_output(files, output, is_mlc)
     selection = Selection(AUDIO_SUFFIXES if recursive else None, include, exclude)
     pairs = pair_up(inputs, target, compressed_name, selection, names, dry_run)
     batch = len(pairs) != 1 or files_from is not None
     report = Report(json_lines, quiet, verbose, batch, report_file)
-    models = Models(report.notice, report.detail, device, threads, bundle, profile)
+    models = Models(report.notice, report.detail, ModelChoice(device, threads, bundle, profile))
     run(
         pairs,
-        lambda pair, force: CompressConversion(*pair.files, models, report.notice, force, settings, raw_form),
+        lambda pair, force: CompressRequest(
+            *pair.files, settings, raw_form, bits_per_s, model_options, force
+        ),
         Overwriting(force, skip_existing, is_sound_mlc, is_damaged_mlc),
         report,
+        engine_named(engine, report, models, ray_address),
         dry_run,
-        engine_named(engine, report, models, ray_address, device, threads),
     )

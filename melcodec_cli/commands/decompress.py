@@ -77,7 +77,7 @@ format_options = options(
 @click.option("--start", type=Seconds(), metavar="T", default=0.0, help="From there on: seconds or m:ss.")
 @click.option("--end", type=Seconds(), metavar="T", help="Up to there.")
 @click.option("--conceal", is_flag=True, help="Put silence in the place of what is damaged.")
-@click.option("--steps", type=click.IntRange(0, 64), metavar="N", help="Steps of the refiner, 0 to skip it.")
+@click.option("--steps", type=click.IntRange(min=0), metavar="N", help="Steps of the refiner, 0 to skip it.")
 @click.option("--bundle", metavar="FILE|NAME", help="The model to use.  [default: the one the file names]")
 @model_options
 @engine_options
@@ -132,13 +132,13 @@ def decompress(
 
     from melcodec_cli.audio import FORMATS
     from melcodec_cli.codec.decompression import DecompressSettings
-    from melcodec_cli.convert.conversion import DecompressConversion
     from melcodec_cli.convert.existing import is_same_length
+    from melcodec_cli.convert.request import DecompressRequest
     from melcodec_cli.convert.run import Overwriting, engine_named, run
     from melcodec_cli.errors import UsageProblem
     from melcodec_cli.files.inputs import Selection, listed_names
     from melcodec_cli.files.targets import MLC_SUFFIX, decompressed_name, is_mlc, pair_up, split_output
-    from melcodec_cli.models.choose import Models
+    from melcodec_cli.models.choose import ModelChoice, Models
     from melcodec_cli.report.report import Report
 
     if form is not None and form not in FORMATS:
@@ -161,11 +161,12 @@ def decompress(
     pairs = pair_up(inputs, target, derive, selection, names, dry_run)
     batch = len(pairs) != 1 or files_from is not None
     report = Report(json_lines, quiet, verbose, batch, report_file)
-    models = Models(report.notice, report.detail, device, threads, bundle)
+    models = Models(report.notice, report.detail, ModelChoice(device, threads, bundle))
+    model_options = {} if steps is None else {"steps": steps}
     run(
         pairs,
-        lambda pair, force: DecompressConversion(
-            *pair.files, models, report.notice, force, settings, form, subtype, steps, not no_tags
+        lambda pair, force: DecompressRequest(
+            *pair.files, settings, form, subtype, not no_tags, model_options, force
         ),
         Overwriting(
             force,
@@ -175,6 +176,6 @@ def decompress(
             "" if target else "and may be the original recording",
         ),
         report,
+        engine_named(engine, report, models, ray_address),
         dry_run,
-        engine_named(engine, report, models, ray_address, device, threads),
     )

@@ -29,14 +29,13 @@ def demo(folder: Path, force: bool, bundle: str | None, device: str, threads: in
     import numpy as np
 
     from melcodec_cli.audio import open_source
-    from melcodec_cli.codec.compression import CompressSettings
-    from melcodec_cli.codec.decompression import DecompressSettings
-    from melcodec_cli.convert.conversion import CompressConversion, DecompressConversion
-    from melcodec_cli.convert.run import run_one
+    from melcodec_cli.convert.engine import LocalEngine
+    from melcodec_cli.convert.request import CompressRequest, DecompressRequest
+    from melcodec_cli.convert.run import convert_all
     from melcodec_cli.evaluate.clip import CLIP
     from melcodec_cli.evaluate.picture import write_spectrograms
     from melcodec_cli.files.atomic import check_output, output_file
-    from melcodec_cli.models.choose import Models
+    from melcodec_cli.models.choose import ModelChoice, Models
     from melcodec_cli.report.console import show_line
     from melcodec_cli.report.report import Report
 
@@ -48,11 +47,15 @@ def demo(folder: Path, force: bool, bundle: str | None, device: str, threads: in
     for path in (original, coded, decoded, picture):
         check_output(path, force)
     report = Report()
-    models = Models(report.notice, report.detail, device, threads, bundle)
+    models = Models(report.notice, report.detail, ModelChoice(device, threads, bundle))
     with output_file(original, force) as file:
         file.write(CLIP.read_bytes())
-    run_one(CompressConversion(original, coded, models, report.notice, force, CompressSettings()), report)
-    run_one(DecompressConversion(coded, decoded, models, report.notice, force, DecompressSettings()), report)
+    engine = LocalEngine(models, report.notice)
+    for request in (
+        CompressRequest(original, coded, force=force),
+        DecompressRequest(coded, decoded, force=force),
+    ):
+        convert_all([request], 1, report, engine)
     with open_source(original) as before, open_source(decoded) as after, output_file(picture, force) as file:
         panels = {
             f"{title} ({size} bytes)": np.concatenate(list(source.blocks(source.rate_hz)))[:, 0]

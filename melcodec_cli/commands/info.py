@@ -11,8 +11,8 @@ from melcodec_cli.report.console import show_fact, show_json, show_line
 
 if TYPE_CHECKING:
     from melcodec_cli.codec.inspection import Inspection, Stream
-    from melcodec_cli.latency import Latency
     from melcodec_cli.models.installed import BundleInfo
+    from melcodec_cli.systems.system import Latency
 
 STREAMS_SHOWN = 1000  # a megabyte can hold fifty times as many
 
@@ -86,9 +86,8 @@ def _record(name: str, inspection: "Inspection", failure: MelcodecError | None) 
 
 
 def _latency(bundle: "BundleInfo | None", stream: "Stream") -> "Latency | None":
-    from melcodec_cli.latency import latency
-
-    return latency(bundle.profile, stream.header.layout.chunk_frames) if bundle else None
+    shape = bundle.shape if bundle else None
+    return shape.latency(stream.header.layout.chunk_frames) if shape else None
 
 
 def _facts(stream: "Stream") -> Iterator[tuple[str, str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +13,6 @@ from melcodec_cli.commands.options import complete_bundle
 
 if TYPE_CHECKING:
     from melcodec_cli.models.installed import BundleInfo
-
-# Key of the JSON -> the stage whose training measured it on the dev clips, its name there, and how it is told.
-DEV_FIGURES = {
-    "coded_mel_l1": ("coder", "dev_l1", "mel L1 {:.3f} coded"),
-    "decoded_mel_l1": ("vocoder", "coded_mel_l1", "mel L1 {:.3f} decoded"),
-    "voicing_error": ("pitch", "coded_voicing_error", "voicing error {:.1%}"),
-}
 
 
 @click.group(short_help="List, add and remove models.", invoke_without_command=True)
@@ -43,9 +35,9 @@ def models(ctx: click.Context) -> None:
 @models.command("list", short_help="List the installed models.")
 @click.option("--json", "json_lines", is_flag=True, help="One JSON object a model on standard output.")
 def list_models(json_lines: bool) -> None:
-    """List the installed models: profile, rates, licence, size, ids, figures on the dev clips, file.
+    """List the installed models, a line each: name, system, rate, bit rates, latency, purpose, licence, size, ids.
 
-    Mel L1 is the mean distance of log-mel spectra, first of what the indices keep, then of what is heard.
+    The latency is that of a live pipe with the model's own chunks: --chunk-seconds shortens them.
 
     \b
     Examples:
@@ -113,65 +105,60 @@ def path(name: str | None) -> None:
 
 def _list(json_lines: bool) -> None:
     from melcodec_cli.models.installed import installed_bundles
-    from melcodec_cli.report.printable import printable
 
-    for bundle in installed_bundles():
-        if json_lines:
+    bundles = list(installed_bundles())
+    if json_lines:
+        for bundle in bundles:
             click.echo(json.dumps(_record(bundle)))
-            continue
-        click.echo(printable(bundle.name))
-        for label, value in _facts(_record(bundle)):
-            click.echo(f"  {label:<14}{printable(value)}")
+    elif bundles:
+        _print_table([_record(bundle) for bundle in bundles])
 
 
 def _record(bundle: BundleInfo) -> dict[str, Any]:
-    """The keys stay as they are."""
-    from melcodec_cli.systems.fmel.config import Profile, ProfileError
-
-    try:
-        profile = Profile.from_dict(bundle.profile)
-    except ProfileError:  # of another release
-        profile = None
+    """The keys stay as they are; what this release does not know of a model is null."""
+    shape = bundle.shape
     return {
         "name": bundle.name,
         "profile": bundle.profile_name,
-        "rate_hz": profile.mel.rate_hz if profile else None,
-        "bits_per_s": profile.tokens_per_second * profile.coder.index_bits if profile else None,
+        "system": bundle.system,
+        "rate_hz": shape.rate_hz if shape else None,
+        "bits_per_s": sorted(shape.bits_per_s.values()) if shape else None,
+        "latency_s": shape.latency(shape.chunk_frames).compress_s if shape else None,
+        "suits": list(bundle.suits),
         "licence": bundle.licence,
         "size_bytes": bundle.size_bytes,
         "bitstream_id": bundle.bitstream_id,
         "renderer_id": bundle.renderer_id,
-        "dev": _dev_figures(bundle.training),
         "path": str(bundle.path),
         "built_in": bundle.comes_with_melcodec,
     }
 
 
-def _dev_figures(training: dict[str, Any]) -> dict[str, float]:
-    """Those that the bundle's training noted; what stands there may be anything."""
-    stages = training.get("stages")
-    found = {}
-    for key, (stage, name, _) in DEV_FIGURES.items():
-        figures = stages.get(stage) if isinstance(stages, dict) else None
-        value = figures.get(name) if isinstance(figures, dict) else None
-        if isinstance(value, int | float) and 0 <= value < 1e6:
-            found[key] = value
-    return found
+def _print_table(records: list[dict[str, Any]]) -> None:
+    """One line a model."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
+    from melcodec_cli.report.printable import printable
+    from melcodec_cli.systems.system import bit_rate_text
 
-def _facts(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """(label, value), line by line."""
-    yield "profile", record["profile"]
-    if record["rate_hz"] is None:
-        yield "rate", "unknown to this release, which cannot run it"
-    else:
-        yield "rate", f"{record['rate_hz']} Hz, {record['bits_per_s']:g} bit/s"
-    yield "licence", record["licence"]
-    yield "size", f"{record['size_bytes'] / 1e6:.1f} MB"
-    yield "ids", f"bitstream {record['bitstream_id']}, renderer {record['renderer_id']}"
-    if record["dev"]:
-        yield (
-            "dev figures",
-            ", ".join(DEV_FIGURES[key][2].format(value) for key, value in record["dev"].items()),
-        )
-    yield "file", f"{record['path']}{' (comes with melcodec)' if record['built_in'] else ''}"
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in ("name", "system", "rate", "bit/s", "latency", "for", "licence", "size", "ids"):
+        table.add_column(name, justify="right" if name in ("rate", "latency", "size") else "left")
+    for record in records:
+        cells = [record["name"], record["system"]]
+        if record["rate_hz"] is None:
+            cells += ["unknown to this release, which cannot run it", "", "", ""]
+        else:
+            cells += [
+                f"{record['rate_hz'] / 1000:g} kHz",
+                ", ".join(map(bit_rate_text, record["bits_per_s"])),
+                f"{record['latency_s']:.2g} s",
+                ", ".join(record["suits"]),
+            ]
+        ids = f"{record['bitstream_id']}/{record['renderer_id']}"
+        cells += [record["licence"], f"{record['size_bytes'] / 1e6:.1f} MB", ids]
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    Console(highlight=False).print(table)

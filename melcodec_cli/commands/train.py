@@ -1,9 +1,7 @@
-"""`melcodec train`: every stage of a chain, trained on any folder of audio."""
+"""`melcodec train`: every stage of a model, trained on any folder of audio."""
 
 from __future__ import annotations
 
-import importlib
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,12 +18,19 @@ if TYPE_CHECKING:
     from melcodec_cli.train.presets import Preset
 
 
-@click.group(short_help="Train the stages of a model.")
-def train() -> None:
-    """Train the stages of a model on folders of speech (needs the extra "train").
+class StageGroup(click.Group):
+    """Takes any name that is none of its commands for that of a stage, which a preset's system declares."""
 
-    The coder comes first; pitch, refiner and vocoder follow in the same --run folder and find what they need there.
-    Before it a listener may be trained as its judge (phones), which no bundle holds.
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return super().get_command(ctx, cmd_name) or _stage_command(cmd_name)
+
+
+@click.group(cls=StageGroup, short_help="Train the stages of a model.")
+def train() -> None:
+    """Train the stages of a model on folders of audio (needs the extra "train").
+
+    STAGE is one that the preset's system has: "melcodec train stages" lists them, in the order in which they are
+    trained.  Each finds in the --run folder what was trained before it.
     The manifest.csv (path, source, speaker, split, licence, text) of a folder, or of the folders directly in it, is
     obeyed.  Without one, each folder directly in it, or in its parts such as dev-clean and wav48, is a speaker, files
     that lie directly in it are all of one, and a twentieth of the speakers, one at least, is kept for measuring.
@@ -71,8 +76,8 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _stage_command(stage: str, what: str) -> None:
-    @train.command(stage, short_help=what)
+def _stage_command(stage: str) -> click.Command:
+    @click.command(stage, short_help=f"Train the stage {stage}.")
     @_options
     def command(preset_name: str, minutes: float | None, steps: int | None, **rest: Any) -> None:
         from melcodec_cli.train.stages import Length, train_stage
@@ -85,18 +90,34 @@ def _stage_command(stage: str, what: str) -> None:
         )  # fmt: skip
 
     command.help = (
-        f"{what}\n\n\b\nExamples:\n  melcodec train {stage} --data speech/ --run runs/mine --minutes 60\n"
+        f"Train the stage {stage}.\n\n\b\nExamples:\n"
+        f"  melcodec train {stage} --data speech/ --run runs/mine --minutes 60\n"
     )
+    return command
 
 
-for _stage, _what in (
-    ("phones", "Train the listener that judges a coder: what is said, from transcripts."),
-    ("coder", "Train the mel coder: what the indices mean."),
-    ("pitch", "Train the pitch stage, on original and coded mels."),
-    ("refiner", "Train the refiner on what the coder makes."),
-    ("vocoder", "Train the vocoder on predicted pitch, original and coded mels."),
-):
-    _stage_command(_stage, _what)
+@train.command("stages", short_help="List the stages of a preset.")
+@click.option("--preset", "preset_name", default="speech-16k", show_default=True, metavar="NAME|FILE",
+              help="A preset that ships, or a TOML file like them.")  # fmt: skip
+def list_stages(preset_name: str) -> None:
+    """List the stages of a preset, in the order in which they are trained, and the minutes that it gives each.
+
+    \b
+    Examples:
+      melcodec train stages --preset speech-48k
+    """
+    from melcodec_cli.report.printable import printable
+    from melcodec_cli.train.presets import read_preset
+
+    preset = read_preset(preset_name)
+    for stage in preset.declared:
+        run = preset.stages[stage.name].run
+        parts = [f"{run.minutes:g} minutes"]
+        if not stage.ships:
+            parts.append("a judge, which is no part of the model")
+        if not stage.wanted(preset):
+            parts.append("not trained by 'train all'")
+        click.echo(printable(f"{stage.name:<12}{', '.join(parts)}"))
 
 
 @train.command("all", short_help="Train every stage in order and pack the bundle.")
@@ -116,7 +137,7 @@ def train_all(
     """
     from melcodec_cli.train.packing import licence_for, pack_run
     from melcodec_cli.train.ranks import is_first
-    from melcodec_cli.train.stages import PHONES, Length, shares, train_stage
+    from melcodec_cli.train.stages import Length, shares, stage_named, train_stage
 
     length = Length(minutes, steps)
     preset, corpus, device = _prepare("all", preset_name, **rest)
@@ -125,13 +146,13 @@ def train_all(
     for stage, share in shares(preset).items():
         if is_first():
             click.echo(f"training the {stage}", err=True)
-        start_from = () if stage == PHONES else rest["start_from"]  # a bundle has no listener
+        start_from = rest["start_from"] if stage_named(preset, stage).ships else ()  # a bundle has no judges
         train_stage(
             stage, preset, corpus, rest["run_folder"], length.share(share), device, rest["resume"],
             start_from, _command_line(),
         )  # fmt: skip
     if is_first():
-        path = rest["run_folder"] / f"{preset.profile.name}.safetensors"
+        path = rest["run_folder"] / f"{preset.profile['name']}.safetensors"
         pack_run(preset, rest["run_folder"], path, corpus, licence)
         click.echo(path)
 
@@ -154,7 +175,6 @@ def plot(run_folder: Path, output: Path | None) -> None:
     """
     from melcodec_cli.train.plot import plot_run
 
-    _require("matplotlib", "a plot")
     for path in plot_run(run_folder, output or run_folder):
         click.echo(path)
 
@@ -163,18 +183,6 @@ def _command_line() -> str:
     from melcodec_cli.train.history import command_line
 
     return command_line(click.get_current_context().find_root().obj)
-
-
-def _require(module: str, what: str) -> None:
-    """A module of the extra, tried before any work: hours may go by until it is used."""
-    from melcodec_cli.errors import UsageProblem
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            importlib.import_module(module)
-    except ImportError as error:
-        raise UsageProblem(f"{what} needs the extra: pip install 'melcodec[train]' ({error})") from None
 
 
 def _prepare(
@@ -191,25 +199,18 @@ def _prepare(
 ) -> tuple[Preset, Corpus, torch.device]:
     import torch
 
-    from melcodec_cli.errors import UsageProblem
     from melcodec_cli.models.bundle import choose_device
     from melcodec_cli.train.checkpoint import refuse_to_lose
     from melcodec_cli.train.presets import read_preset
     from melcodec_cli.train.ranks import first_of_the_ranks, join_ranks
-    from melcodec_cli.train.stages import PHONES, STAGES, stages_of
-    from melcodec_cli.train.utterances import require_transcripts
+    from melcodec_cli.train.stages import stage_named, stages_of
 
     preset = read_preset(preset_name)
-    if stage in STAGES and not getattr(preset.profile, stage):
-        raise UsageProblem(f"preset {preset_name}: its profile has no {stage}")
-    if stage in ("pitch", "all") and preset.profile.pitch:
-        _require("pyworld", "training the pitch")
-    stages = stages_of(preset) if stage == "all" else [stage]
-    if PHONES in stages:
-        require_transcripts(list(folders))
-    if not force:
-        for each in stages:
-            refuse_to_lose(run_folder / each, resume)
+    stages = stages_of(preset) if stage == "all" else [stage_named(preset, stage)]
+    for each in stages:
+        each.check(list(folders))
+        if not force:
+            refuse_to_lose(run_folder / each.name, resume)
     if threads:
         torch.set_num_threads(threads)
     torch.set_flush_denormal(True)  # silence otherwise slows a CPU down tenfold
@@ -225,7 +226,7 @@ def open_data(preset: Preset, folders: tuple[Path, ...], cache: Path) -> Corpus:
     from melcodec_cli.train.corpus import open_corpus
     from melcodec_cli.train.ranks import is_first
 
-    corpus = open_corpus(list(folders), cache, preset.profile.mel.rate_hz, preset.corpus.speed_copies)
+    corpus = open_corpus(list(folders), cache, preset.shape.rate_hz, preset.corpus.speed_copies)
     if is_first():
         for path, reason in corpus.left_out.items():
             click.echo(f"melcodec: {printable(path)}: left out: {printable(reason)}", err=True)

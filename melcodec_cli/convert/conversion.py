@@ -1,7 +1,4 @@
-"""Conversions between files: opens the input, sends it through the codec, names the output when it is complete.
-
-A file is a path, "-" for standard input or output, or a binary file object, which stays its owner's to close.
-"""
+"""Conversions between files: opens the input, sends it through the codec, names the output when it is complete."""
 
 from __future__ import annotations
 
@@ -9,49 +6,45 @@ import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from typing import Any, BinaryIO, Generic, TypeAlias, TypeVar
 
 import mlcfile
 
-from melcodec_cli.audio import FORMATS, AudioSink, RawFormat, format_for, open_sink, open_source
+from melcodec_cli.audio import FORMATS, AudioSink, open_sink, open_source
 from melcodec_cli.audio.speakers import how_mixed
-from melcodec_cli.codec.compression import Compression, CompressSettings
-from melcodec_cli.codec.decompression import Decompression, DecompressSettings
+from melcodec_cli.codec.compression import Compression
+from melcodec_cli.codec.decompression import Decompression
 from melcodec_cli.codec.pipeline import Engine, Stream
 from melcodec_cli.codec.rows import Decoder
+from melcodec_cli.convert.request import CompressRequest, DecompressRequest, File, Request, name_of
 from melcodec_cli.errors import MelcodecError, MlcTruncated, UsageProblem, from_mlc_error
 from melcodec_cli.files.atomic import output_file
 from melcodec_cli.files.standard import standard_input, standard_output
 from melcodec_cli.files.streams import STDIO
-from melcodec_cli.models.choose import Models
-from melcodec_cli.report.report import Record
+from melcodec_cli.models.choose import Models, rows_of
+from melcodec_cli.report.record import Record
 
 DAMAGE_TOLD = 100  # places in a file
-File: TypeAlias = str | os.PathLike[str] | BinaryIO
 Notice: TypeAlias = Callable[[str, str], None]  # topic, of which one line a run is enough, and the line
 
 
+Asked = TypeVar("Asked", CompressRequest, DecompressRequest)
 Codec = TypeVar("Codec", bound=Stream[Any, Any])
 
 
-class Conversion(Stream[Any, Any], Generic[Codec]):
+class Conversion(Stream[Any, Any], Generic[Asked, Codec]):
     """One input and one output; `record` tells about it afterwards."""
 
     codec: Codec  # what is done between the two, once they are open
 
-    def __init__(self, source: File, target: File, models: Models, notice: Notice, force: bool):
-        self.source = source
-        self.target = target
-        self.record = Record(name_of(source), name_of(target))
+    def __init__(self, request: Asked, models: Models, notice: Notice):
+        self.request: Asked = request
+        self.record = Record(name_of(request.source), name_of(request.target))
         self.loading_s = 0.0  # of the time that the jobs took, what went into loading a model
         self._models = models
         self._notice = notice
-        self._force = force
         self._files = ExitStack()
-
-    def replace_output(self) -> None:
-        """As if forced to: what is there is known to be this conversion's own."""
-        self._force = True
 
     @property
     def engine(self) -> Engine:  # type: ignore[override]
@@ -70,7 +63,7 @@ class Conversion(Stream[Any, Any], Generic[Codec]):
             yield job
 
     def _jobs(self) -> Iterator[Any]:
-        self.live = not is_regular(self.source)
+        self.live = not is_regular(self.request.source)
         try:
             self.codec = self._open()
             yield from self.codec.jobs()
@@ -114,40 +107,32 @@ class Conversion(Stream[Any, Any], Generic[Codec]):
         """Fills in the record."""
 
     def _open_target(self) -> BinaryIO:
-        if not isinstance(self.target, str | os.PathLike):
-            return self.target
-        if self.target == STDIO:
+        source, target = self.request.source, self.request.target
+        if not isinstance(target, str | os.PathLike):
+            return target
+        if target == STDIO:
             return standard_output()
-        source = standard_input() if self.source == STDIO else self.source
-        return self._files.enter_context(output_file(self.target, self._force, [source]))
+        inputs = [standard_input() if source == STDIO else source]
+        return self._files.enter_context(output_file(target, self.request.force, inputs))
 
 
-class CompressConversion(Conversion[Compression]):
+class CompressConversion(Conversion[CompressRequest, Compression]):
     """A recording to an .mlc file."""
 
-    def __init__(
-        self,
-        source: File,
-        target: File,
-        models: Models,
-        notice: Notice,
-        force: bool,
-        settings: CompressSettings,
-        raw: RawFormat | None = None,
-    ):
-        super().__init__(source, target, models, notice, force)
-        self._settings = settings
-        self._raw = raw
-
     def _open(self) -> Compression:
-        source = self._files.enter_context(open_source(self.source, self._raw))
-        if source.channels > 1 and not self._settings.keep_channels:
+        request = self.request
+        source = self._files.enter_context(open_source(request.source, request.raw))
+        settings = request.settings
+        if source.channels > 1 and not settings.keep_channels:
             how = how_mixed(source.channels, source.speakers)
             self._notice("mix", f"{source.name}: {how}; --channels keep codes each")
-        encoder = self._models.encoder(source.rate_hz, self._settings.effort)
-        self.record.bundle = self._models.name_of(encoder)
+        bundle = self._models.bundle_for_rate(source.rate_hz)
+        if request.bits_per_s is not None:
+            settings = replace(settings, rows=rows_of(bundle, request.bits_per_s))
+        encoder = self._models.encoder(bundle, request.options)
+        self.record.bundle = bundle.name
         with self._writing():
-            return Compression(source, self._open_target(), encoder, self._settings, self.live)
+            return Compression(source, self._open_target(), encoder, settings, self.live)
 
     def _describe(self) -> None:
         codec, record = self.codec, self.record
@@ -158,28 +143,8 @@ class CompressConversion(Conversion[Compression]):
             self._notice(record.source, f"{record.source}: holds less than its header says")
 
 
-class DecompressConversion(Conversion[Decompression]):
-    """An .mlc file to a recording, in the format `form` or the one that the target's suffix names."""
-
-    def __init__(
-        self,
-        source: File,
-        target: File,
-        models: Models,
-        notice: Notice,
-        force: bool,
-        settings: DecompressSettings,
-        form: str | None = None,
-        subtype: str | None = None,
-        steps: int | None = None,
-        copy_tags: bool = True,
-    ):
-        super().__init__(source, target, models, notice, force)
-        self._settings = settings
-        self._form = form or form_of(target)
-        self._subtype = subtype
-        self._steps = steps
-        self._copy_tags = copy_tags
+class DecompressConversion(Conversion[DecompressRequest, Decompression]):
+    """An .mlc file to a recording."""
 
     def finish(self) -> None:
         super().finish()
@@ -189,29 +154,30 @@ class DecompressConversion(Conversion[Decompression]):
 
     def _open(self) -> Decompression:
         file = self._open_source()
-        return Decompression(file, self._open_sink, self._decoder_for, self._settings, self.live)
+        return Decompression(file, self._open_sink, self._decoder_for, self.request.settings, self.live)
 
     def _open_source(self) -> BinaryIO:
-        if not isinstance(self.source, str | os.PathLike):
-            return self.source
-        if self.source == STDIO:
+        source = self.request.source
+        if not isinstance(source, str | os.PathLike):
+            return source
+        if source == STDIO:
             return standard_input()
         try:
-            return self._files.enter_context(open(self.source, "rb"))
+            return self._files.enter_context(open(source, "rb"))
         except OSError as error:
-            raise UsageProblem((error.strerror or str(error)).lower(), self.source) from error
+            raise UsageProblem((error.strerror or str(error)).lower(), source) from error
 
     def _open_sink(self, rate_hz: int, channels: int, tags: Mapping[str, str]) -> AudioSink:
-        FORMATS[self._form].check(rate_hz, channels, self._subtype)
-        tags = tags if self._copy_tags else {}
+        form, subtype = self.request.output_form, self.request.subtype
+        FORMATS[form].check(rate_hz, channels, subtype)
+        tags = tags if self.request.copy_tags else {}
         with self._writing():
-            file = self._open_target()
-            sink = open_sink(file, self._form, rate_hz, channels, subtype=self._subtype, tags=tags)
+            sink = open_sink(self._open_target(), form, rate_hz, channels, subtype=subtype, tags=tags)
         self._files.push(lambda kind, error, trace: sink.abort() if error else None)
         return sink
 
     def _decoder_for(self, header: mlcfile.Header) -> Decoder:
-        decoder = self._models.decoder(header, self._steps)
+        decoder = self._models.decoder(header, self.request.options)
         self.record.bundle = self._models.name_of(decoder)
         return decoder
 
@@ -232,14 +198,10 @@ class DecompressConversion(Conversion[Decompression]):
             self._notice(f"{record.source} {line}", f"{record.source}: {line}")
 
 
-def name_of(file: File) -> str:
-    """For messages and records."""
-    return os.fspath(file) if isinstance(file, str | os.PathLike) else str(getattr(file, "name", STDIO))
-
-
-def form_of(target: File) -> str:
-    """The audio format that a name asks for; WAV where there is none."""
-    return format_for(target) if isinstance(target, str | os.PathLike) and target != STDIO else "wav"
+def conversion_of(request: Request, models: Models, notice: Notice) -> Conversion[Any, Any]:
+    if isinstance(request, CompressRequest):
+        return CompressConversion(request, models, notice)
+    return DecompressConversion(request, models, notice)
 
 
 def is_regular(source: File) -> bool:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from melcodec_cli.convert.conversion import Conversion
+from melcodec_cli.report.record import Record
 from melcodec_cli.report.report import Report
 
 
@@ -21,9 +22,9 @@ class Progress:
         self._ended_s = 0.0  # of audio in files; an engine far away tells of these alone
         self._began_s = time.perf_counter()
 
-    def job_done(self, conversion: Conversion[Any], job: Any) -> None:
+    def job_done(self, conversion: Conversion[Any, Any], job: Any) -> None:
         header = conversion.codec.header
-        seconds = job.tokens * header.layout.frame_samples / header.layout.model_rate_hz
+        seconds = job.frames * header.layout.frame_samples / header.layout.model_rate_hz
         self._audio_s += seconds
         if self._single:
             self._bar.total = header.samples and round(header.samples / header.rate_hz)
@@ -31,9 +32,9 @@ class Progress:
         else:
             self._tell()
 
-    def file_done(self, conversion: Conversion[Any]) -> None:
+    def file_done(self, record: Record) -> None:
         if not self._single:
-            self._ended_s += conversion.record.duration_s
+            self._ended_s += record.duration_s
             self._tell()
             self._bar.update()
 

@@ -1,7 +1,7 @@
-"""Many machines: the conversions of a run as a Ray Data job, behind the interface of codec.pipeline.convert.
+"""Many machines: the conversions of a run as a Ray Data job.
 
-Conversions travel in groups, as pickles without the run's report and models, for which each worker has its own; a
-worker is a process that loads the model once. Workers reach the files by the names that the driver has for them.
+Requests travel in groups, and records come back: plain values both. A worker is a process that loads the model once;
+it reaches the files by the names that the driver has for them.
 
 Ray gives the groups of a worker that died to others. These find what it had completed, and perhaps a file that the
 dying process still holds; a ledger beside the driver knows that both are the run's own, and which file keeps ending
@@ -10,92 +10,87 @@ its workers.
 
 from __future__ import annotations
 
-import io
 import os
 import pickle
 import socket
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import count, islice
 from typing import Any
 
-from melcodec_cli.codec.pipeline import STREAMS_PER_WINDOW, Ended, convert
-from melcodec_cli.convert.conversion import Conversion
+from melcodec_cli import errors
+from melcodec_cli.codec.pipeline import STREAMS_PER_WINDOW
+from melcodec_cli.convert.conversion import Notice
+from melcodec_cli.convert.engine import JobDone, LocalEngine, Outcome
 from melcodec_cli.convert.ray_cluster import cluster, workers_of
-from melcodec_cli.errors import MelcodecError, OutputExists, UsageProblem
+from melcodec_cli.convert.request import Request, name_of
+from melcodec_cli.errors import MelcodecError, OutputExists, UsageProblem, describe, path_of
 from melcodec_cli.files.streams import STDIO
-from melcodec_cli.models.choose import Models
-from melcodec_cli.report.report import Report, describe, path_of
+from melcodec_cli.models.choose import ModelChoice, Models
+from melcodec_cli.report.record import Record
 
 TRIES = 4  # of a file whose workers die
 PATIENCE_S = 60  # with a dying worker that still writes
 ENVIRONMENT = ("MELCODEC_BUNDLES", "XDG_DATA_HOME")  # where models are found
-AnyConversion = Conversion[Any]
+Numbered = tuple[int, Request]
 
 
 @dataclass(frozen=True)
 class RayEngine:
-    """`address` of a cluster; without one it is this machine alone."""
+    """`address` of a cluster; without one it is this machine alone.  choice.threads: of a worker."""
 
-    report: Report
-    models: Models
+    choice: ModelChoice
+    notice: Notice
+    detail: Callable[[str], None]
     address: str | None
-    device: str
-    threads: int | None  # of a worker
 
     def convert(
-        self,
-        conversions: Iterable[AnyConversion],
-        on_result: Callable[[AnyConversion, Any], None] | None = None,
-    ) -> Generator[Ended[AnyConversion]]:
-        """`on_result` hears nothing: what is told of a file comes when it has ended."""
+        self, requests: Iterable[Request], on_job: JobDone | None = None
+    ) -> Generator[Outcome, None, None]:
+        """`on_job` hears nothing: what is told of a file comes when it has ended."""
         with cluster(self.address) as ray:
             needs = self._needs(ray)
-            groups = [{"group": group} for group in self._groups(conversions, workers_of(ray, needs))]
-            recipe = _dump(self.models, {"report": self.report})
+            groups = [{"group": group} for group in self._groups(requests, workers_of(ray, needs))]
             there = os.getcwd(), {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
             jobs = ray.data.from_items(groups, override_num_blocks=len(groups)).map_batches(
                 _run_group,
                 batch_size=None,
-                fn_kwargs={"worker": pickle.dumps((recipe, *there)), "ledger": _ledger(ray)},
+                fn_kwargs={"worker": pickle.dumps((self.choice, *there)), "ledger": _ledger(ray)},
                 **needs,
             )
             for done in jobs.iter_batches(batch_size=None, prefetch_batches=0):
-                for group, outcomes in zip(done["group"], done["outcomes"], strict=True):
-                    yield from self._ended(group, outcomes)
+                for answer in done["answer"]:
+                    yield from self._told(answer)
 
-    def _groups(self, conversions: Iterable[AnyConversion], workers: int) -> Iterator[bytes]:
+    def _groups(self, requests: Iterable[Request], workers: int) -> Iterator[bytes]:
         """Small ones first, so that a short run keeps every worker busy."""
-        numbered = enumerate(conversions)
+        numbered = enumerate(requests)
         for place in count():
             group = list(islice(numbered, min(1 + place // workers, STREAMS_PER_WINDOW // 2)))
             if not group:
                 return
-            for _, conversion in group:
-                if STDIO in (conversion.source, conversion.target):
+            for _, request in group:
+                if STDIO in (request.source, request.target):
                     raise UsageProblem("--engine ray converts files, not standard input or output")
-            yield _dump(group, self._own)
+            yield pickle.dumps(group)
 
-    def _ended(self, group: bytes, outcomes: bytes) -> Iterator[Ended[AnyConversion]]:
-        said, files = pickle.loads(outcomes)
-        for way, arguments in said:
-            getattr(self.report, way)(*arguments)
-        for (_, conversion), (record, loading_s, error, elapsed_s) in zip(
-            _load(group, self._own), files, strict=True
-        ):
-            conversion.record, conversion.loading_s = record, loading_s
-            yield Ended(conversion, error, elapsed_s)
-
-    @property
-    def _own(self) -> dict[str, Any]:
-        return {"report": self.report, "models": self.models}
+    def _told(self, answer: bytes) -> Iterator[Outcome]:
+        said, files = pickle.loads(answer)
+        for topic, line in said:
+            if topic is None:
+                self.detail(line)
+            else:
+                self.notice(topic, line)
+        for record, error in files:
+            yield Outcome(Record(**record), error and _error_of(*error))
 
     def _needs(self, ray: Any) -> dict[str, int]:
         """What a worker takes of its node, which some node must have, or the job would wait for ever."""
-        gpus = self.device == "cuda" or (self.device == "auto" and "GPU" in ray.cluster_resources())
-        needs = {"num_cpus": self.threads or 1, "num_gpus": int(gpus)}
+        device = self.choice.device
+        gpus = device == "cuda" or (device == "auto" and "GPU" in ray.cluster_resources())
+        needs = {"num_cpus": self.choice.threads or 1, "num_gpus": int(gpus)}
         if not workers_of(ray, needs):
             what = "a GPU and " if gpus else ""
             raise UsageProblem(
@@ -127,10 +122,10 @@ class _Ledger:
 
 
 class _Worker:
-    """Of one process."""
+    """What one process has: the models, and what it has to say."""
 
-    def __init__(self, recipe: bytes, folder: str, environment: dict[str, str]):
-        self.said: list[tuple[str, tuple[str, ...]]] = []
+    def __init__(self, choice: ModelChoice, folder: str, environment: dict[str, str]):
+        self._said: list[tuple[str | None, str]] = []  # topic of a notice, None of a detail; and the line
         os.environ.update(environment)
         try:
             os.chdir(folder)
@@ -139,47 +134,43 @@ class _Worker:
             raise UsageProblem(
                 f"{host}: {describe(error)}; a worker needs the run's folder", folder
             ) from None
-        self._own = {"report": self}
-        self._own["models"] = _load(recipe, self._own)
+        models = Models(self._notice, self._detail, choice)
+        self._engine = LocalEngine(models, self._notice)
 
-    # In the place of the report's, which is told when the group has ended.
-    def notice(self, topic: str, line: str) -> None:
-        self.said.append(("notice", (topic, line)))
+    def _notice(self, topic: str, line: str) -> None:
+        self._said.append((topic, line))
 
-    def detail(self, line: str) -> None:
-        self.said.append(("detail", (f"{socket.gethostname()}: {line}",)))
+    def _detail(self, line: str) -> None:
+        self._said.append((None, f"{socket.gethostname()}: {line}"))
 
-    def run(self, group: bytes, ledger: Any) -> bytes:
+    def run(self, group: list[Numbered], ledger: Any) -> bytes:
         import ray
 
-        places = [place for place, _ in _load(group, self._own)]
+        places = {_key(request): place for place, request in group}
         outcomes = {}
-        if ray.get(ledger.begin_all.remote(places)):
-            conversions = {conversion: place for place, conversion in _load(group, self._own)}
-            for ended in convert(conversions):
-                outcomes[conversions[ended.stream]] = _outcome(ended)
-                ledger.end.remote(conversions[ended.stream])
+        if ray.get(ledger.begin_all.remote(list(places.values()))):
+            for outcome in self._engine.convert(request for _, request in group):
+                place = places[outcome.record.source, outcome.record.target]
+                outcomes[place] = outcome
+                ledger.end.remote(place)
         else:  # one by one, so that it shows which of them ends its workers
-            for place in places:
+            for place, request in group:
                 tries = ray.get(ledger.begin.remote(place))
-                outcomes[place] = _outcome(self._again(group, place, tries))
+                outcomes[place] = self._again(request, tries)
                 ray.get(ledger.end.remote(place))
-        said, self.said = self.said, []
-        return pickle.dumps((said, [outcomes[place] for place in places]))
+        said, self._said = self._said, []
+        return pickle.dumps((said, [_plain(outcomes[place]) for place, _ in group]))
 
-    def _again(self, group: bytes, place: int, tries: int) -> Ended[AnyConversion]:
+    def _again(self, request: Request, tries: int) -> Outcome:
         """What is there already was made by a worker that died."""
+        if tries > TRIES:
+            record = Record(*_key(request))
+            return Outcome(record, MelcodecError("its worker died each time", record.source))
         began_s = time.monotonic()
         while True:
-            conversion = dict(_load(group, self._own))[place]
-            if tries > TRIES:
-                return Ended(
-                    conversion, MelcodecError("its worker died each time", conversion.record.source), 0.0
-                )
-            conversion.replace_output()
-            (ended,) = convert([conversion])
-            if not isinstance(ended.error, OutputExists) or time.monotonic() > began_s + PATIENCE_S:
-                return ended
+            (outcome,) = self._engine.convert([replace(request, force=True)])
+            if not isinstance(outcome.error, OutputExists) or time.monotonic() > began_s + PATIENCE_S:
+                return outcome
             time.sleep(0.5)
 
 
@@ -187,47 +178,26 @@ _worker = lru_cache(maxsize=1)(lambda worker: _Worker(*pickle.loads(worker)))
 
 
 def _run_group(batch: dict[str, Any], worker: bytes, ledger: Any) -> dict[str, Any]:
-    return {
-        "group": batch["group"],
-        "outcomes": [_worker(worker).run(group, ledger) for group in batch["group"]],
-    }
+    return {"answer": [_worker(worker).run(pickle.loads(group), ledger) for group in batch["group"]]}
 
 
-def _outcome(ended: Ended[AnyConversion]) -> tuple[Any, float, Exception | None, float]:
-    """Errors of libraries may not travel; what is told of them does."""
-    error = ended.error
-    if error is not None and not isinstance(error, MelcodecError):
-        error = MelcodecError(describe(error), path_of(error) or ended.stream.record.source)
-    return ended.stream.record, ended.stream.loading_s, error, ended.elapsed_s
+def _key(request: Request) -> tuple[str, str]:
+    return name_of(request.source), name_of(request.target)
 
 
-class _Pickler(pickle.Pickler):
-    names: dict[int, str]
-
-    def persistent_id(self, thing: object) -> str | None:
-        return self.names.get(id(thing))
-
-
-class _Unpickler(pickle.Unpickler):
-    own: dict[str, Any]
-
-    def persistent_load(self, name: str) -> Any:
-        return self.own[name]
+def _plain(outcome: Outcome) -> tuple[dict[str, Any], tuple[str, str, str | None] | None]:
+    """A record's fields, and an error's kind, message and path: errors themselves may not travel."""
+    error = outcome.error
+    if error is None:
+        return vars(outcome.record), None
+    if not isinstance(error, MelcodecError):
+        error = MelcodecError(describe(error), path_of(error) or outcome.record.source)
+    return vars(outcome.record), (type(error).__name__, error.message, error.path)
 
 
-def _dump(thing: object, own: dict[str, Any]) -> bytes:
-    """Without what the other side has of its own, under the same names."""
-    file = io.BytesIO()
-    pickler = _Pickler(file)
-    pickler.names = {id(each): name for name, each in own.items()}
-    pickler.dump(thing)
-    return file.getvalue()
-
-
-def _load(data: bytes, own: dict[str, Any]) -> Any:
-    unpickler = _Unpickler(io.BytesIO(data))
-    unpickler.own = own
-    return unpickler.load()
+def _error_of(kind: str, message: str, path: str | None) -> MelcodecError:
+    error: MelcodecError = getattr(errors, kind)(message, path)
+    return error
 
 
 def _ledger(ray: Any) -> Any:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import click
 
-from melcodec_cli.codec.pipeline import Ended, convert
-from melcodec_cli.convert.conversion import Conversion
+from melcodec_cli.convert.engine import Engine, LocalEngine
 from melcodec_cli.convert.progress import progress
+from melcodec_cli.convert.request import Request
 from melcodec_cli.errors import OutputExists, SameFile, UsageProblem
 from melcodec_cli.files.atomic import check_output, sweep
 from melcodec_cli.files.standard import someone_answers, standard_input
@@ -20,7 +19,8 @@ from melcodec_cli.files.streams import STDIO, is_stream
 from melcodec_cli.files.targets import Pair
 from melcodec_cli.models.choose import Models
 from melcodec_cli.report.console import ask
-from melcodec_cli.report.report import Record, Report
+from melcodec_cli.report.record import Record
+from melcodec_cli.report.report import Report
 
 
 @dataclass(frozen=True)
@@ -38,38 +38,25 @@ class Overwriting:
             raise UsageProblem("--force and --skip-existing contradict each other")
 
 
-class Engine(Protocol):
-    """Who converts: pipeline.convert, or another with its interface."""
-
-    def __call__(
-        self,
-        conversions: Iterable[Conversion[Any]],
-        on_result: Callable[[Conversion[Any], Any], None] | None = None,
-        /,
-    ) -> Generator[Ended[Conversion[Any]]]: ...
-
-
-def engine_named(
-    name: str, report: Report, models: Models, address: str | None, device: str, threads: int | None
-) -> Engine:
+def engine_named(name: str, report: Report, models: Models, address: str | None) -> Engine:
     if address and name != "ray":
         raise UsageProblem("--ray-address needs --engine ray")
     if name == "ray":
         from melcodec_cli.convert.ray_engine import RayEngine
 
-        return RayEngine(report, models, address, device, threads).convert
-    return convert
+        return RayEngine(models.choice, report.notice, report.detail, address)
+    return LocalEngine(models, report.notice)
 
 
 def run(
     pairs: Sequence[Pair],
-    conversion_of: Callable[[Pair, bool], Conversion[Any]],
+    request_of: Callable[[Pair, bool], Request],
     overwriting: Overwriting,
     report: Report,
+    engine: Engine,
     dry_run: bool = False,
-    engine: Engine = convert,
 ) -> None:
-    """`conversion_of(pair, force)` makes what is then run; nothing is loaded if there is nothing left to do."""
+    """`request_of(pair, force)` says what is then run; nothing is loaded if there is nothing left to do."""
     if report.json_lines and any(pair.target == STDIO for pair in pairs):
         raise UsageProblem("--json writes to standard output, which is to carry the result")
     with report.kept_for([Record(pair.source, pair.target) for pair in pairs]):
@@ -78,28 +65,24 @@ def run(
             for pair, _ in ready:
                 report.add_planned(Record(pair.source, pair.target))
         elif ready:
-            # Each is made when its turn comes, and forgotten when it has ended: there may be very many.
-            _convert((conversion_of(pair, force) for pair, force in ready), len(ready), report, engine)
+            convert_all((request_of(pair, force) for pair, force in ready), len(ready), report, engine)
         report.finish()
 
 
-def _convert(conversions: Iterable[Conversion[Any]], count: int, report: Report, engine: Engine) -> None:
+def convert_all(requests: Iterable[Request], count: int, report: Report, engine: Engine) -> None:
+    """Without looking at what is there already."""
     # Closed in any case, so that what is under way is cleaned up before an error is told.
     with (
         progress(count, report) as shown,
-        closing(engine(conversions, shown.job_done if shown else None)) as conversions_ended,
+        closing(engine.convert(requests, shown.job_done if shown else None)) as outcomes,
     ):
-        for ended in conversions_ended:
-            _report(ended, report)
+        for outcome in outcomes:
+            if outcome.error is None:
+                report.add(outcome.record)
+            else:
+                report.add_failure(outcome.record, outcome.error)
             if shown:
-                shown.file_done(ended.stream)
-
-
-def run_one(conversion: Conversion[Any], report: Report) -> None:
-    """Without looking at what is there already."""
-    with closing(convert([conversion])) as conversions_ended:
-        for ended in conversions_ended:
-            _report(ended, report)
+                shown.file_done(outcome.record)
 
 
 def _admitted(
@@ -168,12 +151,3 @@ def _may_replace(pair: Pair, overwriting: Overwriting) -> bool:
         what = f"already exists{overwriting.warning and ', '}{overwriting.warning}"
         return ask(f"{pair.target} {what}; replace it?")
     return False
-
-
-def _report(ended: Ended[Conversion[Any]], report: Report) -> None:
-    record = ended.stream.record
-    record.elapsed_s = ended.elapsed_s - ended.stream.loading_s
-    if ended.error is None:
-        report.add(record)
-    else:
-        report.add_failure(record, ended.error)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from melcodec_cli.audio import Resampler
 from melcodec_cli.layers.mel import LogMel
-from melcodec_cli.systems.fmel.config import MelConfig
+from melcodec_cli.layers.mel_config import MelConfig
 
 RATE_HZ = 16000
 FULL_RATE_HZ = 48000

@@ -7,16 +7,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from melcodec_cli.codec.compression import CompressSettings
-from melcodec_cli.codec.decompression import DecompressSettings
 from melcodec_cli.codec.inspection import inspect
-from melcodec_cli.codec.pipeline import convert
-from melcodec_cli.convert.conversion import CompressConversion, Conversion, DecompressConversion
+from melcodec_cli.convert.engine import LocalEngine
+from melcodec_cli.convert.request import CompressRequest, DecompressRequest, Request
 from melcodec_cli.evaluate.clips import Clip, read_speech
 from melcodec_cli.evaluate.speech import Audio, Speech
-from melcodec_cli.models.choose import Models
+from melcodec_cli.models.choose import ModelChoice, Models
 from melcodec_cli.models.installed import bundle_named
 
 
@@ -51,23 +49,15 @@ class Melcodec(System):
 
     def __init__(self, name: str, bundle: str, device: str, threads: int | None, steps: int | None):
         self._info = bundle_named(bundle)
-        self._models = Models(_ignore, _ignore, device, threads, bundle)
-        self._steps = steps
+        self._engine = LocalEngine(Models(_ignore, _ignore, ModelChoice(device, threads, bundle)), _ignore)
+        self._options = {} if steps is None else {"steps": steps}
         self.name = name if steps is None else f"{name} --steps {steps}"
 
     def code(self, clip: Clip, speech: Speech) -> Coded:
         mlc, wav = io.BytesIO(), io.BytesIO()
-        encode_s = _run(
-            CompressConversion(
-                clip.path, mlc, self._models, _ignore, False, CompressSettings(copy_tags=False)
-            )
-        )
+        encode_s = self._run(CompressRequest(clip.path, mlc, CompressSettings(copy_tags=False)))
         mlc.seek(0)
-        decode_s = _run(
-            DecompressConversion(
-                mlc, wav, self._models, _ignore, False, DecompressSettings(), steps=self._steps
-            )
-        )
+        decode_s = self._run(DecompressRequest(mlc, wav, options=self._options))
         mlc.seek(0)
         wav.seek(0)
         streams = inspect(mlc).streams
@@ -79,6 +69,13 @@ class Melcodec(System):
             decode_s=decode_s,
         )
 
+    def _run(self, request: Request) -> float:
+        """Seconds that it took, without loading the model."""
+        (outcome,) = self._engine.convert([request])
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.record.elapsed_s
+
     def describe(self) -> dict[str, object]:
         info = self._info
         return {
@@ -87,14 +84,6 @@ class Melcodec(System):
             "renderer_id": info.renderer_id,
             "bundle_bytes": info.size_bytes,
         }
-
-
-def _run(conversion: Conversion[Any]) -> float:
-    """Seconds that it took, without loading the model."""
-    (ended,) = convert([conversion])
-    if ended.error is not None:
-        raise ended.error
-    return ended.elapsed_s - conversion.loading_s
 
 
 def _ignore(*_: str) -> None:

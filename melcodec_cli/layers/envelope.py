@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from melcodec_cli.systems.fmel.config import MelConfig
+from melcodec_cli.layers.mel_config import MelConfig
 
 SPAN_S = 0.38  # over which intelligibility is correlated
 STEP_S = 0.06

@@ -3,13 +3,14 @@ no pitch, and shines with an adversary on a GPU."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 from torch.nn.utils.parametrizations import weight_norm
 
 from melcodec_cli.layers.blocks import masked
-from melcodec_cli.systems.fmel.config import MelConfig, VocoderConfig
 
 KERNELS = (3, 7, 11)
 DILATIONS = (1, 3, 5)
@@ -39,15 +40,16 @@ class HifiganVocoder(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, mel: MelConfig, config: VocoderConfig) -> None:
+    def __init__(self, bands: int, strides: Sequence[int], kernels: Sequence[int], width: int) -> None:
+        """The product of the strides is the hop; width: of the first layer, halved by each that follows."""
         super().__init__()
-        self.register_buffer("mean", torch.zeros(mel.bands))
-        self.register_buffer("deviation", torch.ones(mel.bands))
-        self.first = weight_norm(nn.Conv1d(mel.bands, config.upsample_width, 7, padding=3))
-        self.strides = config.upsample_strides
+        self.register_buffer("mean", torch.zeros(bands))
+        self.register_buffer("deviation", torch.ones(bands))
+        self.first = weight_norm(nn.Conv1d(bands, width, 7, padding=3))
+        self.strides = tuple(strides)
         self.upsamplers, self.branches = nn.ModuleList(), nn.ModuleList()
-        width, product, field = config.upsample_width, 1, 3.0
-        for stride, kernel in zip(config.upsample_strides, config.upsample_kernels, strict=True):
+        product, field = 1, 3.0
+        for stride, kernel in zip(strides, kernels, strict=True):
             # An odd difference of kernel and stride needs one sample of output padding to keep the length exact.
             odd = (kernel - stride) % 2
             self.upsamplers.append(
@@ -66,8 +68,6 @@ class HifiganVocoder(nn.Module):
             branches = [ResidualBranch(width, branch_kernel) for branch_kernel in KERNELS]
             self.branches.extend(branches)
             field += (kernel + max(branch.context_samples for branch in branches)) / product
-        if product != mel.hop_samples:
-            raise ValueError("the product of vocoder.upsample_strides must be mel.hop_samples")
         self.last = weight_norm(nn.Conv1d(width, 1, 7, padding=3))
         self.context_frames = int(field) + 2
 

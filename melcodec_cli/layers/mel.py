@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from melcodec_cli.systems.fmel.config import MelConfig
+from melcodec_cli.layers.mel_config import MelConfig
 
 FRAMES_AT_ONCE = 256  # more only fill the memory
 
@@ -41,7 +41,9 @@ class LogMel(nn.Module):
     def __init__(self, config: MelConfig) -> None:
         super().__init__()
         self.config = config
-        self.register_buffer("window", torch.hann_window(config.window_samples), persistent=False)
+        self.register_buffer(
+            "window", torch.hann_window(config.window_samples, device="cpu"), persistent=False
+        )
         self.register_buffer("filters", torch.from_numpy(slaney_filters(config)), persistent=False)
 
     @property

@@ -13,7 +13,9 @@ class Quantiser(nn.Module):
     def __init__(self, width: int, codewords: int, lookup_width: int) -> None:
         super().__init__()
         self.project_in = nn.Linear(width, lookup_width)
-        self.codebook = nn.Parameter(normalize(torch.randn(codewords, lookup_width), dim=-1))
+        self.codebook = nn.Parameter(torch.empty(codewords, lookup_width))
+        widest = (3 / lookup_width) ** 0.5
+        nn.init.uniform_(self.codebook, -widest, widest)  # of about the length of what is looked up
         # Starts at 0, not at 1/K: with 1/K the codebook collapses before the first revival.
         self.register_buffer("usage", torch.zeros(codewords))
 

@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
-from torch import Tensor
+from torch import Tensor, nn
 
 from melcodec_cli.errors import ModelMismatch
 from melcodec_cli.files.atomic import output_file
+from melcodec_cli.layers.settings import ProfileError
 from melcodec_cli.models.installed import BUNDLE_FORMAT, BundleInfo, bundle_named, read_bundle_info
-from melcodec_cli.systems.fmel.chain import Chain
-from melcodec_cli.systems.fmel.config import Profile, ProfileError
+from melcodec_cli.systems.registry import build_system, system_name
 from melcodec_cli.systems.span import Span
+from melcodec_cli.systems.system import Codes, Identity, Model, System
 
-# What the meaning of indices hangs on.  The encoder is not among it: a better one may be released for old decoders.
-BITSTREAM_PARTS = ("coder.decoder.", "coder.quantiser.codebook", "coder.mean", "coder.deviation")
-BITSTREAM_SETTINGS = ("mel", "coder", "timbre")
-RENDERER_PARTS = ("refiner.", "pitch.", "vocoder.")
-RENDERER_SETTINGS = ("refiner", "pitch", "vocoder")
-# Settings that came after the first models, with the values that are as before: their ids must outlast a release.
-LATER_SETTINGS = {"coder": {"encoder_frame_blocks": 0}, "vocoder": {"hop_frames": 1, "noise_frames": 0}}
 MAX_BUNDLE_BYTES = 192 << 20  # with its weights in single precision, which take twice that, under a gigabyte
-TRAINING_STATE = "coder.quantiser.usage"  # of online clustering; not shipped
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -38,13 +33,15 @@ def choose_device(name: str = "auto") -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def save_bundle(chain: Chain, path: Path, name: str, licence: str, training: dict[str, Any]) -> None:
-    """Write the chain in half precision, with ids of its parts."""
+def save_bundle(system: System, path: Path, name: str, licence: str, training: dict[str, Any]) -> None:
+    """Write the system in half precision, with the ids of its parts and what it says of itself."""
     tensors = {
-        key: value.half().contiguous() for key, value in chain.state_dict().items() if key != TRAINING_STATE
+        key: value.half().contiguous()
+        for key, value in as_module(system).state_dict().items()
+        if key not in system.identity.unshipped
     }
-    profile = chain.profile.to_dict()
-    bitstream_id, renderer_id = ids(tensors, profile)
+    profile = system.profile_values
+    bitstream_id, renderer_id = ids(tensors, profile, system.identity)
     metadata = {
         "format": BUNDLE_FORMAT,
         "name": name,
@@ -53,59 +50,83 @@ def save_bundle(chain: Chain, path: Path, name: str, licence: str, training: dic
         "renderer_id": renderer_id.hex(),
         "licence": licence,
         "training": json.dumps(training),
+        **facts_of(system),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     with output_file(path, force=True) as file:
         file.write(save(tensors, metadata))
 
 
-def load_bundle(bundle: BundleInfo | Path | str, device: str = "auto") -> Chain:
-    """The chain of a bundle (its info, its path or its installed name), ready to run."""
+def facts_of(system: System) -> dict[str, str]:
+    """What a bundle's metadata say of its system, for whoever does without torch."""
+    return {
+        "shape": json.dumps(system.shape.to_dict()),
+        "options": json.dumps([vars(option) for option in system.options]),
+        "suits": json.dumps(list(system.suits)),
+    }
+
+
+def load_bundle(bundle: BundleInfo | Path | str, device: str = "auto") -> Model:
+    """The model of a bundle (its info, its path or its installed name), ready to run."""
     info = bundle if isinstance(bundle, BundleInfo) else _info(bundle)
     try:
-        profile = Profile.from_dict(info.profile)
         if info.size_bytes > MAX_BUNDLE_BYTES:
             raise ProfileError(
                 f"its {info.size_bytes >> 20} MiB are over the limit of {MAX_BUNDLE_BYTES >> 20}"
             )
+        # Before anything is allocated for what the profile claims: the weights are all there, in its shapes. Constants
+        # are made on the CPU all the same, for torch's meta device takes a second to learn to make a window.
+        with torch.device("meta"):
+            promised = build_system(info.profile)
+        identity = promised.identity
         tensors = load_file(info.path)
-        _check_tensors(tensors, profile)
-        found = tuple(part.hex() for part in ids(tensors, profile.to_dict()))
+        _check_tensors(tensors, as_module(promised).state_dict(), identity)
+        found = tuple(part.hex() for part in ids(tensors, promised.profile_values, identity))
         if found != (info.bitstream_id, info.renderer_id):
             raise ModelMismatch(
                 f"the weights are not those that the ids {info.bitstream_id}/{info.renderer_id} name",
                 info.path,
             )
-        chain = Chain(profile)
-        chain.load_state_dict({TRAINING_STATE: chain.coder.quantiser.usage, **tensors})
+        system = build_system(info.profile)
+        module = as_module(system)
+        own = module.state_dict()
+        module.load_state_dict({**{key: own[key] for key in identity.unshipped}, **tensors})
+        if info.shape is not None and info.shape != system.shape:
+            raise ProfileError("it says of itself another shape than it has")
     except (ProfileError, SafetensorError, RuntimeError, ValueError, TypeError, KeyError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ModelMismatch(f"not a bundle this release can run: {reason}", info.path) from None
-    chain.bitstream_id, chain.renderer_id = bytes.fromhex(info.bitstream_id), bytes.fromhex(info.renderer_id)
-    return chain.float().to(choose_device(device))
+    module.float().to(choose_device(device)).eval().requires_grad_(False)
+    return Model(system, info.name, bytes.fromhex(info.bitstream_id), bytes.fromhex(info.renderer_id))
 
 
-def try_out(info: BundleInfo) -> Chain:
+def try_out(info: BundleInfo) -> System:
     """Load the bundle, which compares its weights with its ids, and code a second of noise with it."""
-    chain = load_bundle(info, "cpu")
-    profile = chain.profile
-    second = Span(0, round(profile.tokens_per_second), 0)
-    [(indices, globals_)] = chain.encode(
-        0.1 * torch.randn(1, second.kept * profile.token_samples), [0], [second]
-    )
-    if globals_ is not None:
-        globals_ = globals_.expand(1, second.kept, -1)
-    [decoded] = chain.decode(indices.unsqueeze(0), globals_, [0], [second], chain.default_steps)
-    if not torch.isfinite(decoded).all():
+    system = load_bundle(info, "cpu").system
+    shape = system.shape
+    second = Span(0, max(1, round(shape.frames_per_s)), 0)
+    noise = 0.1 * np.random.default_rng(0).standard_normal(second.kept * shape.frame_samples)
+    [coded] = system.encode([noise.astype(np.float32)], [second], {})
+    if coded.globals_ is not None:
+        coded = Codes(coded.indices, np.tile(coded.globals_, (second.kept, 1)))
+    [decoded] = system.decode([coded], [second], {})
+    if not np.isfinite(decoded).all():
         raise ModelMismatch("decodes to something that is no sound", info.path)
-    return chain
+    return system
 
 
-def _check_tensors(tensors: dict[str, Tensor], profile: Profile) -> None:
-    """Before anything is allocated for what the profile claims: its weights are all there, in its shapes."""
-    with torch.device("meta"):
-        expected = Chain(profile).state_dict()
-    expected.pop(TRAINING_STATE)
+def parameter_count(system: System) -> int:
+    return sum(parameter.numel() for parameter in as_module(system).parameters())
+
+
+def as_module(system: System) -> nn.Module:
+    """The torch module that every system is."""
+    assert isinstance(system, nn.Module)
+    return cast(nn.Module, system)
+
+
+def _check_tensors(tensors: dict[str, Tensor], state: dict[str, Tensor], identity: Identity) -> None:
+    expected = {key: value for key, value in state.items() if key not in identity.unshipped}
     if missing := sorted(expected.keys() - tensors.keys()):
         raise ProfileError(f"the weights lack {missing[0]}, which the profile has")
     if surplus := sorted(tensors.keys() - expected.keys()):
@@ -122,20 +143,25 @@ def _info(bundle: Path | str) -> BundleInfo:
     return read_bundle_info(bundle) if isinstance(bundle, Path) else bundle_named(bundle)
 
 
-def ids(tensors: dict[str, Tensor], profile: dict[str, Any]) -> tuple[bytes, bytes]:
+def ids(tensors: dict[str, Tensor], profile: dict[str, Any], identity: Identity) -> tuple[bytes, bytes]:
     """Bitstream id (4 bytes) and renderer id (2 bytes), hashes of half-precision weights and of settings."""
+    bitstream = _told(profile, identity.bitstream_settings, identity)
+    renderer = _told(profile, identity.renderer_settings, identity)
     return (
-        _hash(tensors, BITSTREAM_PARTS, {key: _told(profile, key) for key in BITSTREAM_SETTINGS})[:4],
-        _hash(tensors, RENDERER_PARTS, {key: _told(profile, key) for key in RENDERER_SETTINGS})[:2],
+        _hash(tensors, identity.bitstream_parts, bitstream)[:4],
+        _hash(tensors, identity.renderer_parts, renderer)[:2],
     )
 
 
-def _told(profile: dict[str, Any], stage: str) -> dict[str, Any] | None:
-    """The settings of a stage that its id hangs on; None of one that the profile lacks."""
-    settings, later = profile[stage], LATER_SETTINGS.get(stage, {})
-    return settings and {
-        key: value for key, value in settings.items() if key not in later or value != later[key]
-    }
+def _told(profile: Mapping[str, Any], names: tuple[str, ...], identity: Identity) -> dict[str, Any]:
+    """The settings that an id depends on; profiles without a system, the first ones, hash none."""
+    told: dict[str, Any] = {"system": system_name(profile)} if "system" in profile else {}
+    for name in names:
+        value, later = profile[name], identity.later_settings.get(name, {})
+        if isinstance(value, Mapping):
+            value = {key: each for key, each in value.items() if key not in later or each != later[key]}
+        told[name] = value
+    return told
 
 
 def _hash(tensors: dict[str, Tensor], parts: tuple[str, ...], settings: dict[str, Any]) -> bytes:

@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable
-from dataclasses import replace
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import mlcfile
 
-from melcodec_cli.codec.compression import globals_of, layout_of
 from melcodec_cli.codec.rows import Decoder, Encoder
 from melcodec_cli.errors import MlcCorrupt, ModelMismatch, ModelMissing, UsageProblem
-from melcodec_cli.models.installed import BundleInfo, bundle_for, bundle_named, how_to_get, installed_bundles
-
-if TYPE_CHECKING:
-    from melcodec_cli.systems.fmel.chain import Chain
+from melcodec_cli.models.installed import (
+    PUBLISHED,
+    BundleInfo,
+    bundle_for,
+    bundle_named,
+    how_to_get,
+    installed_bundles,
+)
+from melcodec_cli.systems.system import Model, bit_rate_text, rows_for
 
 DEFAULT_BUNDLE = "speech-16k"
 AUTO = "auto"  # the profile that follows each recording's rate
-FULL_BAND_BUNDLE = "speech-48k"
-FULL_BAND_HZ = 32_000  # recordings of a lower rate have nothing that it could keep and the default could not
+# A model of a higher rate than the default's is worth its bits where the recording fills so much of its band.
+FILLED = 2 / 3
+
+Notice = Callable[[str, str], None]
+Options = tuple[tuple[str, int], ...]  # by name, to be compared and hashed
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which model the user wants, and where it runs: plain values that may travel to another machine."""
+
+    device: str = "auto"
+    threads: int | None = None
+    bundle: str | None = None  # this one for everything, by its name or file; or ...
+    profile: str | None = None  # ... by its name or, with AUTO, by each recording
 
 
 class Models:
@@ -29,41 +45,39 @@ class Models:
 
     def __init__(
         self,
-        notice: Callable[[str, str], None],
+        notice: Notice,
         detail: Callable[[str], None],
-        device: str = "auto",
-        threads: int | None = None,
-        bundle: str | None = None,
-        profile: str | None = None,
+        choice: ModelChoice | None = None,
     ):
-        """bundle or profile: by name, the one used for everything; a profile may be AUTO."""
-        if bundle and profile:
-            raise UsageProblem("a profile and a bundle name a model each; choose one")
+        self.choice = choice or ModelChoice()
+        if self.choice.bundle and self.choice.profile:
+            raise UsageProblem("--profile and --bundle both name a model: give one of them")
         self.loading_s = 0.0  # spent so far
         self._notice = notice
         self._detail = detail
-        self._device = device
-        self._threads = threads
-        self._auto = profile == AUTO
-        named = bundle or (None if self._auto else profile)
+        self._auto = self.choice.profile == AUTO
+        named = self.choice.bundle or (None if self._auto else self.choice.profile)
         self._bundle = bundle_named(named) if named else None
-        self._chains: dict[str, Chain] = {}
-        self._encoders: dict[tuple[str, int | None], Encoder] = {}
-        self._decoders: dict[tuple[str, int | None], Decoder] = {}
-        self._known: dict[
-            Hashable, Decoder
-        ] = {}  # by all that a choice hangs on: streams may be many and short
+        self._loaded: dict[str, Model] = {}
+        self._encoders: dict[tuple[str, Options], Encoder] = {}
+        self._decoders: dict[tuple[str, Options], Decoder] = {}
+        # By all that a choice depends on: streams may be many and short.
+        self._known: dict[Hashable, Decoder] = {}
         self._names: dict[Encoder | Decoder, str] = {}
-        self._full_band_found: BundleInfo | None = None
 
-    def encoder(self, rate_hz: int = 0, choices: int | None = None) -> Encoder:
-        """rate_hz: of the recording, which AUTO goes by; choices: of codewords, as the model says when None."""
-        bundle = self._bundle or (
-            self._full_band if self._auto and rate_hz >= FULL_BAND_HZ else self._default
-        )
-        key = str(bundle.path), choices
+    def bundle_for_rate(self, rate_hz: int) -> BundleInfo:
+        """The model for a recording of this rate, by which AUTO goes."""
+        return self._bundle or (self._fitting(rate_hz) if self._auto else self._default)
+
+    def encoder(self, bundle: BundleInfo | None = None, options: Mapping[str, int] | None = None) -> Encoder:
+        """The encoder of a bundle, the named or default one if None; options as its system declares them."""
+        bundle = bundle or self._bundle or self._default
+        chosen = _options(options)
+        for name, value in chosen:
+            _check_option(bundle, name, value)
+        key = str(bundle.path), chosen
         if key not in self._encoders:
-            self._encoders[key] = Encoder(lambda: self._chain(bundle), choices, self._threads)
+            self._encoders[key] = Encoder(lambda: self._model(bundle), options, self.choice.threads)
             self._names[self._encoders[key]] = bundle.name
         return self._encoders[key]
 
@@ -71,25 +85,35 @@ class Models:
     def _default(self) -> BundleInfo:
         return bundle_named(DEFAULT_BUNDLE)
 
-    @property
-    def _full_band(self) -> BundleInfo:
-        """Looked for until it is found: it may be added while a program runs."""
-        try:
-            self._full_band_found = self._full_band_found or bundle_named(FULL_BAND_BUNDLE)
-            return self._full_band_found
-        except ModelMissing:
-            line = f"{FULL_BAND_BUNDLE} is not installed, and {DEFAULT_BUNDLE} takes its place"
-            self._notice(AUTO, f"{line}; {how_to_get(FULL_BAND_BUNDLE)}")
-            return self._default
+    def _fitting(self, rate_hz: int) -> BundleInfo:
+        """Among models that suit speech the one of the highest rate whose band the recording fills; if there are
+        several, the one that comes first and costs least.  The default if there is none.
 
-    def decoder(self, header: mlcfile.Header, steps: int | None = None) -> Decoder:
+        Looked for anew each time: a model may be added while a program runs.
+        """
+        default_hz = _rate_hz(self._default)
+        wider = [
+            bundle
+            for bundle in installed_bundles()
+            if "speech" in bundle.suits and default_hz < _rate_hz(bundle) * FILLED <= rate_hz
+        ]
+        if wider:
+            return max(wider, key=lambda bundle: (_rate_hz(bundle), -_least_bits_per_s(bundle)))
+        for known in PUBLISHED:
+            if "speech" in known.suits and default_hz < known.rate_hz * FILLED <= rate_hz:
+                line = f"{known.name} is not installed, so {DEFAULT_BUNDLE} is used"
+                self._notice(AUTO, f"{line}; {how_to_get(known.name)}")
+        return self._default
+
+    def decoder(self, header: mlcfile.Header, options: Mapping[str, int] | None = None) -> Decoder:
         """The one that understands the stream's indices; another renderer than the one it was made for will do."""
-        asked = header.bitstream_id, header.renderer_id, header.layout, header.globals_, steps
+        chosen = _options(options)
+        asked = header.bitstream_id, header.renderer_id, header.layout, header.globals_, chosen
         if asked not in self._known:
-            self._known[asked] = self._choose(header, steps)
+            self._known[asked] = self._choose(header, chosen)
         return self._known[asked]
 
-    def _choose(self, header: mlcfile.Header, steps: int | None) -> Decoder:
+    def _choose(self, header: mlcfile.Header, options: Options) -> Decoder:
         bundle = self._bundle or bundle_for(header.bitstream_id, header.renderer_id)
         wanted, renderer = header.bitstream_id.hex(), header.renderer_id.hex()
         if bundle is None:
@@ -110,53 +134,86 @@ class Models:
                 f"made for renderer {renderer}, played by {bundle.renderer_id} of {bundle.name}: "
                 "it may sound a little different",
             )
-        if steps and not bundle.profile.get("refiner", True):
-            self._notice(f"refiner {bundle.name}", f"{bundle.name} has no refiner, and takes no steps of one")
-        key = str(bundle.path), steps
+        taken = tuple(self._taken(bundle, options))
+        key = str(bundle.path), taken
         if key not in self._decoders:
-            self._decoders[key] = Decoder(lambda: self._chain(bundle), steps, self._threads)
+            self._decoders[key] = Decoder(lambda: self._model(bundle), dict(taken), self.choice.threads)
             self._names[self._decoders[key]] = bundle.name
         return self._decoders[key]
+
+    def _taken(self, bundle: BundleInfo, options: Options) -> Iterable[tuple[str, int]]:
+        """The options that the bundle has: a batch may hold files of several models."""
+        for name, value in options:
+            if bundle.option(name):
+                _check_option(bundle, name, value)
+                yield name, value
+            elif value:
+                self._notice(f"{name} {bundle.name}", f"{bundle.name} has no --{name}: it is ignored")
 
     def name_of(self, coder: Encoder | Decoder) -> str:
         """Of the bundle of one of these."""
         return self._names[coder]
 
-    def _chain(self, bundle: BundleInfo) -> Chain:
+    def _model(self, bundle: BundleInfo) -> Model:
         key = str(bundle.path)
-        if key not in self._chains:
+        if key not in self._loaded:
             began_s = time.perf_counter()
-            self._chains[key] = self._load(bundle)
+            self._loaded[key] = self._load(bundle)
             self.loading_s += time.perf_counter() - began_s
-        return self._chains[key]
+        return self._loaded[key]
 
-    def _load(self, bundle: BundleInfo) -> Chain:
+    def _load(self, bundle: BundleInfo) -> Model:
         import torch
 
         from melcodec_cli.models.bundle import load_bundle
 
         backends = {"cuda": torch.cuda, "mps": torch.backends.mps}
-        if self._device in backends and not backends[self._device].is_available():
-            raise UsageProblem(f"--device {self._device}: there is none that torch can use")
-        chain = load_bundle(bundle, self._device)
-        where = f"{chain.device}, {torch.get_num_threads()} threads"
+        if self.choice.device in backends and not backends[self.choice.device].is_available():
+            raise UsageProblem(f"--device {self.choice.device}: torch finds no such device")
+        model = load_bundle(bundle, self.choice.device)
+        where = f"{model.system.device}, {torch.get_num_threads()} threads"
         self._detail(
             f"{bundle.path}: bitstream {bundle.bitstream_id}, renderer {bundle.renderer_id}, on {where}"
         )
-        return chain
+        return model
+
+
+def rows_of(bundle: BundleInfo, bits_per_s: float) -> int:
+    """How many rows are to be sent for this bit rate, or which ones there are instead."""
+    rows = rows_for(bundle.shape, bits_per_s) if bundle.shape else None
+    if rows is None:
+        rates = sorted(bundle.shape.bits_per_s.values()) if bundle.shape else []
+        there = ", ".join(map(bit_rate_text, rates))
+        raise UsageProblem(f"--bitrate {bit_rate_text(bits_per_s)}: {bundle.name} has {there} bit/s")
+    return rows
+
+
+def _options(options: Mapping[str, int] | None) -> Options:
+    return tuple(sorted((options or {}).items()))
+
+
+def _check_option(bundle: BundleInfo, name: str, value: int) -> None:
+    option = bundle.option(name)
+    if option is None:
+        raise UsageProblem(f"--{name}: {bundle.name} has no such option")
+    if not option.low <= value <= option.high:
+        raise UsageProblem(f"--{name} {value}: {bundle.name} takes {option.low} to {option.high}")
+
+
+def _rate_hz(bundle: BundleInfo) -> int:
+    return bundle.shape.rate_hz if bundle.shape else 0
+
+
+def _least_bits_per_s(bundle: BundleInfo) -> float:
+    return min(bundle.shape.bits_per_s.values()) if bundle.shape else float("inf")
 
 
 def _refuse_other_layout(header: mlcfile.Header, bundle: BundleInfo) -> None:
     """A writer's mistake or malice: the id promises indices of another shape than the stream has."""
-    from melcodec_cli.systems.fmel.config import Profile, ProfileError
-
-    try:
-        profile = Profile.from_dict(bundle.profile)
-    except ProfileError as error:
-        raise ModelMismatch(f"not a bundle this release can run: {error}", bundle.path) from None
-    chunk_frames, globals_ = header.layout.chunk_frames, globals_of(profile)
-    if header.layout != layout_of(profile, chunk_frames):
-        raise MlcCorrupt(f"its indices are laid out otherwise than those of {bundle.name}, which it names")
+    if bundle.shape is None:
+        raise ModelMismatch("not a bundle this release can run: its system is unknown", bundle.path)
+    if not bundle.shape.fits(header.layout):
+        raise MlcCorrupt(f"its indices are not laid out like those of {bundle.name}, which it names")
     own = header.globals_ and replace(header.globals_, scope="chunk")  # where they stand makes no difference
-    if own != globals_:
+    if own != bundle.shape.globals_:
         raise MlcCorrupt(f"its global indices are not those of {bundle.name}, which it names")

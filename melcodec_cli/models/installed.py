@@ -9,21 +9,46 @@ import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from melcodec_cli.errors import ModelMismatch, ModelMissing
+from melcodec_cli.layers.settings import ProfileError, build
+from melcodec_cli.systems.registry import build_system, system_name
+from melcodec_cli.systems.system import Option, Shape
 
 BUNDLE_FORMAT = "melcodec-bundle-1"
 HEADER_LIMIT_BYTES = 4 << 20  # real headers have some 100 kB; the size in a file is a stranger's claim
 OWN_FOLDER = Path(__file__).parents[1] / "bundles"
 # Bundles of the project that are no part of the package: files of its source tree, for `melcodec models add`.
 PUBLISHED_FOLDER = OWN_FOLDER / "more"
-# Their bitstream ids and licences, so that an installation without the source tree can tell of them.
-PUBLISHED = {
-    "speech-16k-strict": ("95ad3500", "Apache-2.0"),
-    "speech-48k": ("1d0fbe2c", "CC BY-NC-SA 4.0"),
-}
+
+
+@dataclass(frozen=True)
+class Published:
+    """A bundle of the project, so that an installation without its file can tell of it."""
+
+    name: str
+    bitstream_id: str
+    licence: str
+    rate_hz: int
+    suits: tuple[str, ...]
+
+
+PUBLISHED = (
+    Published("speech-16k-strict", "95ad3500", "Apache-2.0", 16_000, ("speech",)),
+    Published("speech-48k", "1d0fbe2c", "CC BY-NC-SA 4.0", 48_000, ("speech",)),
+)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a system says of itself."""
+
+    shape: Shape | None
+    options: tuple[Option, ...]
+    suits: tuple[str, ...]  # "speech", "music", "sound"
 
 
 @dataclass(frozen=True)
@@ -36,10 +61,32 @@ class BundleInfo:
     profile: dict[str, Any]
     training: dict[str, Any]  # summary of data and steps, for people
     size_bytes: int
+    told: Facts | None  # None: the bundle is older than these
+
+    @cached_property
+    def facts(self) -> Facts:
+        return _facts_of_older(self.profile) if self.told is None else self.told
+
+    @property
+    def shape(self) -> Shape | None:
+        """None of a system or release that is not known here."""
+        return self.facts.shape
+
+    @property
+    def suits(self) -> tuple[str, ...]:
+        return self.facts.suits
 
     @property
     def profile_name(self) -> str:
         return str(self.profile.get("name", ""))
+
+    @property
+    def system(self) -> str:
+        return system_name(self.profile)
+
+    def option(self, name: str) -> Option | None:
+        """What the user may set under this name, if the model has it."""
+        return next((option for option in self.facts.options if option.name == name), None)
 
     @property
     def comes_with_melcodec(self) -> bool:
@@ -63,11 +110,33 @@ def read_bundle_info(path: str | Path) -> BundleInfo:
             profile=_json_object(metadata["profile"]),
             training=_json_object(metadata["training"]),
             size_bytes=path.stat().st_size,
+            told=_facts(metadata) if "shape" in metadata else None,
         )
     except KeyError as error:
         raise ModelMismatch(f"the bundle's metadata lacks {error.args[0]!r}", path) from None
     except (ValueError, RecursionError) as error:
         raise ModelMismatch(f"the bundle's metadata is damaged: {error}", path) from None
+
+
+def _facts(metadata: dict[str, str]) -> Facts:
+    try:
+        shape = Shape.from_dict(_json_object(metadata["shape"]))
+        options = tuple(build(Option, each, "option") for each in _json_list(metadata["options"]))
+    except ProfileError as error:
+        raise ValueError(str(error)) from None
+    return Facts(shape, options, tuple(map(str, _json_list(metadata["suits"]))))
+
+
+def _facts_of_older(profile: dict[str, Any]) -> Facts:
+    """What the system says itself, for which it has to be built; that takes torch, and a second."""
+    import torch
+
+    try:
+        with torch.device("meta"):
+            system = build_system(profile)
+    except (ProfileError, TypeError, KeyError):
+        return Facts(None, (), ())
+    return Facts(system.shape, tuple(system.options), tuple(system.suits))
 
 
 def bundle_folders() -> list[Path]:
@@ -116,10 +185,13 @@ def how_to_get(wanted: str) -> str:
         if wanted in (bundle.name, bundle.bitstream_id):
             what = f"{bundle.name} ({bundle.licence})"
             return f"'melcodec models add {shlex.quote(str(bundle.path))}' installs {what}"
-    for name, (bitstream_id, licence) in PUBLISHED.items():
-        if wanted in (name, bitstream_id):
-            place = f"melcodec_cli/bundles/{PUBLISHED_FOLDER.name}/{name}.safetensors"
-            return f"{name} ({licence}) is {place} of melcodec's source tree, which 'melcodec models add' installs"
+    for known in PUBLISHED:
+        if wanted in (known.name, known.bitstream_id):
+            place = f"melcodec_cli/bundles/{PUBLISHED_FOLDER.name}/{known.name}.safetensors"
+            return (
+                f"{known.name} ({known.licence}) is {place} of melcodec's source tree, "
+                "which 'melcodec models add' installs"
+            )
     return "'melcodec models add FILE' installs the file of a bundle"
 
 
@@ -159,6 +231,13 @@ def _json_object(text: str) -> dict[str, Any]:
     value = json.loads(text)
     if not isinstance(value, dict):
         raise ValueError("a JSON object was expected")
+    return value
+
+
+def _json_list(text: str) -> list[Any]:
+    value = json.loads(text)
+    if not isinstance(value, list):
+        raise ValueError("a JSON list was expected")
     return value
 
 

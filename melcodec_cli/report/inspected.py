@@ -5,10 +5,9 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from melcodec_cli.codec.inspection import Inspection, inspect
-from melcodec_cli.errors import BatchFailures, MelcodecError, UsageProblem, show_traceback
+from melcodec_cli.errors import BatchFailures, MelcodecError, UsageProblem, describe, show_traceback
 from melcodec_cli.files.standard import standard_input
 from melcodec_cli.report.console import say as say
-from melcodec_cli.report.report import describe
 
 Tell = Callable[[str, Inspection, MelcodecError | None], None]
 

@@ -2,60 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-from melcodec_cli.errors import BatchFailures, MelcodecError, show_traceback
+from melcodec_cli.errors import BatchFailures, MelcodecError, describe, path_of, show_traceback
 from melcodec_cli.report.console import say, say_plainly, show_document, show_line, show_table
+from melcodec_cli.report.record import Record
 from melcodec_cli.report.report_file import ReportFile
 
 # A table of more files than this shows the failed and the slowest only.
 TABLE_ROWS = 20
 EXCERPT_ROWS = 10
-
-
-@dataclass
-class Record:
-    """One conversion. The field names are the keys of `--json` and stay as they are."""
-
-    source: str
-    target: str
-    status: str = "done"  # done, skipped, failed, planned (by a dry run), unfinished (when interrupted)
-    duration_s: float = 0.0
-    rate_hz: int = 0
-    channels: int = 0
-    mlc_bytes: int = 0
-    payload_bits: int = 0  # indices of either kind, without framing
-    bundle: str | None = None  # the name of the model that converted it, of several the last
-    elapsed_s: float = 0.0
-    lost_s: list[list[float]] = field(default_factory=list)  # [from, to] of what was damaged and concealed
-    exit_code: int = 0
-    error: str | None = None
-
-    @property
-    def payload_bits_per_s(self) -> float | None:
-        return self.payload_bits / self.duration_s if self.duration_s else None
-
-    @property
-    def total_bits_per_s(self) -> float | None:
-        return 8 * self.mlc_bytes / self.duration_s if self.duration_s else None
-
-    @property
-    def times_real_time(self) -> float | None:
-        return self.duration_s / self.elapsed_s if self.duration_s and self.elapsed_s else None
-
-    def to_json(self) -> str:
-        values: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        for name, digits in (("payload_bits_per_s", 2), ("total_bits_per_s", 2), ("times_real_time", 2)):
-            value = getattr(self, name)
-            values[name] = None if value is None else round(value, digits)
-        values["duration_s"], values["elapsed_s"] = round(self.duration_s, 6), round(self.elapsed_s, 6)
-        return json.dumps(values)
 
 
 INFORMATION = {"mix", "auto"}  # topics of notices that warn of nothing
@@ -169,19 +128,6 @@ class Report:
         for record in self.records:
             counts[record.status] = counts.get(record.status, 0) + 1
         return ", ".join(f"{count} {status}" for status, count in counts.items())
-
-
-def describe(error: Exception) -> str:
-    """One line for an error that is none of the family's."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    reason = (str(error).splitlines() or [""])[0]
-    return f"internal error: {type(error).__name__}: {reason}"
-
-
-def path_of(error: Exception) -> str | None:
-    """The file that the system's error is about, which may be the output, on a full disk."""
-    return os.fsdecode(error.filename) if isinstance(error, OSError) and error.filename else None
 
 
 def clock(seconds: float) -> str:

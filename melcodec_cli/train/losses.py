@@ -6,8 +6,6 @@ import torch
 from torch import Tensor
 
 from melcodec_cli.layers.envelope import EnvelopeSegments
-from melcodec_cli.systems.fmel.pitch import Pitch
-from melcodec_cli.systems.fmel.train.listener import Listener
 
 
 def envelope_loss(decoded: Tensor, target: Tensor, envelope: EnvelopeSegments) -> Tensor:
@@ -26,20 +24,6 @@ def average_loss(decoded: Tensor, target: Tensor, heard: Tensor) -> Tensor:
     mean = (decoded.mean(1, keepdim=True) - target.mean(1, keepdim=True)).abs()
     deviation = (decoded.std(1, keepdim=True) - target.std(1, keepdim=True)).abs()
     return masked_mean(mean + deviation, heard)
-
-
-def pitch_loss(pitch: Pitch, decoded: Tensor, target: Tensor) -> Tensor:
-    """How far voicing, and where there is a voice its height, differ for a trained pitch stage."""
-    with torch.no_grad():
-        heard = pitch.heard(target)
-    return pitch.difference(decoded, heard).mean()
-
-
-def phones_loss(listener: Listener, decoded: Tensor, target: Tensor) -> Tensor:
-    """How far it is from what a trained listener hears in the original."""
-    with torch.no_grad():
-        heard = listener.heard(target)
-    return listener.difference(decoded, heard).mean()
 
 
 def lower_edges_hz(filters: Tensor, rate_hz: int) -> Tensor:

@@ -14,13 +14,14 @@ from melcodec_cli.errors import OutputExists, UsageProblem
 from melcodec_cli.models.bundle import save_bundle
 from melcodec_cli.models.installed import read_bundle_info
 from melcodec_cli.report.printable import printable
-from melcodec_cli.systems.fmel.chain import Chain
+from melcodec_cli.systems.registry import system_of
 from melcodec_cli.train.checkpoint import save_atomically
 from melcodec_cli.train.corpus import UNKNOWN_LICENCE, Corpus
 from melcodec_cli.train.history import Leg, legs_of, summary_of
 from melcodec_cli.train.log import Log
 from melcodec_cli.train.presets import Preset
-from melcodec_cli.train.stages import STAGES, stage_weights, trained
+from melcodec_cli.train.stage import by_name
+from melcodec_cli.train.weights import stage_weights, trained
 
 
 def pack_run(
@@ -36,13 +37,10 @@ def pack_run(
     licence: of the weights; if None, what the corpus asks for. name: of the bundle; if None, that of its profile.
     """
     licence = licence or licence_for({clip.licence for clip in corpus.clips} if corpus else set())
-    chain = Chain(preset.profile)
+    system = preset.built()
     summary: dict[str, Any] = {"stages": {}}
-    for stage in STAGES:
-        module = getattr(chain, stage)
-        if module is None:
-            continue
-        if trained(module, folder / stage) is None:
+    for stage in (each.name for each in preset.declared if each.ships):
+        if trained(getattr(system, stage), folder / stage) is None:
             raise UsageProblem(f"{folder}: the {stage} has not been trained")
         summary["stages"][stage] = _how_it_came_to_be(stage, folder / stage)
     if corpus is not None:
@@ -51,14 +49,15 @@ def pack_run(
             "train_hours": round(corpus.hours("train"), 2),
             "sources": corpus.licences(),
         }
-    save_bundle(chain, path, name or preset.profile.name, licence, summary)
+    save_bundle(system, path, name or preset.profile["name"], licence, summary)
 
 
 def unpack_bundle(path: Path, folder: Path, stages: Sequence[str]) -> list[Path]:
     """What pack_run takes, for others to be trained beside: weights, legs and last figures of the stages, of all that
     there are if none is named.  Returns their folders."""
     info = read_bundle_info(path)
-    there = [stage for stage in STAGES if info.profile.get(stage)]
+    declared = by_name(system_of(info.profile).stages(info.profile))
+    there = [name for name, stage in declared.items() if stage.ships]
     if absent := [stage for stage in stages if stage not in there]:
         raise UsageProblem(f"has no {' and no '.join(absent)}", path)
     for stage in stages or there:
@@ -67,7 +66,7 @@ def unpack_bundle(path: Path, folder: Path, stages: Sequence[str]) -> list[Path]
     for stage in stages or there:
         (folder / stage).mkdir(parents=True, exist_ok=True)
         notes = {"legs": json.dumps([leg.to_dict() for leg in legs_of(path, stage)])}
-        save_atomically(stage_weights(path, stage), folder / stage / "stage.safetensors", notes)
+        save_atomically(stage_weights(path, declared[stage]), folder / stage / "stage.safetensors", notes)
         told = info.training.get("stages", {}).get(stage, {})
         figures = {key: value for key, value in told.items() if isinstance(value, int | float)}
         if "step" in figures:

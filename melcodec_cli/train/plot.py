@@ -17,6 +17,7 @@ SKIPPED = ("step", "minutes", "rate")
 
 def plot_run(folder: Path, output: Path) -> list[Path]:
     """One PNG for each stage with a log; returns their paths."""
+    _require_matplotlib()
     logs = sorted(folder.glob("*/log.csv")) or sorted(folder.glob("log.csv"))
     if not logs:
         raise UsageProblem(f"{folder}: no training log")
@@ -24,10 +25,15 @@ def plot_run(folder: Path, output: Path) -> list[Path]:
     return [_plot_stage(log, output / f"{log.parent.name}.png") for log in logs]
 
 
-def _plot_stage(log: Path, path: Path) -> Path:
-    import matplotlib
-
+def _require_matplotlib() -> None:
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise UsageProblem(f"a plot needs the extra: pip install 'melcodec[train]' ({error})") from None
     matplotlib.use("Agg")
+
+
+def _plot_stage(log: Path, path: Path) -> Path:
     import matplotlib.pyplot as plt
 
     with log.open(newline="") as file:

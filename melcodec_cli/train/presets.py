@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import torch
 
 from melcodec_cli.errors import UsageProblem
-from melcodec_cli.systems.fmel.config import Profile, ProfileError, build
-from melcodec_cli.systems.fmel.train.coder import CoderLosses
-from melcodec_cli.systems.fmel.train.listener import ListenerConfig
-from melcodec_cli.systems.fmel.train.pitch import PitchLosses
-from melcodec_cli.systems.fmel.train.refiner import RefinerLosses
-from melcodec_cli.systems.fmel.train.vocoder import VocoderLosses
+from melcodec_cli.layers.settings import ProfileError, build, require
+from melcodec_cli.systems.registry import SYSTEMS, build_system, system_of
+from melcodec_cli.systems.system import Shape, System
 from melcodec_cli.train.augmentation import Augmentation
 from melcodec_cli.train.run import RunConfig
+from melcodec_cli.train.stage import Stage, by_name
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -27,81 +32,108 @@ else:
 @dataclass(frozen=True)
 class CorpusConfig:
     speed_copies: int = 2  # copies of each training clip at other speeds
-    weights: dict[str, float] = field(
-        default_factory=dict
-    )  # of sources, times their duration; 1 if not named
+    # Of sources, times their duration; 1 if not named.
+    weights: dict[str, float] = field(default_factory=dict)
     dev_sources: tuple[str, ...] = ()  # whose dev clips training is judged by; all if empty
 
 
 @dataclass(frozen=True)
-class CoderStage:
+class StageSettings:
+    """The table [stages.NAME]."""
+
     run: RunConfig
-    losses: CoderLosses = field(default_factory=CoderLosses)
-
-
-@dataclass(frozen=True)
-class PitchStage:
-    run: RunConfig = field(default_factory=RunConfig)
-    losses: PitchLosses = field(default_factory=PitchLosses)
-
-
-@dataclass(frozen=True)
-class PhonesStage:
-    """Of a judge, which is no part of the model: hence its network is not in the profile."""
-
-    run: RunConfig = field(default_factory=RunConfig)
-    network: ListenerConfig = field(default_factory=ListenerConfig)
-
-
-@dataclass(frozen=True)
-class RefinerStage:
-    run: RunConfig = field(default_factory=RunConfig)
-    losses: RefinerLosses = field(default_factory=RefinerLosses)
-
-
-@dataclass(frozen=True)
-class VocoderStage:
-    run: RunConfig
-    losses: VocoderLosses = field(default_factory=VocoderLosses)
+    losses: Any = None  # of the dataclass that the stage declares
+    network: Any = None  # the same, of a judge
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    profile: Profile
+    profile: Mapping[str, Any]  # as the system completes it
     corpus: CorpusConfig
-    phones: PhonesStage = field(default_factory=PhonesStage)
-    coder: CoderStage
-    # A profile may lack these two, and its preset then says nothing of them.
-    pitch: PitchStage = field(default_factory=PitchStage)
-    refiner: RefinerStage = field(default_factory=RefinerStage)
-    vocoder: VocoderStage
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    stages: Mapping[str, StageSettings]
+    augmentation: Augmentation
+    name: str  # by which the user called it
+
+    @cached_property
+    def declared(self) -> Sequence[Stage]:
+        """The stages of the profile's system."""
+        return system_of(self.profile).stages(self.profile)
+
+    def built(self) -> System:
+        """The system, with random weights."""
+        return build_system(self.profile)
+
+    @cached_property
+    def shape(self) -> Shape:
+        with torch.device("meta"):
+            return self.built().shape
 
 
 def preset_names() -> list[str]:
-    folder = resources.files("melcodec_cli.train") / "presets"
-    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+    return sorted(_shipped())
 
 
 def read_preset(name: str) -> Preset:
     """A preset that ships, by name, or any TOML file, by its path."""
-    if name.endswith(".toml"):
-        text = Path(name).read_text(encoding="utf-8")
-    elif name in preset_names():
-        text = (resources.files("melcodec_cli.train") / "presets" / f"{name}.toml").read_text(
-            encoding="utf-8"
-        )
-    else:
-        raise UsageProblem(
-            f"no preset is named {name!r}; there are {', '.join(preset_names())}, or give a .toml file"
-        )
+    text = Path(name).read_text(encoding="utf-8") if name.endswith(".toml") else preset_text(name)
     return parse_preset(text, name)
+
+
+def preset_text(name: str) -> str:
+    shipped = _shipped()
+    if name not in shipped:
+        raise UsageProblem(
+            f"no preset is named {name!r}; there are {', '.join(sorted(shipped))}, or give a .toml file"
+        )
+    return shipped[name].read_text(encoding="utf-8")
+
+
+def _shipped() -> dict[str, Traversable]:
+    """By name the files in each system's folder `presets`."""
+    found = {}
+    for place in SYSTEMS.values():
+        package = place.partition(":")[0].rpartition(".")[0]
+        folder = resources.files(package) / "presets"
+        if folder.is_dir():
+            for item in folder.iterdir():
+                if item.name.endswith(".toml"):
+                    found[item.name.removesuffix(".toml")] = item
+    return found
 
 
 def parse_preset(text: str, name: str) -> Preset:
     try:
         values: dict[str, Any] = tomllib.loads(text)
-        preset: Preset = build(Preset, values, name)
+        known = {"profile", "corpus", "augmentation", "stages"}
+        unknown = values.keys() - known
+        require(not unknown, f"no setting is named {', '.join(sorted(unknown))[:100]}")
+        profile = values.get("profile")
+        require(isinstance(profile, dict), "profile must be a table of settings")
+        with torch.device("meta"):
+            whole = build_system(profile or {}).profile_values
+        stages = by_name(system_of(whole).stages(whole))
+        tables = values.get("stages", {})
+        require(isinstance(tables, dict), "stages must be a table")
+        surplus = tables.keys() - stages.keys()
+        require(not surplus, f"the profile has no stage {', '.join(sorted(surplus))[:100]}")
+        return Preset(
+            profile=whole,
+            corpus=build(CorpusConfig, values.get("corpus", {}), "corpus"),
+            augmentation=build(Augmentation, values.get("augmentation", {}), "augmentation"),
+            stages={each: _settings(stage, tables.get(each, {})) for each, stage in stages.items()},
+            name=name,
+        )
     except (tomllib.TOMLDecodeError, ProfileError, TypeError) as error:
         raise UsageProblem(f"preset {name}: {error}") from None
-    return preset
+
+
+def _settings(stage: Stage, table: Any) -> StageSettings:
+    where = f"stages.{stage.name}"
+    require(isinstance(table, dict), f"{where} must be a table of settings")
+    parts = {"losses": stage.losses, "network": stage.network}
+    unknown = table.keys() - {"run", *(part for part, kind in parts.items() if kind)}
+    require(not unknown, f"{where} has no setting {', '.join(sorted(unknown))[:100]}")
+    return StageSettings(
+        run=build(RunConfig, table.get("run", {}), f"{where}.run"),
+        **{part: build(kind, table.get(part, {}), f"{where}.{part}") for part, kind in parts.items() if kind},
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.layers.mel import LogMel
-from melcodec_cli.systems.fmel.config import Profile
+from melcodec_cli.layers.mel_config import MelConfig
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.discriminators import Discriminators
 from melcodec_cli.train.losses import lower_edges_hz
@@ -25,21 +26,19 @@ class Moment:
 
 
 class Task(nn.Module):
-    """A stage with its losses.  `players` names the sub-modules that take turns, each with its own optimiser: the
-    stage itself and, before it, an adversary if there is one."""
+    """The loop's view of a stage: a network with its losses.
+
+    `players` names the sub-modules that take turns, each with its own optimiser: the stage itself and, before it, an
+    adversary if there is one.
+    """
 
     players: tuple[str, ...] = ("stage",)
     stage: nn.Module
     adversary: Discriminators
     adversary_from = 0.0  # progress at which it joins
-    edges_hz: Tensor
-
-    def __init__(self, profile: Profile) -> None:
-        super().__init__()
-        self.profile = profile
-        self.mel = LogMel(profile.mel)
-        edges_hz = lower_edges_hz(self.mel.filters, profile.mel.rate_hz)
-        self.register_buffer("edges_hz", edges_hz, persistent=False)
+    frozen: Sequence[
+        nn.Module
+    ] = ()  # earlier stages, which a list hides: neither trained nor saved with this one
 
     def judged_by(self, adversary: Discriminators, since: float) -> None:
         self.players = ("adversary", "stage")
@@ -55,10 +54,6 @@ class Task(nn.Module):
             "features": features.item(),
         }
 
-    def heard(self, crops: Crops) -> Tensor:
-        """Whether the recording reaches into each band: (batch, 1, band)."""
-        return (self.edges_hz < crops.bandwidth_hz.unsqueeze(1)).unsqueeze(1)
-
     @abstractmethod
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
         """Loss of one player on a batch, and figures for the log."""
@@ -67,9 +62,43 @@ class Task(nn.Module):
     def evaluate(self, crops: Crops) -> dict[str, float]:
         """Dev figures; the first is the one that training is judged by, lower is better."""
 
+    def prepare(self, crops: Crops) -> None:
+        """Called once before a fresh run with some training audio, for whatever a stage wants to know of it."""
+
+    def active(self, player: str, moment: Moment) -> bool:
+        """Whether this player takes its turn now."""
+        return player == "stage" or moment.progress >= self.adversary_from
+
+    def after_step(self, moment: Moment) -> None:
+        """Anything that follows the optimiser's step."""
+
+    def picture(self, crops: Crops) -> list[Tensor]:
+        """Log-mel panels (frame, band) of one dev clip, original first; none of a stage without a mel."""
+        return []
+
+    def curves(self, crops: Crops) -> dict[str, Tensor]:
+        """Pitch of the same clip in Hz (frame), NaN where unvoiced, by who says so; none of most stages."""
+        return {}
+
+
+class MelTask(Task):
+    """A stage that works on log-mels, which it standardises."""
+
+    edges_hz: Tensor
+
+    def __init__(self, mel: MelConfig) -> None:
+        super().__init__()
+        self.mel = LogMel(mel)
+        edges_hz = lower_edges_hz(self.mel.filters, mel.rate_hz)
+        self.register_buffer("edges_hz", edges_hz, persistent=False)
+
+    def heard(self, crops: Crops) -> Tensor:
+        """Whether the recording reaches into each band: (batch, 1, band)."""
+        return (self.edges_hz < crops.bandwidth_hz.unsqueeze(1)).unsqueeze(1)
+
     @torch.no_grad()
     def prepare(self, crops: Crops) -> None:
-        """Called once before a fresh run with some training audio: every stage standardises its mels by them."""
+        """Take mean and deviation of the bands, by which the stage standardises its mels."""
         mel = self.mel(crops.audio)
         sounding = mel.mean(-1, keepdim=True) > self.mel.silence + 1
         weight = (sounding & self.heard(crops)).flatten(0, 1).float()  # (frame, band)
@@ -80,19 +109,7 @@ class Task(nn.Module):
         self.stage.get_buffer("mean").copy_(mean)
         self.stage.get_buffer("deviation").copy_((((flat - mean).square() * weight).sum(0) / count).sqrt())
 
-    def active(self, player: str, moment: Moment) -> bool:
-        """Whether this player takes its turn now."""
-        return player == "stage" or moment.progress >= self.adversary_from
-
-    def after_step(self, moment: Moment) -> None:
-        """Anything that follows the optimiser's step."""
-
     @torch.no_grad()
     def picture(self, crops: Crops) -> list[Tensor]:
         """Log-mel panels (frame, band) of one dev clip, original first."""
         return [self.mel(crops.audio)[0]]
-
-    @torch.no_grad()
-    def curves(self, crops: Crops) -> dict[str, Tensor]:
-        """Pitch of the same clip in Hz (frame), NaN where unvoiced, by who says so; none of most stages."""
-        return {}

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pytest
+from melcodec_cli.latency import decode_reach_tokens, encode_reach_tokens, latency
 from mlcfile import Reader
 
 from melcodec_cli.audio import RawFormat
@@ -15,7 +16,6 @@ from melcodec_cli.codec.compression import CompressSettings
 from melcodec_cli.codec.decompression import DecompressSettings
 from melcodec_cli.codec.pipeline import convert
 from melcodec_cli.convert.conversion import CompressConversion, DecompressConversion
-from melcodec_cli.latency import decode_reach_tokens, encode_reach_tokens, latency
 from melcodec_cli.models.choose import Models
 from melcodec_cli.systems.fmel.config import CoderConfig, PitchConfig, Profile, RefinerConfig, VocoderConfig
 from tests.sounds import OneWay, Pipe, noise

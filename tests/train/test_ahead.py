@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from melcodec_cli.systems.fmel.train.pitch_labels import PitchedBatches
+from melcodec_cli.systems.fmel.train.utterances import Utterances
 from melcodec_cli.train.ahead import Source, drawn_ahead, workers_for
 from melcodec_cli.train.batches import Batches, Crops
 from melcodec_cli.train.corpus import open_corpus
 from melcodec_cli.train.presets import read_preset
-from melcodec_cli.train.utterances import Utterances
 from tests.train.test_phones import spoken_in_notes
 
 PRESET = read_preset("tiny")

@@ -15,12 +15,12 @@ from melcodec_cli.systems.fmel.train.coder import CoderLosses, CoderTask
 from melcodec_cli.systems.fmel.train.letters import letter_errors, letters_of, merged, spelled, text_of
 from melcodec_cli.systems.fmel.train.listener import Listener, ListenerConfig
 from melcodec_cli.systems.fmel.train.phones import PhonesTask
+from melcodec_cli.systems.fmel.train.utterances import Spoken, Utterances, dev_utterances
 from melcodec_cli.train.augmentation import Augmentation
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.corpus import Clip, Corpus
 from melcodec_cli.train.presets import read_preset
 from melcodec_cli.train.task import Moment
-from melcodec_cli.train.utterances import Spoken, Utterances, dev_utterances
 from tests.train.tiny import rows, tiny_preset
 
 PROFILE = read_preset("tiny").profile

@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import load_file
 
 from melcodec_cli.cli import main
+from melcodec_cli.systems.fmel.train.utterances import Utterances
 from melcodec_cli.train.batches import Batches, Crops
 from melcodec_cli.train.run import Run
-from melcodec_cli.train.utterances import Utterances
 from tests.train.tiny import EVERY_LOSS, rows, tiny_preset
 
 

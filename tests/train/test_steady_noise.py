@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from melcodec_cli.layers.mel import LogMel
-from melcodec_cli.systems.fmel.config import MelConfig
+from melcodec_cli.layers.mel_config import MelConfig
 from melcodec_cli.systems.fmel.train.steady_noise import steady_noise
 
 MEL = MelConfig()

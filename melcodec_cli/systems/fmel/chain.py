@@ -6,19 +6,22 @@ with as much context as there is, up to that field, gives what the whole would.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 
 from melcodec_cli.layers.hifigan import HifiganVocoder
 from melcodec_cli.layers.mel import LogMel
 from melcodec_cli.layers.noise import REFINER_KEY, VOCODER_KEY, frame_noise
+from melcodec_cli.layers.rows import inside_of, narrowed_rows, padded
 from melcodec_cli.systems.fmel.coarse import coarse_copy
 from melcodec_cli.systems.fmel.coder import Coder, MelDecoder
-from melcodec_cli.systems.fmel.config import Profile
+from melcodec_cli.systems.fmel.config import MAX_STEPS, Profile
 from melcodec_cli.systems.fmel.contrast import Contrast
 from melcodec_cli.systems.fmel.excitation import chunk_phase, per_sample, pulse_train, voiced_share
 from melcodec_cli.systems.fmel.harmonic import HarmonicVocoder
@@ -27,15 +30,32 @@ from melcodec_cli.systems.fmel.refiner import FlowRefiner
 from melcodec_cli.systems.fmel.search import IndexSearch
 from melcodec_cli.systems.fmel.voicing import measured_voicing
 from melcodec_cli.systems.span import Span
+from melcodec_cli.systems.system import Audio, Codes, Identity, Option, Options, Reach, Shape
 
-VOCODERS: dict[str, type[HarmonicVocoder] | type[HifiganVocoder]] = {
-    "harmonic": HarmonicVocoder,
-    "hifigan": HifiganVocoder,
-}
+if TYPE_CHECKING:
+    from melcodec_cli.train.stage import Stage
+
+MOST_EFFORT = 8
 
 
 class Chain(nn.Module):
-    """One coder, refiner, pitch stage and vocoder, as the profile names them."""
+    """The system fmel: one coder, refiner, pitch stage and vocoder, as the profile names them.
+
+    Its frames are tokens, each of several frames of the mel.
+    """
+
+    identity = Identity(
+        bitstream_parts=("coder.decoder.", "coder.quantiser.codebook", "coder.mean", "coder.deviation"),
+        bitstream_settings=("mel", "coder", "timbre"),
+        renderer_parts=("refiner.", "pitch.", "vocoder."),
+        renderer_settings=("refiner", "pitch", "vocoder"),
+        later_settings={
+            "coder": {"encoder_frame_blocks": 0},
+            "vocoder": {"hop_frames": 1, "noise_frames": 0},
+        },
+        unshipped=("coder.quantiser.usage",),  # the running use that online clustering goes by
+    )
+    suits = ("speech",)
 
     def __init__(self, profile: Profile) -> None:
         super().__init__()
@@ -46,25 +66,58 @@ class Chain(nn.Module):
         self.search = IndexSearch(profile, self.mel.filters)
         self.refiner = FlowRefiner(bands, profile.refiner) if profile.refiner else None
         self.pitch = Pitch(bands, profile.pitch) if profile.pitch else None
-        self.vocoder = VOCODERS[profile.vocoder.name](profile.mel, profile.vocoder)
+        self.vocoder = vocoder_for(profile)
         self.contrast = Contrast(bands, profile.vocoder.contrast, self.mel.silence)
-        self.bitstream_id, self.renderer_id = bytes(4), bytes(2)  # known once the weights are
         self.eval().requires_grad_(False)
+
+    @classmethod
+    def from_profile(cls, profile: Mapping[str, Any]) -> Chain:
+        return cls(Profile.from_dict(profile))
+
+    @classmethod
+    def stages(cls, profile: Mapping[str, Any]) -> Sequence[Stage]:
+        from melcodec_cli.systems.fmel.train.stages import stages_of
+
+        return stages_of(Profile.from_dict(profile))
+
+    @property
+    def profile_values(self) -> dict[str, Any]:
+        return self.profile.to_dict()
 
     @property
     def device(self) -> torch.device:
         return self.coder.mean.device
 
     @property
-    def default_steps(self) -> int:
-        return self.profile.refiner.steps if self.profile.refiner else 0
-
-    # -- contexts
+    def shape(self) -> Shape:
+        profile = self.profile
+        return Shape(
+            rate_hz=profile.mel.rate_hz,
+            frame_samples=profile.token_samples,
+            chunk_frames=profile.chunk_tokens,
+            index_bits=profile.coder.index_bits,
+            codewords=profile.coder.codewords,
+            # The encoder's field, and a token for the mel's window.
+            encode=Reach.around(self.coder.encoder.context_tokens + 1),
+            decode=self.decode_reach({}),
+            globals_count=profile.timbre.values if profile.timbre else 0,
+            globals_bits=profile.timbre.bits if profile.timbre else 0,
+        )
 
     @property
-    def encode_context_tokens(self) -> int:
-        """Tokens' worth of audio needed either side of a chunk: the encoder's field, and one for the mel's window."""
-        return self.coder.encoder.context_tokens + 1
+    def options(self) -> Sequence[Option]:
+        effort = Option("effort", "encode", 1, MOST_EFFORT, min(MOST_EFFORT, self.profile.search.choices))
+        if self.profile.refiner is None:
+            return [effort]
+        return [effort, Option("steps", "decode", 0, MAX_STEPS, self.profile.refiner.steps)]
+
+    def decode_reach(self, options: Options) -> Reach:
+        frames = self._vocoder_context_frames() + self._refiner_context_frames(self._steps(options))
+        tokens = -(-frames // self.profile.coder.token_frames)
+        return Reach.around(tokens + self.coder.decoder.context_tokens)
+
+    def _steps(self, options: Options) -> int:
+        return options.get("steps", self.profile.refiner.steps) if self.profile.refiner else 0
 
     def _vocoder_context_frames(self) -> int:
         frames = self.vocoder.context_frames + (self.pitch.context_frames if self.pitch else 0)
@@ -87,86 +140,89 @@ class Chain(nn.Module):
         return coarse_copy(self.coder.decoder), self.pitch and coarse_copy(self.pitch)
 
     @torch.inference_mode()
-    def encode(
-        self, audio: Tensor, first_tokens: Sequence[int], spans: Sequence[Span], choices: int | None = None
-    ) -> list[tuple[Tensor, Tensor | None]]:
-        """Audio (batch, samples), rows of the spans' tokens with encode_context_tokens on either side, or as many as
-        the stream has -> indices (kept,) and global indices (values,) or None of each row.
+    def encode(self, audio: Sequence[Audio], spans: Sequence[Span], options: Options) -> list[Codes]:
+        """Code each row of samples.
 
-        first_tokens: of the stream's, at which each chunk begins.
-        choices: codewords that the search has for each token; as the profile says, when None.
         All but the search's trials is in float32: a coarser encoder would name other codewords."""
-        mel = self.mel(audio.to(self.device))
-        tokens = torch.arange(mel.shape[1] // self.profile.coder.token_frames, device=self.device)
+        per_token = self.profile.coder.token_frames
+        mel = self.mel(padded(audio, self.device))
+        tokens = torch.arange(mel.shape[1] // per_token, device=self.device)
         begin, end = (
             torch.tensor(places, device=self.device).unsqueeze(1)
             for places in ([span.before for span in spans], [span.before + span.kept for span in spans])
         )
-        inside = self._inside([span.scaled(self.profile.coder.token_frames) for span in spans])
-        count = min(choices or self.profile.search.choices, self.profile.coder.codewords)
+        inside = inside_of([span.scaled(per_token) for span in spans], self.device)
+        count = min(options.get("effort") or self.profile.search.choices, self.profile.coder.codewords)
         nearest, globals_ = self.coder.choices(mel, (begin <= tokens) & (tokens < end), inside, count)
-        coded = []
-        for row, (first_token, span) in enumerate(zip(first_tokens, spans, strict=True)):
-            row_globals = None if globals_ is None else globals_[row]
-            frames = mel[row, span.scaled(self.profile.coder.token_frames).kept_slice]
-            indices = nearest[row, span.kept_slice, 0]
-            if count > 1:
-                timbre = self.coder.looked_up(row_globals)
-                [indices] = self.search(
-                    self.coder,
-                    *self._search_stages,
-                    frames[None],
-                    self._heard(audio[row], first_token, span, frames),
-                    nearest[row, span.kept_slice][None],
-                    None if timbre is None else timbre[None, None],
-                    (span.before > 0, span.after > 0),
-                )
-            coded.append((indices.cpu(), None if row_globals is None else row_globals.cpu()))
-        return coded
+        indices = [row[span.kept_slice, 0] for row, span in zip(nearest, spans, strict=True)]
+        if count > 1:
+            # Rows of one length and with the same borders are searched together, which a GPU is glad of.
+            alike: dict[tuple[int, bool, bool], list[int]] = defaultdict(list)
+            for row, span in enumerate(spans):
+                alike[span.kept, span.before > 0, span.after > 0].append(row)
+            for (_, *borders), rows in alike.items():
+                found = self._searched(rows, audio, spans, mel, nearest, globals_, (borders[0], borders[1]))
+                for row, found_indices in zip(rows, found, strict=True):
+                    indices[row] = found_indices
+        return [
+            Codes(
+                row.unsqueeze(1).cpu().numpy(), None if globals_ is None else globals_[number].cpu().numpy()
+            )
+            for number, row in enumerate(indices)
+        ]
+
+    def _searched(
+        self,
+        rows: Sequence[int],
+        audio: Sequence[Audio],
+        spans: Sequence[Span],
+        mel: Tensor,
+        nearest: Tensor,
+        globals_: Tensor | None,
+        borders: tuple[bool, bool],
+    ) -> Tensor:
+        """Better indices (row, token) of these rows, whose chunks are of one length."""
+        per_token = self.profile.coder.token_frames
+        frames = torch.stack([mel[row, spans[row].scaled(per_token).kept_slice] for row in rows])
+        timbre = self.coder.looked_up(None if globals_ is None else globals_[list(rows)])
+        return self.search(
+            self.coder,
+            *self._search_stages,
+            frames,
+            self._heard([audio[row] for row in rows], [spans[row] for row in rows], frames),
+            torch.stack([nearest[row, spans[row].kept_slice] for row in rows]),
+            None if timbre is None else timbre.unsqueeze(1),
+            borders,
+        )
 
     def _heard(
-        self, audio: Tensor, first_token: int, span: Span, mel: Tensor
+        self, audio: Sequence[Audio], spans: Sequence[Span], mel: Tensor
     ) -> tuple[Tensor, Tensor] | None:
-        """What the pitch stage is to hear in a chunk's decoded mel (1, frame, ...): the height that it hears in the
-        original, but voicing as it is in the audio, of which no mel says enough."""
+        """What the pitch stage is to hear in the chunks' decoded mels (batch, frame, ...): the height that it hears in
+        the originals, but voicing as it is in the audio, of which no mel says enough."""
         if self.pitch is None or not self.profile.search.pitch:
             return None
-        rate_hz, hop, token_samples = (
-            self.profile.mel.rate_hz,
-            self.profile.mel.hop_samples,
-            self.profile.token_samples,
-        )
-        own = audio[: span.scaled(token_samples).total]
-        voicing = measured_voicing(own, rate_hz, hop, (span.before - first_token) * token_samples)
-        kept = voicing[span.scaled(self.profile.coder.token_frames).kept_slice]
-        return self.pitch.heard(mel[None])[0], kept[None].to(self.device)
+        rate_hz, hop = self.profile.mel.rate_hz, self.profile.mel.hop_samples
+        kept = []
+        for row, span in zip(audio, spans, strict=True):
+            samples = span.scaled(self.profile.token_samples)
+            own = torch.from_numpy(row[: samples.total])
+            voicing = measured_voicing(own, rate_hz, hop, samples.before - samples.first)
+            kept.append(voicing[span.scaled(self.profile.coder.token_frames).kept_slice])
+        return self.pitch.heard(mel)[0], torch.stack(kept).to(self.device)
 
     # -- decoding
 
     @torch.inference_mode()
-    def decode(
-        self,
-        indices: Tensor,
-        globals_: Tensor | None,
-        first_frames: Sequence[int],
-        spans: Sequence[Span],
-        steps: int,
-    ) -> list[Tensor]:
-        """One chunk a row -> its audio (kept * token_samples,).
-
-        indices (batch, token), rows of the spans' tokens with decode_context_tokens(steps) on either side, or as many
-        as the stream has, -1 for those that were lost; globals_ (batch, token, values), of the chunk that each token
-        belongs to; first_frames: absolute mel frame at which each chunk begins.
-        """
-        per_token, hop, silence = (
-            self.profile.coder.token_frames,
-            self.profile.mel.hop_samples,
-            self.mel.silence,
-        )
-        indices = indices.to(self.device)
-        globals_ = None if globals_ is None else globals_.to(self.device)
+    def decode(self, codes: Sequence[Codes], spans: Sequence[Span], options: Options) -> list[Audio]:
+        per_token, silence = self.profile.coder.token_frames, self.mel.silence
+        steps = self._steps(options)
+        indices = padded([each.indices[:, 0] for each in codes], self.device)
+        globals_ = None
+        if self.profile.timbre is not None:
+            globals_ = padded([_given(each.globals_) for each in codes], self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            mel = self.coder.decode(indices, globals_, self._inside(spans)).float()
+            mel = self.coder.decode(indices, globals_, inside_of(spans, self.device)).float()
             absent = (indices < 0).repeat_interleave(per_token, 1).unsqueeze(-1)
             mel = mel.masked_fill(absent, silence)
             frames = [span.scaled(per_token) for span in spans]
@@ -174,76 +230,74 @@ class Chain(nn.Module):
             refiner = self.refiner if steps > 0 else None
             if refiner is not None:
                 wide = [span.narrowed(margin + self._refiner_context_frames(steps)) for span in frames]
-                mel, absent = (_narrow(x, frames, wide) for x in (mel, absent))
-                noise = self._noise(REFINER_KEY, first_frames, wide, mel.shape[2])
-                mel = refiner(mel, noise, steps, self._inside(wide)).masked_fill(absent, silence)
+                mel, absent = (narrowed_rows(x, frames, wide) for x in (mel, absent))
+                noise = self._noise(REFINER_KEY, wide, mel.shape[2])
+                mel = refiner(mel, noise, steps, inside_of(wide, self.device)).masked_fill(absent, silence)
                 frames = wide
             near = [span.narrowed(margin) for span in frames]
-            mel = _narrow(mel, frames, near)
-            audio = self._vocode(mel, first_frames, near, contrast=refiner is None).float().cpu()
-        return [row[span.scaled(hop).kept_slice] for row, span in zip(audio, near, strict=True)]
+            mel = narrowed_rows(mel, frames, near)
+            audio = self._vocode(mel, near, contrast=refiner is None).float().cpu()
+        hop = self.profile.mel.hop_samples
+        return [row[span.scaled(hop).kept_slice].numpy() for row, span in zip(audio, near, strict=True)]
 
-    def _vocode(
-        self, mel: Tensor, first_frames: Sequence[int], spans: Sequence[Span], contrast: bool
-    ) -> Tensor:
+    def _vocode(self, mel: Tensor, spans: Sequence[Span], contrast: bool) -> Tensor:
         """Log-mel of the spans' frames -> audio (batch, frame * hop)."""
         heard = self.contrast(mel, self.coder.mean) if contrast and self.contrast.amount != 1 else mel
-        rate_hz, hop, inside = self.profile.mel.rate_hz, self.profile.mel.hop_samples, self._inside(spans)
+        inside = inside_of(spans, self.device)
         if isinstance(self.vocoder, HifiganVocoder):
             return self.vocoder(heard, inside)
         assert self.pitch is not None
+        rate_hz, hop = self.profile.mel.rate_hz, self.profile.mel.hop_samples
         pitch_hz, voicing = (held_pitch(values, spans) for values in self.pitch(mel, inside))
         sample_hz = per_sample(pitch_hz, hop)
         phase = chunk_phase(sample_hz, rate_hz, hop, [span.scaled(hop) for span in spans])
         pulses = pulse_train(phase, sample_hz, rate_hz) * voiced_share(voicing, hop)
         if self.vocoder.noise is None:
-            noise = self._noise(VOCODER_KEY, first_frames, spans, hop).flatten(1)
+            noise = self._noise(VOCODER_KEY, spans, hop).flatten(1)
         else:
-            noise = self.vocoder.looped(self._frames(first_frames, spans))
+            noise = self.vocoder.looped(self._frame_numbers(spans))
         return self.vocoder(heard, pitch_hz, voicing, pulses, noise, inside)
 
-    def _noise(self, key: int, first_frames: Sequence[int], spans: Sequence[Span], width: int) -> Tensor:
-        """Of the spans' frames, (batch, frame, width)."""
-        rows = [
-            torch.from_numpy(frame_noise(key, first - span.before, span.total, width))
-            for first, span in zip(first_frames, spans, strict=True)
-        ]
-        return pad_sequence(rows, batch_first=True).to(self.device)
+    def _noise(self, key: int, spans: Sequence[Span], width: int) -> Tensor:
+        """Noise of the spans' frames, (batch, frame, width)."""
+        return padded(
+            [frame_noise(key, span.first - span.before, span.total, width) for span in spans], self.device
+        )
 
-    def _frames(self, first_frames: Sequence[int], spans: Sequence[Span]) -> Tensor:
+    def _frame_numbers(self, spans: Sequence[Span]) -> Tensor:
         """Absolute numbers of the spans' frames, (batch, longest)."""
-        begin = torch.tensor([first - span.before for first, span in zip(first_frames, spans, strict=True)])
+        begin = torch.tensor([span.first - span.before for span in spans])
         return (begin.unsqueeze(1) + torch.arange(max(span.total for span in spans))).to(self.device)
 
-    def _inside(self, spans: Sequence[Span]) -> Tensor | None:
-        """(batch, longest, 1), true within each span; None if none is shorter."""
-        totals = torch.tensor([span.total for span in spans])
-        if (totals == totals[0]).all():
-            return None
-        return (torch.arange(int(totals.max())) < totals.unsqueeze(1)).unsqueeze(-1).to(self.device)
+    # -- parts
 
-    # -- figures
-
-    def parameter_counts(self) -> dict[str, int]:
-        stages: dict[str, nn.Module | None] = {
-            "encoder": self.coder.encoder,
+    def parts(self, options: Options) -> Mapping[str, nn.Module]:
+        parts = {
+            "mel": self.mel,
             "timbre": self.coder.timbre,
+            "encoder": self.coder.encoder,
             "quantiser": self.coder.quantiser,
+            "search": self.search,
             "decoder": self.coder.decoder,
-            "refiner": self.refiner,
+            "refiner": self.refiner if self._steps(options) else None,
             "pitch": self.pitch,
             "vocoder": self.vocoder,
         }
-        return {name: sum(p.numel() for p in stage.parameters()) for name, stage in stages.items() if stage}
+        return {name: part for name, part in parts.items() if part is not None}
 
 
-def _narrow(x: Tensor, spans: Sequence[Span], narrower: Sequence[Span]) -> Tensor:
-    """(batch, frame, ...) of the spans, cut to those of the narrower ones."""
-    rows = []
-    for row, span, new in zip(x, spans, narrower, strict=True):
-        begin = span.before - new.before
-        rows.append(row[begin : begin + new.total])
-    return pad_sequence(rows, batch_first=True)
+def vocoder_for(profile: Profile) -> HarmonicVocoder | HifiganVocoder:
+    config = profile.vocoder
+    if config.name == "harmonic":
+        return HarmonicVocoder(profile.mel, config)
+    return HifiganVocoder(
+        profile.mel.bands, config.upsample_strides, config.upsample_kernels, config.upsample_width
+    )
+
+
+def _given(globals_: np.ndarray | None) -> np.ndarray:
+    assert globals_ is not None, "the timbre of a profile that has one"
+    return globals_
 
 
 def held_pitch(values: Tensor, spans: Sequence[Span]) -> Tensor:

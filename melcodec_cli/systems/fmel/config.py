@@ -11,71 +11,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import typing
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from melcodec_cli.layers.mel_config import MAX_SAMPLES, MelConfig
+from melcodec_cli.layers.settings import build, require, require_range
 
-class ProfileError(ValueError):
-    """A setting of a profile that makes no sense; the message names it."""
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ProfileError(message)
-
-
-MAX_WIDTH, MAX_BLOCKS, MAX_SAMPLES = 4096, 64, 1 << 16
+MAX_WIDTH, MAX_BLOCKS = 4096, 64
 MAX_DILATION_SUM = 128  # a refiner's field in blocks of dilation 1, for each of its steps
 MAX_STEPS = 64
 MAX_NOISE_FRAMES = 1 << 14
 MAX_CHUNK_S = 60
-MAX_FILTER_VALUES = 1 << 22  # of the mel filters: 1024 bands on 4096 samples
 MAX_SPECTRUM_VALUES = 1 << 26  # of the longest chunk's spectra, which lie in memory together
-
-
-def _require_range(stage: str, config: Any, low: float, high: float, *settings: str) -> None:
-    """NaN lies in no range."""
-    for setting in settings:
-        value = getattr(config, setting)
-        _require(low <= value <= high, f"{stage}{setting} {value!r} must lie in {low}..{high}")
-
-
-@dataclass(frozen=True)
-class MelConfig:
-    rate_hz: int = 16000
-    fft_samples: int = 1024
-    window_samples: int = 640
-    hop_samples: int = 160
-    bands: int = 80
-    low_hz: float = 0.0
-    high_hz: float = 8000.0
-    floor: float = 1e-5  # mel magnitudes below it are raised to it before the logarithm
-
-    def __post_init__(self) -> None:
-        _require_range("mel.", self, 4_000, 384_000, "rate_hz")
-        _require_range("mel.", self, 2, MAX_SAMPLES, "fft_samples", "window_samples", "hop_samples")
-        _require_range("mel.", self, 1, 1024, "bands")
-        _require_range("mel.", self, 1e-12, 1, "floor")
-        _require(
-            self.hop_samples <= self.window_samples, "mel.hop_samples must not exceed mel.window_samples"
-        )
-        _require(
-            self.window_samples <= self.fft_samples, "mel.window_samples must not exceed mel.fft_samples"
-        )
-        _require(
-            0 <= self.low_hz < self.high_hz <= self.rate_hz / 2, "mel.high_hz must lie in (low_hz, rate/2]"
-        )
-        _require(self.high_hz - self.low_hz >= self.bands, "mel.bands must be a hertz wide at least")
-        _require(
-            self.bands * self.fft_samples <= MAX_FILTER_VALUES,
-            f"mel.bands times mel.fft_samples must be at most {MAX_FILTER_VALUES}",
-        )
-        _require(self.hop_samples % 2 == 0, "mel.hop_samples must be even: frames are centred on their hop")
-
-    @property
-    def frames_per_s(self) -> float:
-        return self.rate_hz / self.hop_samples
 
 
 @dataclass(frozen=True)
@@ -94,14 +42,14 @@ class CoderConfig:
     decoder_frame_blocks: int = 2
 
     def __post_init__(self) -> None:
-        _require(self.token_frames == 4, "coder.token_frames must be 4: two halvings of the frame rate")
-        _require_range("coder.", self, 2, 65536, "codewords")
+        require(self.token_frames == 4, "coder.token_frames must be 4: two halvings of the frame rate")
+        require_range("coder.", self, 2, 65536, "codewords")
         widths = ("lookup_width", "half_width", "token_width", "frame_width")
-        _require_range("coder.", self, 1, MAX_WIDTH, *widths)
+        require_range("coder.", self, 1, MAX_WIDTH, *widths)
         encoder_blocks = ("encoder_frame_blocks", "encoder_half_blocks", "encoder_token_blocks")
-        _require_range("coder.", self, 0, MAX_BLOCKS, *encoder_blocks)
+        require_range("coder.", self, 0, MAX_BLOCKS, *encoder_blocks)
         decoder_blocks = ("decoder_token_blocks", "decoder_half_blocks", "decoder_frame_blocks")
-        _require_range("coder.", self, 0, MAX_BLOCKS, *decoder_blocks)
+        require_range("coder.", self, 0, MAX_BLOCKS, *decoder_blocks)
 
     @property
     def index_bits(self) -> int:
@@ -118,8 +66,8 @@ class SearchConfig:
     pitch: float = 0.4  # and of what the pitch stage hears, where the audio has a voice
 
     def __post_init__(self) -> None:
-        _require_range("search.", self, 1, 64, "choices", "phases")
-        _require_range("search.", self, 0, 100, "envelope", "pitch")
+        require_range("search.", self, 1, 64, "choices", "phases")
+        require_range("search.", self, 0, 100, "envelope", "pitch")
 
 
 @dataclass(frozen=True)
@@ -132,10 +80,10 @@ class TimbreConfig:
     blocks: int = 3
 
     def __post_init__(self) -> None:
-        _require_range("timbre.", self, 1, 64, "values")
-        _require_range("timbre.", self, 1, 16, "bits")
-        _require_range("timbre.", self, 1, MAX_WIDTH, "width")
-        _require_range("timbre.", self, 0, MAX_BLOCKS, "blocks")
+        require_range("timbre.", self, 1, 64, "values")
+        require_range("timbre.", self, 1, 16, "bits")
+        require_range("timbre.", self, 1, MAX_WIDTH, "width")
+        require_range("timbre.", self, 0, MAX_BLOCKS, "blocks")
 
 
 @dataclass(frozen=True)
@@ -151,11 +99,11 @@ class RefinerConfig:
     steps: int = 2  # Euler steps when the user does not say
 
     def __post_init__(self) -> None:
-        _require_range("refiner.", self, 1, MAX_WIDTH, "width")
-        _require_range("refiner.", self, 0, MAX_STEPS, "steps")
-        _require_range("refiner.", self, -100, 100, "anchor", "noise")
-        _require(len(self.dilations) <= MAX_BLOCKS, f"refiner.dilations must be at most {MAX_BLOCKS}")
-        _require(
+        require_range("refiner.", self, 1, MAX_WIDTH, "width")
+        require_range("refiner.", self, 0, MAX_STEPS, "steps")
+        require_range("refiner.", self, -100, 100, "anchor", "noise")
+        require(len(self.dilations) <= MAX_BLOCKS, f"refiner.dilations must be at most {MAX_BLOCKS}")
+        require(
             all(dilation >= 1 for dilation in self.dilations) and sum(self.dilations) <= MAX_DILATION_SUM,
             f"refiner.dilations must be at least 1 and at most {MAX_DILATION_SUM} in sum",
         )
@@ -170,10 +118,10 @@ class PitchConfig:
     blocks: int = 5
 
     def __post_init__(self) -> None:
-        _require_range("pitch.", self, 8, 4096, "bins")
-        _require_range("pitch.", self, 1, MAX_WIDTH, "width")
-        _require_range("pitch.", self, 0, MAX_BLOCKS, "blocks")
-        _require(1 <= self.low_hz < self.high_hz <= 100_000, "pitch.high_hz must lie in (low_hz, 100000]")
+        require_range("pitch.", self, 8, 4096, "bins")
+        require_range("pitch.", self, 1, MAX_WIDTH, "width")
+        require_range("pitch.", self, 0, MAX_BLOCKS, "blocks")
+        require(1 <= self.low_hz < self.high_hz <= 100_000, "pitch.high_hz must lie in (low_hz, 100000]")
 
 
 @dataclass(frozen=True)
@@ -194,22 +142,22 @@ class VocoderConfig:
     )
 
     def __post_init__(self) -> None:
-        _require_range("vocoder.", self, 2, MAX_SAMPLES, "fft_samples")
-        _require(self.hop_frames in (1, 2, 4), "vocoder.hop_frames must divide a token's 4")
-        _require_range("vocoder.", self, 1, MAX_WIDTH, "width")
-        _require_range("vocoder.", self, 0, MAX_BLOCKS, "blocks")
-        _require_range("vocoder.", self, 0, MAX_NOISE_FRAMES, "noise_frames")
-        _require_range("vocoder.", self, 0, 4, "contrast")
+        require_range("vocoder.", self, 2, MAX_SAMPLES, "fft_samples")
+        require(self.hop_frames in (1, 2, 4), "vocoder.hop_frames must divide a token's 4")
+        require_range("vocoder.", self, 1, MAX_WIDTH, "width")
+        require_range("vocoder.", self, 0, MAX_BLOCKS, "blocks")
+        require_range("vocoder.", self, 0, MAX_NOISE_FRAMES, "noise_frames")
+        require_range("vocoder.", self, 0, 4, "contrast")
         strides, kernels = self.upsample_strides, self.upsample_kernels
-        _require(
+        require(
             1 <= len(strides) <= 8 and len(kernels) == len(strides),
             "vocoder.upsample_strides and vocoder.upsample_kernels must be as many, 1 to 8",
         )
-        _require(
+        require(
             all(1 <= stride <= kernel <= 1024 for stride, kernel in zip(strides, kernels, strict=True)),
             "vocoder.upsample_kernels must lie between their upsample_strides and 1024",
         )
-        _require_range("vocoder.", self, 1 << len(strides), MAX_WIDTH, "upsample_width")
+        require_range("vocoder.", self, 1 << len(strides), MAX_WIDTH, "upsample_width")
 
 
 @dataclass(frozen=True)
@@ -226,33 +174,33 @@ class Profile:
 
     def __post_init__(self) -> None:
         longest = MAX_CHUNK_S * self.mel.rate_hz // self.token_samples
-        _require_range("", self, 1, longest, "chunk_tokens")
-        _require(
+        require_range("", self, 1, longest, "chunk_tokens")
+        require(
             self.vocoder.name in ("harmonic", "hifigan"), f"vocoder.name {self.vocoder.name!r} is unknown"
         )
         if self.vocoder.name == "harmonic":
             hop_samples = self.vocoder.hop_frames * self.mel.hop_samples
-            _require(self.pitch is not None, "the harmonic vocoder needs a pitch stage")
-            _require(
+            require(self.pitch is not None, "the harmonic vocoder needs a pitch stage")
+            require(
                 self.vocoder.fft_samples in range(4 * hop_samples, MAX_SAMPLES + 1, 2 * hop_samples),
                 "vocoder.fft_samples must be 4, 6, 8 ... times vocoder.hop_frames of mel.hop_samples",
             )
         else:
-            _require(
+            require(
                 math.prod(self.vocoder.upsample_strides) == self.mel.hop_samples,
                 "the product of vocoder.upsample_strides must be mel.hop_samples",
             )
         widest = self.mel.fft_samples
         if self.vocoder.name == "harmonic":
             widest = max(widest, self.vocoder.fft_samples)
-        _require(
+        require(
             MAX_CHUNK_S * self.mel.rate_hz * widest // self.mel.hop_samples <= MAX_SPECTRUM_VALUES,
             f"mel.fft_samples and vocoder.fft_samples make spectra of more than {MAX_SPECTRUM_VALUES} values "
             f"in {MAX_CHUNK_S} s",
         )
         if self.refiner is not None:
-            _require(self.refiner.name == "flow", f"refiner.name {self.refiner.name!r} is unknown")
-            _require(self.refiner.predicts in ("end", "velocity"), "refiner.predicts must be end or velocity")
+            require(self.refiner.name == "flow", f"refiner.name {self.refiner.name!r} is unknown")
+            require(self.refiner.predicts in ("end", "velocity"), "refiner.predicts must be end or velocity")
 
     @property
     def token_samples(self) -> int:
@@ -266,33 +214,7 @@ class Profile:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Profile:
-        return build(cls, values, "profile")
-
-
-def build(cls: Any, values: Any, where: str) -> Any:
-    """Dataclass from plain JSON values; an unknown or mistyped setting is named."""
-    _require(isinstance(values, dict), f"{where} must be a table of settings")
-    kinds = typing.get_type_hints(cls)
-    unknown = set(values) - set(kinds)
-    _require(not unknown, f"{where} has no setting {', '.join(sorted(map(str, unknown)))[:100]}")
-    return cls(**{key: _coerce(kinds[key], value, f"{where}.{key}") for key, value in values.items()})
-
-
-def _coerce(kind: Any, value: Any, where: str) -> Any:
-    options = typing.get_args(kind)
-    if type(None) in options:  # X | None; TOML, which has no null, says false
-        return None if value is None or value is False else _coerce(options[0], value, where)
-    if dataclasses.is_dataclass(kind):
-        return build(kind, value, where)
-    if typing.get_origin(kind) is tuple:
-        _require(isinstance(value, (list, tuple)), f"{where} must be a list")
-        return tuple(_coerce(options[0], item, where) for item in value)
-    if typing.get_origin(kind) is dict:
-        _require(isinstance(value, dict), f"{where} must be a table")
-        return {str(key): _coerce(options[1], item, f"{where}.{key}") for key, item in value.items()}
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        _require(abs(value) < 1 << 64, f"{where} is beyond any range")
-        return float(value)
-    _require(type(value) is kind, f"{where} must be of type {kind.__name__}")
-    return value
+    def from_dict(cls, values: Mapping[str, Any]) -> Profile:
+        own = {name: value for name, value in values.items() if name != "system"}
+        profile: Profile = build(cls, own, "profile")
+        return profile

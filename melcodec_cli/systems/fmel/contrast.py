@@ -32,8 +32,9 @@ class Contrast(nn.Module):
 def smoothing_matrix(bands: int) -> Tensor:
     """(bands, bands), whose columns add up to 1."""
     reach = max(1, round(SPAN * bands / 2))
-    place = torch.arange(bands)
-    smooth = torch.zeros(bands, bands)
-    for offset, weight in zip(range(-reach, reach + 1), torch.hann_window(2 * reach + 3)[1:-1], strict=True):
+    place = torch.arange(bands, device="cpu")
+    smooth = torch.zeros(bands, bands, device="cpu")
+    weights = torch.hann_window(2 * reach + 3, device="cpu")[1:-1]
+    for offset, weight in zip(range(-reach, reach + 1), weights, strict=True):
         smooth[(place + offset).clamp(0, bands - 1), place] += weight  # at the edges the last band goes on
     return smooth / smooth.sum(0)

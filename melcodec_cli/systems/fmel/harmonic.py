@@ -30,7 +30,7 @@ class HarmonicVocoder(nn.Module):
         super().__init__()
         self.hop_frames, self.fft_samples = config.hop_frames, config.fft_samples
         self.hop_samples = mel.hop_samples * config.hop_frames
-        self.register_buffer("window", torch.hann_window(config.fft_samples), persistent=False)
+        self.register_buffer("window", torch.hann_window(config.fft_samples, device="cpu"), persistent=False)
         self.register_buffer("mean", torch.zeros(mel.bands))
         self.register_buffer("deviation", torch.ones(mel.bands))
         noise = torch.zeros(config.noise_frames, mel.hop_samples) if config.noise_frames else None

@@ -13,18 +13,12 @@ from melcodec_cli.systems.fmel.coder import Coder
 from melcodec_cli.systems.fmel.config import Profile
 from melcodec_cli.systems.fmel.pitch import Pitch
 from melcodec_cli.systems.fmel.search import CHANGE_S, IndexSearch
+from melcodec_cli.systems.fmel.train.hearing import phones_loss, pitch_loss
 from melcodec_cli.systems.fmel.train.listener import Listener
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.discriminators import mel_discriminators
-from melcodec_cli.train.losses import (
-    average_loss,
-    envelope_loss,
-    excess,
-    masked_mean,
-    phones_loss,
-    pitch_loss,
-)
-from melcodec_cli.train.task import Moment, Task
+from melcodec_cli.train.losses import average_loss, envelope_loss, excess, masked_mean
+from melcodec_cli.train.task import MelTask, Moment
 
 
 @dataclass(frozen=True)
@@ -51,7 +45,7 @@ class CoderLosses:
     adversary_width: int = 32
 
 
-class CoderTask(Task):
+class CoderTask(MelTask):
     stage: Coder
 
     def __init__(
@@ -61,11 +55,13 @@ class CoderTask(Task):
         pitch: Pitch | None = None,
         listener: Listener | None = None,
     ) -> None:
-        super().__init__(profile)
+        super().__init__(profile.mel)
+        self.profile = profile
         self.losses = losses
         # In lists: not sub-modules, so neither trained nor saved.
         self.pitch = [pitch] if pitch and losses.pitch else []
         self.listener = [listener] if listener and losses.phones else []
+        self.frozen = [*self.pitch, *self.listener]
         self.stage = Coder(profile.mel, profile.coder, profile.timbre)
         # Coarser than for a file: such a step takes twice as long as another, not five times.
         search = dataclasses.replace(profile.search, choices=2, phases=3)

@@ -9,16 +9,17 @@ from torch.nn.functional import ctc_loss
 from melcodec_cli.systems.fmel.config import Profile
 from melcodec_cli.systems.fmel.train.letters import BLANK, letter_errors, merged, text_of
 from melcodec_cli.systems.fmel.train.listener import Listener, ListenerConfig
+from melcodec_cli.systems.fmel.train.utterances import Spoken
 from melcodec_cli.train.batches import Crops
-from melcodec_cli.train.task import Moment, Task
-from melcodec_cli.train.utterances import Spoken
+from melcodec_cli.train.task import MelTask, Moment
 
 
-class PhonesTask(Task):
+class PhonesTask(MelTask):
     stage: Listener
 
     def __init__(self, profile: Profile, config: ListenerConfig) -> None:
-        super().__init__(profile)
+        super().__init__(profile.mel)
+        self.profile = profile
         self.stage = Listener(profile.mel.bands, config)
 
     def heard(self, crops: Crops) -> Tensor:

@@ -14,7 +14,7 @@ from melcodec_cli.systems.fmel.pitch import Pitch
 from melcodec_cli.systems.fmel.train.coded import coded_mel
 from melcodec_cli.systems.fmel.train.pitch_labels import Pitched
 from melcodec_cli.train.batches import Crops
-from melcodec_cli.train.task import Moment, Task
+from melcodec_cli.train.task import MelTask, Moment
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,16 @@ class PitchLosses:
     coded: float = 0.5  # share of steps on mels that went through the coder, if there is one
 
 
-class PitchTask(Task):
+class PitchTask(MelTask):
     stage: Pitch
 
     def __init__(self, profile: Profile, losses: PitchLosses, coder: Coder | None = None) -> None:
-        super().__init__(profile)
+        super().__init__(profile.mel)
+        self.profile = profile
         assert profile.pitch is not None
         self.losses = losses
         self.stage = Pitch(profile.mel.bands, profile.pitch)
-        self.coder = [coder] if coder else []  # in a list: not a sub-module, so neither trained nor saved
+        self.frozen = self.coder = [coder] if coder else []
 
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
         assert isinstance(crops, Pitched)

@@ -15,7 +15,7 @@ from melcodec_cli.systems.fmel.train.coded import coded_mel
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.discriminators import mel_discriminators
 from melcodec_cli.train.losses import envelope_loss, masked_mean
-from melcodec_cli.train.task import Moment, Task
+from melcodec_cli.train.task import MelTask, Moment
 
 DEV_STEPS = (1, 2, 4, 8)
 
@@ -33,17 +33,18 @@ class RefinerLosses:
     adversary_width: int = 32
 
 
-class RefinerTask(Task):
+class RefinerTask(MelTask):
     stage: FlowRefiner
 
     def __init__(self, profile: Profile, losses: RefinerLosses, coder: Coder) -> None:
-        super().__init__(profile)
+        super().__init__(profile.mel)
+        self.profile = profile
         assert profile.refiner is not None
         self.losses = losses
         self.stage = FlowRefiner(profile.mel.bands, profile.refiner)
         if losses.adversary:
             self.judged_by(mel_discriminators(losses.adversary_width, 2), losses.adversary_from)
-        self.coder = [coder.eval()]  # in a list: not a sub-module, so neither trained nor saved
+        self.frozen = self.coder = [coder.eval()]
         self.envelope = EnvelopeSegments(self.mel.filters, profile.mel)
 
     @torch.no_grad()

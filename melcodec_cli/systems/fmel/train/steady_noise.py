@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from melcodec_cli.layers.mel import slaney_filters
-from melcodec_cli.systems.fmel.config import MelConfig
+from melcodec_cli.layers.mel_config import MelConfig
 
 BANDS = 40  # wide ones: in a narrow one, steady noise would be a tone, and be taken for a voice
 STEPS = 150

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from melcodec_cli.layers.envelope import EnvelopeSegments
 from melcodec_cli.layers.hifigan import HifiganVocoder
+from melcodec_cli.systems.fmel.chain import vocoder_for
 from melcodec_cli.systems.fmel.coder import Coder
 from melcodec_cli.systems.fmel.config import Profile
 from melcodec_cli.systems.fmel.excitation import per_sample, pulse_train, voiced_share
@@ -17,11 +18,12 @@ from melcodec_cli.systems.fmel.harmonic import HarmonicVocoder
 from melcodec_cli.systems.fmel.pitch import Pitch
 from melcodec_cli.systems.fmel.refiner import FlowRefiner
 from melcodec_cli.systems.fmel.train.coded import coded_mel
+from melcodec_cli.systems.fmel.train.hearing import pitch_loss
 from melcodec_cli.systems.fmel.train.steady_noise import steady_noise
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.discriminators import audio_discriminators
-from melcodec_cli.train.losses import average_loss, envelope_loss, excess, masked_mean, pitch_loss
-from melcodec_cli.train.task import Moment, Task
+from melcodec_cli.train.losses import average_loss, envelope_loss, excess, masked_mean
+from melcodec_cli.train.task import MelTask, Moment
 
 STFTS_MS = ((16, 4), (32, 8), (64, 16), (128, 32))  # FFT and hop
 
@@ -42,7 +44,7 @@ class VocoderLosses:
     refined: float = 0.5  # ... and share of these that the refiner goes over, if there is one
 
 
-class VocoderTask(Task):
+class VocoderTask(MelTask):
     stage: HarmonicVocoder | HifiganVocoder
 
     def __init__(
@@ -53,21 +55,17 @@ class VocoderTask(Task):
         coder: Coder | None = None,
         refiner: FlowRefiner | None = None,
     ) -> None:
-        super().__init__(profile)
+        super().__init__(profile.mel)
+        self.profile = profile
         self.losses = losses
         self.envelope = EnvelopeSegments(self.mel.filters, profile.mel)
-        if profile.vocoder.name == "hifigan":
-            self.stage = HifiganVocoder(profile.mel, profile.vocoder)
-        else:
-            assert pitch is not None, "the harmonic vocoder is trained on predicted pitch"
-            self.stage = HarmonicVocoder(profile.mel, profile.vocoder)
-            if self.stage.noise is not None:
-                self.stage.noise.copy_(steady_noise(profile.mel, profile.vocoder.noise_frames))
-        self.pitch = (
-            [pitch.eval()] if pitch else []
-        )  # in lists: not sub-modules, so neither trained nor saved
+        self.stage = vocoder_for(profile)
+        if isinstance(self.stage, HarmonicVocoder) and self.stage.noise is not None:
+            self.stage.noise.copy_(steady_noise(profile.mel, profile.vocoder.noise_frames))
+        self.pitch = [pitch.eval()] if pitch else []
         self.coder = [coder.eval()] if coder else []
         self.refiner = [refiner.eval()] if refiner else []
+        self.frozen = [*self.pitch, *self.coder, *self.refiner]
         if losses.adversary:
             self.judged_by(audio_discriminators(losses.adversary_width), losses.adversary_from)
 

@@ -1,4 +1,4 @@
-"""The tokens of one stream of an .mlc file, in a row without a gap: what was lost is there as absent."""
+"""The indices of one stream of an .mlc file, frame after frame without a gap: what was lost is there as absent."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import mlcfile
 import numpy as np
 from numpy.typing import NDArray
 
-from melcodec_cli.codec.segments import ABSENT
 from melcodec_cli.errors import MlcCorrupt
+from melcodec_cli.systems.system import ABSENT
 
 # Silence for more missing chunks than this in a row would be a recording made up.
 MAX_CONCEALED_CHUNKS = 64
@@ -18,15 +18,15 @@ MAX_CONCEALED_CHUNKS = 64
 Indices = NDArray[np.integer[Any]]
 
 
-class TokenReader:
+class IndexReader:
     """Keeps account of what it reads and of what it cannot."""
 
     def __init__(self, reader: mlcfile.Reader):
         self.header = reader.header
         self.truncated: mlcfile.TruncatedError | None = None
         self.lost_s: list[tuple[float, float]] = []  # from and to, in the stream
-        self.next_token = 0
-        self._read_tokens = self._lost_tokens = 0
+        self.next_frame = 0
+        self._read_frames = self._lost_frames = 0
         self.read_bytes = len(reader.header_bytes.data)
         self.payload_bits = 0  # of indices of either kind
         self._reader = reader
@@ -40,7 +40,7 @@ class TokenReader:
     @property
     def silence_s(self) -> float:
         """What was lost, less what was read."""
-        return self._seconds(self._lost_tokens - self._read_tokens)
+        return self._seconds(self._lost_frames - self._read_frames)
 
     @property
     def is_empty(self) -> bool:
@@ -55,28 +55,28 @@ class TokenReader:
         """Once the stream was read to its end."""
         return self._reader.end
 
-    def tokens_from(self, first_token: int, seekable: bool) -> Iterator[tuple[Indices, Indices]]:
-        """indices (channel, token) and their globals (channel, count), stretch by stretch from `first_token` on."""
-        self.next_token = first_token
-        sought = first_token // self.header.layout.chunk_frames
+    def frames_from(self, first_frame: int, seekable: bool) -> Iterator[tuple[Indices, Indices]]:
+        """Yield indices (channel, frame, row) and their globals (channel, count), in stretches, from `first_frame` on."""
+        self.next_frame = first_frame
+        sought = first_frame // self.header.layout.chunk_frames
         if sought and seekable:
             self._chunks = self._read_chunks(sought)
             self._ahead = next(self._chunks, None)
         while self._ahead is not None:
             chunk = self._ahead
-            if chunk.first_frame > self.next_token:
+            if chunk.first_frame > self.next_frame:
                 yield self._lose_until(chunk.first_frame)
-            indices = chunk.indices[:, self.next_token - chunk.first_frame :, 0]
+            indices = chunk.indices[:, self.next_frame - chunk.first_frame :]
             if indices.shape[1]:
-                self.next_token += indices.shape[1]
-                self._read_tokens += indices.shape[1]
+                self.next_frame += indices.shape[1]
+                self._read_frames += indices.shape[1]
                 yield indices, self._no_globals if chunk.globals_ is None else chunk.globals_
             self._ahead = next(self._chunks, None)
-        if self.end and self.end.frames > self.next_token:
+        if self.end and self.end.frames > self.next_frame:
             yield self._lose_until(self.end.frames)
-        elif not self.end and self.header.frames and self.header.frames > self.next_token:
+        elif not self.end and self.header.frames and self.header.frames > self.next_frame:
             # Nothing follows that silence would have to keep in its place.
-            self.lost_s.append((self._seconds(self.next_token), self._seconds(self.header.frames)))
+            self.lost_s.append((self._seconds(self.next_frame), self._seconds(self.header.frames)))
 
     def _read_chunks(self, sought: int = 0) -> Iterator[mlcfile.Chunk]:
         try:
@@ -98,18 +98,19 @@ class TokenReader:
             return False
         return True
 
-    def _lose_until(self, token: int) -> tuple[Indices, Indices]:
-        begin, self.next_token = self.next_token, token
-        self._lost_tokens += token - begin
-        self.lost_s.append((self._seconds(begin), self._seconds(token)))
-        if token - begin > MAX_CONCEALED_CHUNKS * self.header.layout.chunk_frames:
-            raise MlcCorrupt(f"{self._seconds(token - begin):.0f} s in a row are lost, too much to conceal")
-        return np.full((self.header.coded_channels, token - begin), ABSENT), self._no_globals
+    def _lose_until(self, frame: int) -> tuple[Indices, Indices]:
+        begin, self.next_frame = self.next_frame, frame
+        self._lost_frames += frame - begin
+        self.lost_s.append((self._seconds(begin), self._seconds(frame)))
+        if frame - begin > MAX_CONCEALED_CHUNKS * self.header.layout.chunk_frames:
+            raise MlcCorrupt(f"{self._seconds(frame - begin):.0f} s in a row are lost, too much to conceal")
+        shape = (self.header.coded_channels, frame - begin, self.header.layout.rows)
+        return np.full(shape, ABSENT), self._no_globals
 
     @property
     def _no_globals(self) -> Indices:
         count = self.header.globals_.count if self.header.globals_ else 0
         return np.zeros((self.header.coded_channels, count), np.int64)
 
-    def _seconds(self, tokens: int) -> float:
-        return tokens * self.header.layout.frame_samples / self.header.layout.model_rate_hz
+    def _seconds(self, frames: int) -> float:
+        return frames * self.header.layout.frame_samples / self.header.layout.model_rate_hz

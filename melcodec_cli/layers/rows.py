@@ -1,0 +1,35 @@
+"""Rows of unequal length side by side: padded on the right, and masks that say where each has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from melcodec_cli.systems.span import Span
+
+
+def padded(rows: Sequence[NDArray[Any]], device: torch.device) -> Tensor:
+    """(row, longest, ...) with zeros behind those that are shorter."""
+    return pad_sequence([torch.from_numpy(row) for row in rows], batch_first=True).to(device)
+
+
+def inside_of(spans: Sequence[Span], device: torch.device) -> Tensor | None:
+    """(row, longest, 1), true within each span; None if none is shorter."""
+    totals = torch.tensor([span.total for span in spans])
+    if (totals == totals[0]).all():
+        return None
+    return (torch.arange(int(totals.max())) < totals.unsqueeze(1)).unsqueeze(-1).to(device)
+
+
+def narrowed_rows(x: Tensor, spans: Sequence[Span], narrower: Sequence[Span]) -> Tensor:
+    """(row, place, ...) of the spans, cut to those of the narrower ones."""
+    rows = []
+    for row, span, new in zip(x, spans, narrower, strict=True):
+        begin = span.before - new.before
+        rows.append(row[begin : begin + new.total])
+    return pad_sequence(rows, batch_first=True)

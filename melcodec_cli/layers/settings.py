@@ -1,0 +1,51 @@
+"""Settings as frozen dataclasses, built from plain values of JSON or TOML that may come from a stranger."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from typing import Any
+
+
+class ProfileError(ValueError):
+    """A setting that makes no sense; the message names it."""
+
+
+def require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ProfileError(message)
+
+
+def require_range(stage: str, config: Any, low: float, high: float, *settings: str) -> None:
+    """Each setting lies in the range, in which NaN never does."""
+    for setting in settings:
+        value = getattr(config, setting)
+        require(low <= value <= high, f"{stage}{setting} {value!r} must lie in {low}..{high}")
+
+
+def build(cls: Any, values: Any, where: str) -> Any:
+    """Build a dataclass from plain values; an unknown or mistyped setting is named."""
+    require(isinstance(values, dict), f"{where} must be a table of settings")
+    kinds = typing.get_type_hints(cls)
+    unknown = set(values) - set(kinds)
+    require(not unknown, f"{where} has no setting {', '.join(sorted(map(str, unknown)))[:100]}")
+    return cls(**{key: _coerce(kinds[key], value, f"{where}.{key}") for key, value in values.items()})
+
+
+def _coerce(kind: Any, value: Any, where: str) -> Any:
+    options = typing.get_args(kind)
+    if type(None) in options:  # X | None; TOML, which has no null, says false
+        return None if value is None or value is False else _coerce(options[0], value, where)
+    if dataclasses.is_dataclass(kind):
+        return build(kind, value, where)
+    if typing.get_origin(kind) is tuple:
+        require(isinstance(value, (list, tuple)), f"{where} must be a list")
+        return tuple(_coerce(options[0], item, where) for item in value)
+    if typing.get_origin(kind) is dict:
+        require(isinstance(value, dict), f"{where} must be a table")
+        return {str(key): _coerce(options[1], item, f"{where}.{key}") for key, item in value.items()}
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        require(abs(value) < 1 << 64, f"{where} is beyond any range")
+        return float(value)
+    require(type(value) is kind, f"{where} must be of type {kind.__name__}")
+    return value

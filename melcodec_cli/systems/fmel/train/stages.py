@@ -1,0 +1,132 @@
+"""How fmel is trained: its stages, in order, and what each needs of those before it."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from melcodec_cli.errors import UsageProblem
+from melcodec_cli.systems.fmel.coder import Coder
+from melcodec_cli.systems.fmel.config import Profile
+from melcodec_cli.systems.fmel.pitch import Pitch
+from melcodec_cli.systems.fmel.refiner import FlowRefiner
+from melcodec_cli.systems.fmel.train.coder import CoderLosses, CoderTask
+from melcodec_cli.systems.fmel.train.listener import Listener, ListenerConfig
+from melcodec_cli.systems.fmel.train.phones import PhonesTask
+from melcodec_cli.systems.fmel.train.pitch import PitchLosses, PitchTask
+from melcodec_cli.systems.fmel.train.pitch_labels import PitchedBatches, pitched
+from melcodec_cli.systems.fmel.train.refiner import RefinerLosses, RefinerTask
+from melcodec_cli.systems.fmel.train.utterances import Utterances, dev_utterances, require_transcripts
+from melcodec_cli.systems.fmel.train.vocoder import VocoderLosses, VocoderTask
+from melcodec_cli.train.ahead import Source
+from melcodec_cli.train.batches import Batches, Crops
+from melcodec_cli.train.presets import Preset
+from melcodec_cli.train.stage import Drawing, Stage, Training, Weights
+from melcodec_cli.train.stages import dev_beginnings
+
+
+def stages_of(profile: Profile) -> Sequence[Stage]:
+    """The parts of the model that the profile has, and first a judge of the coder, which is in no bundle."""
+    listener = Stage(
+        "phones", _phones, network=ListenerConfig, ships=False, draws=_utterances,
+        check=require_transcripts, wanted=_judges_phones,
+    )  # fmt: skip
+    parts = {
+        "coder": Stage("coder", _coder, CoderLosses, completed=_with_usage),
+        "pitch": Stage("pitch", _pitch, PitchLosses, draws=_labelled, check=_require_world),
+        "refiner": Stage("refiner", _refiner, RefinerLosses),
+        "vocoder": Stage("vocoder", _vocoder, VocoderLosses),
+    }
+    return [listener, *(stage for name, stage in parts.items() if getattr(profile, name))]
+
+
+def _profile(training: Training) -> Profile:
+    return Profile.from_dict(training.preset.profile)
+
+
+def _phones(training: Training) -> PhonesTask:
+    return PhonesTask(_profile(training), training.network("phones"))
+
+
+def _coder(training: Training) -> CoderTask:
+    profile, losses = _profile(training), training.losses("coder")
+    listener = None
+    if losses.phones:
+        listener = training.trained(Listener(profile.mel.bands, training.network("phones")), "phones")
+    return CoderTask(profile, losses, _trained_pitch(training), listener)
+
+
+def _pitch(training: Training) -> PitchTask:
+    return PitchTask(_profile(training), training.losses("pitch"), _trained_coder(training))
+
+
+def _refiner(training: Training) -> RefinerTask:
+    coder = _trained_coder(training)
+    if coder is None:
+        raise UsageProblem(f"{training.folder}: the refiner is trained on coded mels: train the coder first")
+    return RefinerTask(_profile(training), training.losses("refiner"), coder)
+
+
+def _vocoder(training: Training) -> VocoderTask:
+    profile, pitch = _profile(training), _trained_pitch(training)
+    if profile.vocoder.name == "harmonic" and pitch is None:
+        raise UsageProblem(
+            f"{training.folder}: the harmonic vocoder is trained on predicted pitch: train pitch first"
+        )
+    refiner = None
+    if profile.refiner:
+        refiner = training.trained(FlowRefiner(profile.mel.bands, profile.refiner), "refiner")
+    return VocoderTask(profile, training.losses("vocoder"), pitch, _trained_coder(training), refiner)
+
+
+def _trained_pitch(training: Training) -> Pitch | None:
+    profile = _profile(training)
+    return training.trained(Pitch(profile.mel.bands, profile.pitch), "pitch") if profile.pitch else None
+
+
+def _trained_coder(training: Training) -> Coder | None:
+    profile = _profile(training)
+    return training.trained(Coder(profile.mel, profile.coder, profile.timbre), "coder")
+
+
+def _with_usage(weights: Weights) -> Weights:
+    """A bundle does not tell how its codewords are used; as if never, clustering would take half of them away."""
+    codebook = weights["quantiser.codebook"]
+    return {"quantiser.usage": codebook.new_full((len(codebook),), 1 / len(codebook)), **weights}
+
+
+def _utterances(drawing: Drawing) -> tuple[Source, Crops]:
+    preset, corpus, config = drawing.preset, drawing.corpus, drawing.config
+    sources, multiple = set(preset.corpus.dev_sources), preset.shape.frame_samples
+    utterances = Utterances(
+        corpus, "train", preset.corpus.weights, preset.augmentation, config.seconds, multiple
+    )
+    return utterances, dev_utterances(corpus, sources, config.dev_seconds, config.dev_clips, multiple)
+
+
+def _labelled(drawing: Drawing) -> tuple[Source, Crops]:
+    """Crops with WORLD's opinion of their pitch, which is found on the CPU."""
+    preset, profile = drawing.preset, Profile.from_dict(drawing.preset.profile)
+    cpu = torch.device("cpu")
+    batches = Batches(drawing.corpus, "train", cpu, preset.corpus.weights, preset.augmentation)
+    return PitchedBatches(batches, profile), pitched(dev_beginnings(drawing), profile)
+
+
+def _judges_phones(preset: Preset) -> bool:
+    return bool(preset.stages["coder"].losses.phones)
+
+
+def _require_world(folders: list[Path]) -> None:
+    """The package is tried before any work: hours may go by until it is used."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            importlib.import_module("pyworld")
+    except ImportError as error:
+        raise UsageProblem(
+            f"training the pitch needs the extra: pip install 'melcodec[train]' ({error})"
+        ) from None

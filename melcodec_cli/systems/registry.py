@@ -1,0 +1,35 @@
+"""Systems by name: the one line that a new one needs.  None is imported before it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from melcodec_cli.layers.settings import ProfileError
+from melcodec_cli.systems.system import System
+
+# Where the class is that is made from a profile whose `system` is this name.
+SYSTEMS = {
+    "fmel": "melcodec_cli.systems.fmel.chain:Chain",
+}
+FIRST = "fmel"  # the system of profiles that are older than the choice
+
+
+def system_name(profile: Mapping[str, Any]) -> str:
+    return str(profile.get("system", FIRST))
+
+
+def system_of(profile: Mapping[str, Any]) -> type[System]:
+    """The class of the system that a profile is for."""
+    name = system_name(profile)
+    if name not in SYSTEMS:
+        raise ProfileError(f"system {name[:80]!r} is unknown; there are {', '.join(SYSTEMS)}")
+    module, _, attribute = SYSTEMS[name].partition(":")
+    found: type[System] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def build_system(profile: Mapping[str, Any]) -> System:
+    """The profile's system, with random weights."""
+    return system_of(profile).from_profile(profile)

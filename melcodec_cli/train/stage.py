@@ -1,0 +1,87 @@
+"""What a system says of each of its parts that is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from melcodec_cli.train.ahead import Source
+    from melcodec_cli.train.batches import Crops
+    from melcodec_cli.train.corpus import Corpus
+    from melcodec_cli.train.presets import Preset
+    from melcodec_cli.train.run import RunConfig
+    from melcodec_cli.train.task import Task
+
+Part = TypeVar("Part", bound=nn.Module)
+Weights = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What there is to train a stage with: the preset, and what has been trained in the same folder before."""
+
+    preset: Preset
+    folder: Path
+
+    def losses(self, stage: str) -> Any:
+        return self.preset.stages[stage].losses
+
+    def network(self, stage: str) -> Any:
+        return self.preset.stages[stage].network
+
+    def trained(self, part: Part, stage: str) -> Part | None:
+        """The part with the averaged weights of a stage's run, or None where that stage has not been trained."""
+        from melcodec_cli.train.weights import trained
+
+        return trained(part, self.folder / stage)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Where a stage's batches come from."""
+
+    preset: Preset
+    corpus: Corpus
+    config: RunConfig
+    device: torch.device
+
+
+def _unchanged(weights: Weights) -> Weights:
+    return weights
+
+
+def _nothing(folders: list[Path]) -> None:
+    return None
+
+
+def _always(preset: Preset) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of a model, or a judge of one.
+
+    Its name is that of its folder in a run, of its table [stages.NAME] in a preset and, if it ships, of the system's
+    attribute whose weights it trains.
+    """
+
+    name: str
+    task: Callable[[Training], Task]
+    losses: type | None = None  # dataclass of the table [stages.NAME.losses]
+    network: type | None = None  # dataclass of [stages.NAME.network], of a judge that is not in the profile
+    ships: bool = True  # is a part of the model
+    draws: Callable[[Drawing], tuple[Source, Crops]] | None = None  # None: crops of the corpus
+    check: Callable[[list[Path]], None] = _nothing  # raises before any work if the folders cannot serve
+    wanted: Callable[[Preset], bool] = _always  # whether `train all` trains it
+    completed: Callable[[Weights], Weights] = _unchanged  # weights of a bundle with what only training has
+
+
+def by_name(stages: Sequence[Stage]) -> Mapping[str, Stage]:
+    return {stage.name: stage for stage in stages}

@@ -1,0 +1,49 @@
+"""Weights of stages, as runs and bundles hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from melcodec_cli.errors import UsageProblem
+from melcodec_cli.train.stage import Part, Stage, Weights
+
+
+def trained(part: Part, folder: Path) -> Part | None:
+    """The part with the averaged weights of a run, or None where there are none."""
+    path = folder / "stage.safetensors"
+    if not path.exists():
+        return None
+    part.load_state_dict(load_file(path))
+    return part.eval()
+
+
+def weights_file(path: Path, stage: str) -> Path:
+    """Where the weights of one stage are: in a bundle, a run's folder or a stage file."""
+    if path.is_dir():
+        path = path / stage / "stage.safetensors" if (path / stage).is_dir() else path / "stage.safetensors"
+    if not path.exists():
+        raise UsageProblem(f"{path}: no weights to start from")
+    return path
+
+
+def mean_weights(runs: Sequence[Weights]) -> Weights:
+    """The mean of several runs; where they have gone on from the same weights, it is often better than each."""
+    if len({tuple((key, weights[key].shape) for key in sorted(weights)) for weights in runs}) > 1:
+        raise UsageProblem("weights of different networks have no mean to start from")
+    return {key: torch.stack([weights[key] for weights in runs]).mean(0) for key in runs[0]}
+
+
+def stage_weights(path: Path, stage: Stage) -> Weights:
+    """Weights of one stage, out of a bundle or a stage file."""
+    try:
+        tensors = {key: value.float() for key, value in load_file(path).items()}
+    except SafetensorError as error:
+        raise UsageProblem(f"no weights to start from: {error}", path) from None
+    start = f"{stage.name}."
+    inner = {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
+    return stage.completed(inner) if inner else tensors
