@@ -79,6 +79,8 @@ def open_stream(stream: ByteStream) -> WavSource | None:
             riff_bytes, long_data_bytes = struct.unpack("<QQ", stream.read(16))
         elif chunk == b"LIST" and size <= tags.MAX_INFO_BYTES:
             info |= tags.from_info(stream.read(size))
+        elif chunk == b"bext":
+            info = tags.from_bext(stream.read(min(size, tags.BEXT_DESCRIPTION_BYTES))) | info
         stream.skip(max(0, behind - stream.position))
     raise AudioUnreadable("a wav header without audio", stream.name)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from melcodec_cli.commands.options import model_options
+from melcodec_cli.commands.options import complete_bundle_or_file, model_options
 from melcodec_cli.report.console import show_json, show_line, show_table
 
 if TYPE_CHECKING:
@@ -38,7 +38,12 @@ BATCH_SECONDS, BATCH_REPEATS = 3000.0, 2
     help="Measure instead what clips of 3 s cost beside one file of the same audio, from disk to disk.",
 )
 @click.option("--steps", type=click.IntRange(0, 64), metavar="N", help="Steps of the refiner, 0 to skip it.")
-@click.option("--bundle", metavar="FILE|NAME", help="The model to measure.  [default: speech-16k]")
+@click.option(
+    "--bundle",
+    metavar="FILE|NAME",
+    shell_complete=complete_bundle_or_file,
+    help="The model to measure.  [default: speech-16k]",
+)
 @model_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def bench(

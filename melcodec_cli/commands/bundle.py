@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from melcodec_cli.commands.options import licence_option
+from melcodec_cli.commands.options import complete_preset, licence_option
 from melcodec_cli.report.console import show_json, show_line
 
 BUNDLE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -29,6 +29,7 @@ def bundle() -> None:
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("target", metavar="BUNDLE", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--preset", "preset_name", default="speech-16k", show_default=True, metavar="NAME|FILE",
+              shell_complete=complete_preset,
               help="The preset that the run was trained with.")  # fmt: skip
 @click.option("--data", "folders", multiple=True, metavar="FOLDER",
               type=click.Path(path_type=Path, exists=True, file_okay=False),

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from melcodec_cli.commands.options import (
+    complete_bundle_or_file,
     complete_profile,
     engine_options,
     input_options,
@@ -79,7 +80,9 @@ raw_options = options(
     shell_complete=complete_profile,
     help="The installed model to use; auto: by each recording's rate.  [default: speech-16k]",
 )
-@click.option("--bundle", metavar="FILE", help="The model in this file instead.")
+@click.option(
+    "--bundle", metavar="FILE", shell_complete=complete_bundle_or_file, help="The model in this file instead."
+)
 @click.option(
     "--chunk-seconds",
     type=float,

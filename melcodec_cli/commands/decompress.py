@@ -8,6 +8,7 @@ import click
 
 from melcodec_cli.commands.options import (
     Seconds,
+    complete_bundle_or_file,
     engine_options,
     input_options,
     model_options,
@@ -78,7 +79,12 @@ format_options = options(
 @click.option("--end", type=Seconds(), metavar="T", help="Up to there.")
 @click.option("--conceal", is_flag=True, help="Put silence in the place of what is damaged.")
 @click.option("--steps", type=click.IntRange(min=0), metavar="N", help="Steps of the refiner, 0 to skip it.")
-@click.option("--bundle", metavar="FILE|NAME", help="The model to use.  [default: the one the file names]")
+@click.option(
+    "--bundle",
+    metavar="FILE|NAME",
+    shell_complete=complete_bundle_or_file,
+    help="The model to use.  [default: the one the file names]",
+)
 @model_options
 @engine_options
 @report_options

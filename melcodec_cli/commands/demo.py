@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from melcodec_cli.commands.options import model_options
+from melcodec_cli.commands.options import complete_bundle_or_file, model_options
 
 
 @click.command(short_help="Code a bundled recording and draw what comes back.")
@@ -14,7 +14,12 @@ from melcodec_cli.commands.options import model_options
     "folder", metavar="[FOLDER]", default="demo", type=click.Path(file_okay=False, path_type=Path)
 )
 @click.option("-f", "--force", is_flag=True, help="Replace what an earlier demo left there.")
-@click.option("--bundle", metavar="FILE|NAME", help="The model to use.  [default: speech-16k]")
+@click.option(
+    "--bundle",
+    metavar="FILE|NAME",
+    shell_complete=complete_bundle_or_file,
+    help="The model to use.  [default: speech-16k]",
+)
 @model_options
 def demo(folder: Path, force: bool, bundle: str | None, device: str, threads: int | None) -> None:
     """Compress and decompress ten seconds of speech, into FOLDER (default: demo).
