@@ -4,8 +4,7 @@
 # make clean  remove what either of them made
 
 PYTHON ?= python3
-# CPU builds of torch, so that a machine without a GPU is spared gigabytes of CUDA. For a GPU:
-# make demo TORCH_INDEX=https://pypi.org/simple
+# CPU builds of torch, so that a machine without a GPU is spared gigabytes of CUDA. For a GPU: make demo TORCH_INDEX=
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
 VENV := .venv
@@ -27,7 +26,7 @@ test-cluster: $(VENV)/installed-for-tests
 # The stamps make the second run start at once, and a changed dependency install again.
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) --no-deps --retries 1 --extra-index-url $(TORCH_INDEX) torch
+	$(PIP) --no-deps --retries 1 $(addprefix --extra-index-url ,$(TORCH_INDEX)) torch
 	$(PIP) -e .
 	touch $@
 

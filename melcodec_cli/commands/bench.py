@@ -12,7 +12,7 @@ from melcodec_cli.report.console import show_json, show_line, show_table
 
 if TYPE_CHECKING:
     from melcodec_cli.bench.batch import BatchBenchmark
-    from melcodec_cli.bench.stages import Benchmark, Figures
+    from melcodec_cli.bench.stages import Audio, Benchmark, Figures
 
 SECONDS, REPEATS = 60.0, 5
 BATCH_SECONDS, BATCH_REPEATS = 3000.0, 2
@@ -37,6 +37,11 @@ BATCH_SECONDS, BATCH_REPEATS = 3000.0, 2
     is_flag=True,
     help="Measure instead what clips of 3 s cost beside one file of the same audio, from disk to disk.",
 )
+@click.option(
+    "--start",
+    is_flag=True,
+    help="Measure instead the processor time that a clip of 2 s takes from a cold start, beside importing torch.",
+)
 @click.option("--steps", type=click.IntRange(0, 64), metavar="N", help="Steps of the refiner, 0 to skip it.")
 @click.option(
     "--bundle",
@@ -51,6 +56,7 @@ def bench(
     seconds: float | None,
     repeat: int | None,
     batch: bool,
+    start: bool,
     steps: int | None,
     bundle: str | None,
     device: str,
@@ -70,6 +76,7 @@ def bench(
       melcodec bench --json --threads 1
       melcodec bench --batch                  1000 clips of 3 s: minutes
       melcodec bench --batch --seconds 60     20 of them
+      melcodec bench --start                  from a cold start
     """
     from melcodec_cli.audio.suffixes import AUDIO_SUFFIXES
     from melcodec_cli.bench.batch import BatchBenchmark
@@ -87,15 +94,34 @@ def bench(
     rate_hz = model.system.shape.rate_hz
     decode_options = {} if steps is None else {"steps": steps}
     audio = read_audio(paths, rate_hz, seconds)
-    if batch:
+    if start:
+        _bench_start(audio, rate_hz, bundle, repeat, as_json)
+    elif batch:
         _bench_batch(BatchBenchmark(models, audio, rate_hz, decode_options), repeat, as_json)
-        return
-    benchmark = Benchmark(model, audio, decode_options, threads)
+    else:
+        _bench_parts(Benchmark(model, audio, decode_options, threads), repeat, as_json)
+
+
+def _bench_parts(benchmark: Benchmark, repeat: int, as_json: bool) -> None:
     stages, ways = benchmark.stages(repeat), benchmark.ways(repeat)
     if as_json:
         show_json(_document(benchmark, repeat, stages, ways))
     else:
         _print_table(benchmark, repeat, [*stages, *ways])
+
+
+def _bench_start(audio: Audio, rate_hz: int, bundle: str | None, repeat: int, as_json: bool) -> None:
+    from melcodec_cli.bench.start import CLIP_S, measure_start
+
+    ways = measure_start(audio, rate_hz, bundle, repeat)
+    if as_json:
+        document = {"clip_s": CLIP_S, "repeats": repeat, "ways": [vars(figures) for figures in ways]}
+        click.echo(json.dumps(document))
+        return
+    click.echo(f"processor time of {CLIP_S} s of audio from a cold start, on one thread, median of {repeat}")
+    for figures in ways:
+        beside = f"{figures.cpu_s:.2f} s, and import torch {figures.torch_cpu_s:.2f} s"
+        click.echo(f"{figures.name:<11}{beside}: {figures.ratio:.2f} times as much")
 
 
 def _bench_batch(benchmark: BatchBenchmark, repeat: int, as_json: bool) -> None:

@@ -1,0 +1,36 @@
+"""What a conversion must not import: each of these takes as long as all of it should."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.sounds import noise, wav
+
+HEAVY = {"torch._dynamo", "torch._inductor", "sympy", "scipy", "pandas", "matplotlib", "numba", "rich", "ray"}
+SCRIPT = """
+import json, sys
+from melcodec_cli.cli import main
+code = main(sys.argv[1:])
+print(json.dumps([code, sorted(sys.modules)]))
+"""
+
+
+@pytest.mark.parametrize("way", ["compress", "decompress"])
+def test_a_conversion_imports_nothing_heavy(way: str, tiny_bundle: Path, tmp_path: Path) -> None:
+    talk, coded = tmp_path / "talk.wav", tmp_path / "talk.mlc"
+    talk.write_bytes(wav(noise(2)))
+    bundle = ["--bundle", str(tiny_bundle)]
+    runs = [["compress", "-q", *bundle, str(talk), str(coded)]]
+    if way == "decompress":
+        runs.append(["decompress", "-q", *bundle, str(coded), str(tmp_path / "back.wav")])
+    for arguments in runs:
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT, *arguments], stdout=subprocess.PIPE, text=True, check=True
+        )
+    code, modules = json.loads(done.stdout)
+    assert code == 0
+    assert "torch" in modules  # it has really converted something
+    assert not HEAVY & set(modules)
