@@ -116,12 +116,12 @@ def _bench_start(audio: Audio, rate_hz: int, bundle: str | None, repeat: int, as
     ways = measure_start(audio, rate_hz, bundle, repeat)
     if as_json:
         document = {"clip_s": CLIP_S, "repeats": repeat, "ways": [vars(figures) for figures in ways]}
-        click.echo(json.dumps(document))
+        show_json(document)
         return
-    click.echo(f"processor time of {CLIP_S} s of audio from a cold start, on one thread, median of {repeat}")
+    show_line(f"processor time of {CLIP_S} s of audio from a cold start, on one thread, median of {repeat}")
     for figures in ways:
         beside = f"{figures.cpu_s:.2f} s, and import torch {figures.torch_cpu_s:.2f} s"
-        click.echo(f"{figures.name:<11}{beside}: {figures.ratio:.2f} times as much")
+        show_line(f"{figures.name:<11}{beside}: {figures.ratio:.2f} times as much")
 
 
 def _bench_batch(benchmark: BatchBenchmark, repeat: int, as_json: bool) -> None:
