@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 import io
+import os
+import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, BinaryIO
+from typing import SupportsIndex, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from melcodec_cli.audio import RawFormat
+from melcodec_cli.audio.arrays import from_array, is_array
 from melcodec_cli.codec.compression import CompressSettings
 from melcodec_cli.codec.decompression import DecompressSettings
 from melcodec_cli.convert.engine import LocalEngine
 from melcodec_cli.convert.request import CompressRequest, DecompressRequest, File, Request
+from melcodec_cli.errors import MelcodecError
 from melcodec_cli.models.choose import ModelChoice, Models
 from melcodec_cli.report.record import Record
 
-Audio = NDArray[np.floating[Any]]
+Bytes = bytes | bytearray | memoryview
+
+# What messages call the options of the command line, and what they are here. Others have the same name.
+TERMS = {
+    "describe bare samples with --raw": "give bare samples as an array",
+    "--channels keep": "keep_channels=True",
+    "--force": "force=True",
+    "--conceal": "conceal=True",
+    "--rate": "rate_hz",
+}
 
 
+@overload
 def compress(
-    source: File | Audio,
-    target: File | None = None,
+    source: File | Bytes | ArrayLike,
+    target: None = None,
     *,
-    rate_hz: int | None = None,
+    rate_hz: float | SupportsIndex | None = None,
     keep_channels: bool = False,
     chunk_s: float | None = None,
     copy_tags: bool = True,
@@ -36,39 +52,67 @@ def compress(
     bundle: str | None = None,
     device: str = "auto",
     threads: int | None = None,
-) -> Any:  # Record | bytes
-    """A recording to an .mlc file; without a target, to its bytes.
+) -> bytes: ...
+@overload
+def compress(
+    source: File | Bytes | ArrayLike,
+    target: File,
+    *,
+    rate_hz: float | SupportsIndex | None = None,
+    keep_channels: bool = False,
+    chunk_s: float | None = None,
+    copy_tags: bool = True,
+    effort: int | None = None,
+    bits_per_s: float | None = None,
+    force: bool = False,
+    profile: str | None = None,
+    bundle: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+) -> Record: ...
+def compress(
+    source: File | Bytes | ArrayLike,
+    target: File | None = None,
+    *,
+    rate_hz: float | SupportsIndex | None = None,
+    keep_channels: bool = False,
+    chunk_s: float | None = None,
+    copy_tags: bool = True,
+    effort: int | None = None,
+    bits_per_s: float | None = None,
+    force: bool = False,
+    profile: str | None = None,
+    bundle: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+) -> Record | bytes:
+    """Compress a recording to an .mlc file; without a target, return its bytes.
 
-    `source` is a path, a binary file object, or an array of floats within +-1, (sample,) or (sample, channel), with
-    its `rate_hz`. `effort`, 1 to 8, is the number of codewords tried for each index; `bits_per_s` chooses among the bit
-    rates that a model has. `profile` is the name of an
-    installed bundle, or "auto" for one by the recording's rate; `bundle` names the file of one instead. Raises the
-    errors of `melcodec_cli.errors`; what the command would note on stderr is a warning.
+    `source` is a path, a binary file object, the bytes of an audio file, or an array with its `rate_hz`: (sample,) or
+    (sample, channel), of floats within +-1 or of integers that use their whole range. `effort`, 1 to 8, is the number
+    of codewords tried for each index; `bits_per_s` chooses among the bit rates that a model has. `profile` is the name
+    of an installed bundle, or "auto" for one by the recording's rate; `bundle` names the file of one instead. Raises
+    the errors of `melcodec_cli.errors`; what the command would note on stderr is a warning.
     """
-    raw = None
-    if isinstance(source, np.ndarray):
-        if rate_hz is None:
-            raise TypeError("an array needs its rate_hz")
-        source, raw = _as_raw(source, rate_hz)
-    elif rate_hz is not None:
-        raise TypeError("rate_hz is for arrays; a file says its own")
     memory = io.BytesIO()
-    models = _models(bundle, device, threads, profile)
-    settings = CompressSettings(keep_channels, chunk_s, copy_tags)
-    options = {} if effort is None else {"effort": effort}
-    record = _run(
-        CompressRequest(source, target or memory, settings, raw, bits_per_s, options, force), models
-    )
+    with _in_python_terms():
+        file, raw = _opened(source, rate_hz)
+        models = _models(bundle, device, threads, profile)
+        settings = CompressSettings(keep_channels, chunk_s, copy_tags)
+        options = _options(effort=effort)
+        sink = memory if target is None else target
+        record = _run(CompressRequest(file, sink, settings, raw, bits_per_s, options, force), models)
     return memory.getvalue() if target is None else record
 
 
+@overload
 def decompress(
-    source: File | bytes,
-    target: File | None = None,
+    source: File | Bytes,
+    target: None = None,
     *,
     form: str | None = None,
     subtype: str | None = None,
-    rate_hz: int | None = None,
+    rate_hz: float | SupportsIndex | None = None,
     start_s: float = 0.0,
     end_s: float | None = None,
     conceal: bool = False,
@@ -78,32 +122,122 @@ def decompress(
     bundle: str | None = None,
     device: str = "auto",
     threads: int | None = None,
-) -> Any:  # Record | tuple[NDArray[np.float32], int]
-    """An .mlc file, or the bytes of one, to a recording; without a target, to (array, rate in Hz).
+) -> tuple[NDArray[np.float32], int]: ...
+@overload
+def decompress(
+    source: File | Bytes,
+    target: File,
+    *,
+    form: str | None = None,
+    subtype: str | None = None,
+    rate_hz: float | SupportsIndex | None = None,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    conceal: bool = False,
+    steps: int | None = None,
+    copy_tags: bool = True,
+    force: bool = False,
+    bundle: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+) -> Record: ...
+def decompress(
+    source: File | Bytes,
+    target: File | None = None,
+    *,
+    form: str | None = None,
+    subtype: str | None = None,
+    rate_hz: float | SupportsIndex | None = None,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    conceal: bool = False,
+    steps: int | None = None,
+    copy_tags: bool = True,
+    force: bool = False,
+    bundle: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+) -> Record | tuple[NDArray[np.float32], int]:
+    """Decompress an .mlc file, or the bytes of one, to a recording; without a target, return (array, rate in Hz).
 
     The array is (sample,) for one channel, else (sample, channel). `form` is wav, flac, ogg, opus, mp3 or raw; a path's
     suffix says it as well.
     """
-    file = io.BytesIO(source) if isinstance(source, bytes) else source
     memory = io.BytesIO()
     if target is None:
         form, subtype = "raw", "f32le"
-    models = _models(bundle, device, threads)
-    settings = DecompressSettings(rate_hz, False, start_s, end_s, conceal)
-    options = {} if steps is None else {"steps": steps}
-    request = DecompressRequest(file, target or memory, settings, form, subtype, copy_tags, options, force)
-    record = _run(request, models)
+    with _in_python_terms():
+        file = io.BytesIO(source) if isinstance(source, Bytes) else _checked(source)
+        models = _models(bundle, device, threads)
+        settings = DecompressSettings(_whole(rate_hz, "rate_hz"), False, start_s, end_s, conceal)
+        sink = memory if target is None else target
+        options = _options(steps=steps)
+        record = _run(
+            DecompressRequest(file, sink, settings, form, subtype, copy_tags, options, force), models
+        )
     if target is not None:
         return record
     samples = np.frombuffer(memory.getvalue(), "<f4").astype(np.float32).reshape(-1, record.channels)
     return (samples[:, 0] if record.channels == 1 else samples), record.rate_hz
 
 
-def _as_raw(audio: Audio, rate_hz: int) -> tuple[BinaryIO, RawFormat]:
-    if not np.issubdtype(audio.dtype, np.floating) or audio.ndim not in (1, 2):
-        raise TypeError(f"an array of {audio.dtype} and {audio.ndim} dimensions is not floats of 1 or 2")
-    channels = 1 if audio.ndim == 1 else audio.shape[1]
-    return io.BytesIO(audio.astype("<f4").tobytes()), RawFormat(rate_hz, channels, "f32le")
+def in_python_terms(message: str) -> str:
+    """The message with arguments of Python in the place of the command line's options."""
+    for option, argument in TERMS.items():
+        message = message.replace(option, argument)
+    return re.sub(r"(?<!\w)--([a-z]+(?:-[a-z]+)*)", lambda found: found[1].replace("-", "_"), message)
+
+
+@contextmanager
+def _in_python_terms() -> Iterator[None]:
+    try:
+        yield
+    except MelcodecError as error:
+        error.message = in_python_terms(error.message)
+        error.args = (in_python_terms(str(error)),)
+        raise
+
+
+def _opened(
+    source: File | Bytes | ArrayLike, rate_hz: float | SupportsIndex | None
+) -> tuple[File, RawFormat | None]:
+    """The source as a path or file, and what there is to know about an array."""
+    if isinstance(source, Bytes):
+        source = io.BytesIO(source)
+    if is_array(source):
+        whole_hz = _whole(rate_hz, "rate_hz")
+        if whole_hz is None:
+            raise TypeError("an array needs its rate_hz")
+        return from_array(source, whole_hz)
+    file = _checked(source)
+    if rate_hz is not None:
+        raise TypeError("rate_hz is for arrays; a file says its own")
+    return file, None
+
+
+def _checked(source: object) -> File:
+    if isinstance(source, str | os.PathLike) or hasattr(source, "read"):
+        return source  # type: ignore[return-value]
+    raise TypeError(f"source is a {type(source).__name__}, and neither a path nor a binary file nor an array")
+
+
+def _options(**values: object) -> dict[str, int]:
+    """The model's options that were given."""
+    whole = {name: _whole(value, name) for name, value in values.items()}
+    return {name: value for name, value in whole.items() if value is not None}
+
+
+def _whole(value: object, name: str) -> int | None:
+    """A number that must be whole, though it may come as a float, or out of an array."""
+    if value is None:
+        return None
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float | np.number)
+        or not float(value).is_integer()
+    ):
+        raise TypeError(f"{name} is {value!r}, which is no whole number")
+    return int(value)
 
 
 def _run(request: Request, models: Models) -> Record:
@@ -119,4 +253,4 @@ def _models(bundle: str | None, device: str, threads: int | None, profile: str |
 
 
 def _warn(topic: str, line: str) -> None:
-    warnings.warn(line, stacklevel=2)
+    warnings.warn(in_python_terms(line), stacklevel=2)

@@ -1,5 +1,6 @@
 """The `melcodec` command: `program` finds the command, `main` turns whatever happens into an exit code."""
 
+import difflib
 import importlib
 import os
 import signal
@@ -11,7 +12,8 @@ import click
 
 from melcodec_cli import __version__
 from melcodec_cli.errors import ExitCode, MelcodecError, Terminated, show_traceback
-from melcodec_cli.report.printable import printable
+from melcodec_cli.files.standard import fill_gaps
+from melcodec_cli.report.console import say, show_document
 
 # In the order in which a user meets them. The module melcodec_cli.commands.NAME holds the command NAME.
 COMMANDS = (
@@ -42,6 +44,23 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(module, cmd_name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Like click's own, but what is no command brings the one that was probably meant."""
+        if args and args[0] not in COMMANDS and args[0][:1] != "-" and not ctx.resilient_parsing:
+            raise click.UsageError(f"no such command '{args[0]}'{_meant(args[0])}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def _meant(word: str) -> str:
+    """A question after the command that somebody meant who typed this word, or nothing."""
+    if os.path.exists(word):
+        meant = "decompress" if word.lower().endswith(".mlc") else "compress"
+        return f"; did you mean 'melcodec {meant} {word}'?"
+    alike = difflib.get_close_matches(word.lower(), COMMANDS, 1)
+    return f"; did you mean '{alike[0]}'?" if alike else ""
+
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "--version", prog_name="melcodec", message="%(prog)s %(version)s")
@@ -69,6 +88,7 @@ def run(arguments: list[str]) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `melcodec` with `arguments` (default: the process's own) and return its exit code."""
     signal.signal(signal.SIGTERM, _raise_terminated)
+    fill_gaps()
     try:
         run(sys.argv[1:] if arguments is None else list(arguments))
         # A reader that went away may only be noticed when the last buffer is written.
@@ -79,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MelcodecError as error:
         return _fail(str(error), error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message(), file=sys.stderr)
+        show_document(error.format_message(), err=True)
         return ExitCode.USAGE
     except click.ClickException as error:
         return _fail(_usage_line(error), ExitCode.USAGE)
@@ -101,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _fail(line: str, code: ExitCode) -> ExitCode:
     """Say `line` on stderr; the traceback of the error being handled only on request."""
     show_traceback(sys.exc_info()[1])
-    print(f"melcodec: {printable(line)}", file=sys.stderr)
+    say(line)
     return code
 
 

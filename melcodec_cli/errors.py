@@ -119,6 +119,11 @@ def describe(error: Exception) -> str:
     return f"internal error: {type(error).__name__}: {reason}"
 
 
+def path_of(error: Exception) -> str | None:
+    """The file that the system's error is about, which may be the output, on a full disk."""
+    return os.fsdecode(error.filename) if isinstance(error, OSError) and error.filename else None
+
+
 def from_mlc_error(error: Exception, path: object = None) -> MelcodecError:
     """The family's exception for one of mlcfile's errors, which know neither paths nor exit codes."""
     import mlcfile

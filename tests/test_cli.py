@@ -87,6 +87,34 @@ def test_wrong_usage_is_one_line_and_exits_2(
     assert captured.err.startswith("melcodec: ") and captured.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("compres", "; did you mean 'compress'?"),
+        ("decompres", "; did you mean 'decompress'?"),
+        ("INFO", "; did you mean 'info'?"),
+        ("evalute", "; did you mean 'evaluate'?"),
+        ("model", "; did you mean 'models'?"),
+        ("xyzzy", ""),
+        ("talk.wav", "; did you mean 'melcodec compress talk.wav'?"),
+        ("talk.wav.mlc", "; did you mean 'melcodec decompress talk.wav.mlc'?"),
+    ],
+)
+def test_a_mistyped_command_brings_the_one_that_was_meant(
+    word: str,
+    meant: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("talk.wav", "talk.wav.mlc"):
+        Path(name).touch()
+    assert cli.main([word]) == ExitCode.USAGE
+    line = f"melcodec: no such command '{word}'{meant} (see 'melcodec --help')\n"
+    assert capsys.readouterr().err == line
+
+
 def test_no_arguments_at_all_show_the_help_on_stderr_and_exit_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([]) == ExitCode.USAGE
     captured = capsys.readouterr()

@@ -75,6 +75,7 @@ def test_the_wheel_has_packages_models_clips_and_manuals_and_no_tests(wheel: Pat
         assert modules and modules == {
             name for name in names if name.startswith(f"{package}/") and name[-3:] == ".py"
         }
+        assert f"{package}/py.typed" in names  # without which type checkers ignore the annotations
     assert "melcodec_cli/evaluate/recording/librispeech-302.flac" in names
     bundles = {name for name in names if name.startswith("melcodec_cli/bundles/")}
     assert bundles == {"melcodec_cli/bundles/speech-16k.safetensors"}

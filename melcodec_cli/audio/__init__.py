@@ -3,9 +3,10 @@
 from melcodec_cli.audio.formats import FORMATS, OutputFormat, format_for
 from melcodec_cli.audio.opening import open_sink, open_source
 from melcodec_cli.audio.raw import RawFormat
-from melcodec_cli.audio.resample import Resampler, mix_down, resampled_length
+from melcodec_cli.audio.resample import Resampler, resampled_length
 from melcodec_cli.audio.sink import AudioSink
 from melcodec_cli.audio.source import AudioSource
+from melcodec_cli.audio.speakers import mix_down
 
 __all__ = [
     "FORMATS",

@@ -10,8 +10,10 @@ import soundfile
 
 from melcodec_cli.audio import tags
 from melcodec_cli.audio.callback import CallbackFile, OverlongFile
+from melcodec_cli.audio.foreign import LONGEST, foreign_format, how_to_convert
 from melcodec_cli.audio.pcm import Samples
 from melcodec_cli.audio.source import AudioSource
+from melcodec_cli.audio.speakers import OGG
 from melcodec_cli.errors import AudioUnreadable
 
 UNRECOGNISED = 1  # libsndfile's number of this error
@@ -30,6 +32,7 @@ class EncodedSource(AudioSource):
 
     def __init__(self, file: BinaryIO, name: str):
         self._overlong: OverlongFile | None = None
+        self._start = os.pread(file.fileno(), LONGEST, 0)
         with self._translated(name):
             self._sound = self._open(file)
         samples: int | None = self._sound.frames
@@ -43,6 +46,8 @@ class EncodedSource(AudioSource):
             samples = None
         found = tags.from_attributes(self._sound)
         super().__init__(name, self._sound.samplerate, self._sound.channels, samples, found)
+        if self._sound.format == "OGG":
+            self.speakers = OGG[self.channels]
 
     def _open(self, file: BinaryIO, callback: CallbackFile | None = None) -> soundfile.SoundFile:
         os.lseek(file.fileno(), 0, os.SEEK_SET)
@@ -61,6 +66,8 @@ class EncodedSource(AudioSource):
         except soundfile.LibsndfileError as error:
             if self._overlong:
                 self._overlong.check()
+            if foreign := foreign_format(self._start):
+                raise AudioUnreadable(how_to_convert(foreign, name), name) from error
             if error.code == UNRECOGNISED:
                 hint = "convert it to wav or flac, or describe bare samples with --raw"
                 raise AudioUnreadable(f"no audio format that is known here; {hint}", name) from error

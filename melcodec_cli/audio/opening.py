@@ -2,7 +2,6 @@
 
 import os
 import stat
-import sys
 from collections.abc import Mapping
 from typing import BinaryIO, cast
 
@@ -16,6 +15,7 @@ from melcodec_cli.audio.source import AudioSource, PcmSource
 from melcodec_cli.audio.stream import ByteStream, reason
 from melcodec_cli.audio.wav_header import WavHeader
 from melcodec_cli.errors import AudioUnreadable
+from melcodec_cli.files.standard import standard_input
 
 
 def open_source(where: str | os.PathLike[str] | BinaryIO, raw: RawFormat | None = None) -> AudioSource:
@@ -28,7 +28,7 @@ def open_source(where: str | os.PathLike[str] | BinaryIO, raw: RawFormat | None 
         name = getattr(where, "name", None)  # of pipes, the number of their descriptor
         return _recognise(ByteStream(where, name if isinstance(name, str) else "audio input"), raw)
     if where == "-":
-        return _recognise(ByteStream(sys.stdin.buffer, "standard input"), raw)
+        return _recognise(ByteStream(standard_input(), "standard input"), raw)
     path = os.fspath(where)
     try:
         file = cast(BinaryIO, open(path, "rb", buffering=0))  # noqa: SIM115 (the source closes it)

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
 
-# A sample beyond this (120 dB over full scale) is no sound but a wrong byte order or a broken writer. The
-# squares of what remains fit float32, so that no spectrum can overflow.
-ABSURD = 1e6
+# A sample beyond this (60 dB over full scale) is no sound: a wrong byte order, a broken writer, or integers that were
+# stored as floats without being scaled.
+LOUDEST = 1e3
+ABSURD = 1e6  # a decoder may make anything up to here, which a writer then clips
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def decode(data: bytes, encoding: Encoding) -> Samples:
     if encoding.kind == "f":
         with np.errstate(
             over="ignore"
-        ):  # a double beyond float32 becomes infinite, and that becomes 0 in scrub()
+        ):  # a double beyond float32 becomes infinite, which no reader lets pass
             return stored.astype(np.float32)
     full_scale = 2.0 ** (8 * encoding.dtype.itemsize - 1)
     samples = stored.astype(np.float32)
@@ -73,6 +74,16 @@ def quantise(samples: Samples, bits: int) -> NDArray[np.int32]:
     exact = np.float32 if bits <= 24 else np.float64  # a float32 holds 2^23 - 1 but not 2^31 - 1
     values = np.rint(np.multiply(samples, full_scale, dtype=exact))
     return np.clip(values, -full_scale, full_scale - 1, out=values).astype(np.int32)
+
+
+def first_unsound(block: Samples) -> tuple[int, float] | None:
+    """The first (frame, value) in a block (frame, channel) that is no sound: NaN, infinite or absurdly large."""
+    with np.errstate(invalid="ignore"):
+        sound = np.abs(block) <= LOUDEST  # written so that NaN is none
+    if sound.all():
+        return None
+    frame, channel = np.argwhere(~sound)[0]
+    return int(frame), float(block[frame, channel])
 
 
 def scrub(samples: Samples) -> Samples:

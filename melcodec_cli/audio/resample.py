@@ -1,4 +1,4 @@
-"""Between sampling rates and between channel counts, block by block."""
+"""Between sampling rates, block by block."""
 
 import numpy as np
 
@@ -64,8 +64,3 @@ class _Stream:
     def process(self, block: Samples, last: bool = False) -> Samples:
         ready: Samples = self._stream.process_float32(np.ascontiguousarray(block, np.float32), last)
         return ready
-
-
-def mix_down(block: Samples) -> Samples:
-    """(frame, channel) to (frame, 1): the mean, which cannot clip if no channel did."""
-    return block if block.shape[1] == 1 else block.mean(axis=1, keepdims=True, dtype=np.float32)

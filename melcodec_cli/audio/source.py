@@ -6,7 +6,8 @@ from contextlib import ExitStack
 from typing import BinaryIO
 
 from melcodec_cli.audio.limits import usable_channels, usable_rate
-from melcodec_cli.audio.pcm import Encoding, Samples, decode, scrub
+from melcodec_cli.audio.pcm import Encoding, Samples, decode, first_unsound
+from melcodec_cli.audio.speakers import NOWHERE, USUAL, Speaker
 from melcodec_cli.audio.stream import ByteStream
 from melcodec_cli.errors import AudioUnreadable
 
@@ -29,18 +30,23 @@ class AudioSource(ABC):
         self.channels = channels
         self.samples = samples
         self.tags = tags
+        self.speakers: tuple[Speaker, ...] = USUAL.get(channels, NOWHERE)  # of the channels, in their order
         self.truncated = False
         self._resources = ExitStack()
 
     def blocks(self, frames: int) -> Iterator[Samples]:
         """(1..frames, channel) each; from a pipe, as soon as anything is there.
 
-        What is no sound (NaN, infinite, absurdly large) has become 0.
+        Raises AudioUnreadable for what is no sound, with its place: silence instead would go unnoticed.
         """
         delivered = 0
         while len(block := self._read(frames)):
+            if unsound := first_unsound(block):
+                frame, value = unsound
+                place = f"the sample at {(delivered + frame) / self.rate_hz:.3f} s"
+                raise AudioUnreadable(f"{place} is {value:g}, which is no sound (full scale is 1)", self.name)
             delivered += len(block)
-            yield scrub(block)
+            yield block
         self.truncated |= self.samples is not None and delivered < self.samples
         self.samples = delivered
 

@@ -26,6 +26,7 @@ KNOWN = (
 )
 
 MAX_INFO_BYTES = 1 << 20
+BEXT_DESCRIPTION_BYTES = 256  # the first of the chunk
 MAX_BYTES = 40_000  # of all values to write: with much more, libsndfile breaks an Opus file
 
 
@@ -55,6 +56,12 @@ def from_info(body: bytes) -> dict[str, str]:
             tags[keys[item]] = _text(text)
         position += 8 + size + size % 2
     return tags
+
+
+def from_bext(body: bytes) -> dict[str, str]:
+    """The description in the chunk of a Broadcast Wave file, as a comment, which a comment in INFO goes before."""
+    text = body[:BEXT_DESCRIPTION_BYTES].split(b"\0")[0].strip()
+    return {"COMMENT": _text(text)} if text else {}
 
 
 def to_info(tags: Mapping[str, str]) -> bytes:

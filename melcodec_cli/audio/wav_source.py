@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from melcodec_cli.audio import tags
 from melcodec_cli.audio.pcm import Encoding
 from melcodec_cli.audio.source import PcmSource
+from melcodec_cli.audio.speakers import Speaker, speakers_of_mask
 from melcodec_cli.audio.stream import ByteStream
 from melcodec_cli.errors import AudioUnreadable
 
@@ -29,6 +30,7 @@ class Format:
     rate_hz: int
     channels: int
     encoding: Encoding
+    speakers: tuple[Speaker, ...] | None = None  # None: it does not say
 
 
 class WavSource(PcmSource):
@@ -43,6 +45,8 @@ class WavSource(PcmSource):
             stream.seek(start)
         self._odd = bool(data_bytes and data_bytes % 2)
         super().__init__(stream, form.rate_hz, form.channels, form.encoding, data_bytes, info)
+        if form.speakers is not None:
+            self.speakers = form.speakers
 
     def _at_end(self) -> None:
         if not self._stream.seekable and self._left_bytes == 0:
@@ -75,6 +79,8 @@ def open_stream(stream: ByteStream) -> WavSource | None:
             riff_bytes, long_data_bytes = struct.unpack("<QQ", stream.read(16))
         elif chunk == b"LIST" and size <= tags.MAX_INFO_BYTES:
             info |= tags.from_info(stream.read(size))
+        elif chunk == b"bext":
+            info = tags.from_bext(stream.read(min(size, tags.BEXT_DESCRIPTION_BYTES))) | info
         stream.skip(max(0, behind - stream.position))
     raise AudioUnreadable("a wav header without audio", stream.name)
 
@@ -83,16 +89,18 @@ def _format(body: bytes) -> Format | None:
     if len(body) < 16:
         return None
     code, channels, rate_hz, _, frame_bytes, bits = struct.unpack_from("<HHIIHH", body)
+    speakers = None
     if code == EXTENSIBLE and len(body) == 40 and body[26:] == GUID_TAIL:
-        code = struct.unpack_from("<H", body, 24)[0]
+        mask, code = struct.unpack_from("<IH", body, 20)
+        speakers = speakers_of_mask(mask, channels)
     # Fewer bits than the bytes hold stand at their upper end, so that the bytes alone decide.
     bits = 8 * ((bits + 7) // 8)
     if frame_bytes != channels * bits // 8:
         return None
     if code == PCM and bits in (8, 16, 24, 32):
-        return Format(rate_hz, channels, Encoding("u" if bits == 8 else "i", bits))
+        return Format(rate_hz, channels, Encoding("u" if bits == 8 else "i", bits), speakers)
     if code == FLOAT and bits in (32, 64):
-        return Format(rate_hz, channels, Encoding("f", bits))
+        return Format(rate_hz, channels, Encoding("f", bits), speakers)
     return None
 
 

@@ -126,7 +126,9 @@ def read_audio(paths: Sequence[str], rate_hz: int, seconds: float) -> Audio:
     for path in paths:
         with open_source(path) as source:
             resampler = Resampler(source.rate_hz, rate_hz, 1)
-            parts += [resampler.process(mix_down(block)) for block in source.blocks(source.rate_hz)]
+            parts += [
+                resampler.process(mix_down(block, source.speakers)) for block in source.blocks(source.rate_hz)
+            ]
             parts.append(resampler.flush())
         if sum(map(len, parts)) >= wanted:
             break

@@ -78,7 +78,7 @@ class Compression(Stream[EncodeJob, ChunkCodes]):
         segments = AudioSegments(channels, layout.chunk_frames, layout.frame_samples, reach)
         for block in source.blocks(source.rate_hz):
             yield from segments.push(
-                resampler.process(block if self.header.all_channels else mix_down(block)).T
+                resampler.process(block if self.header.all_channels else mix_down(block, source.speakers)).T
             )
         if self.header.samples not in (None, self.samples):
             raise AudioUnreadable(f"ends after {self.samples} of {self.header.samples} samples", source.name)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from melcodec_cli.commands.options import model_options
+from melcodec_cli.commands.options import complete_bundle_or_file, model_options
+from melcodec_cli.report.console import show_json, show_line, show_table
 
 if TYPE_CHECKING:
     from melcodec_cli.bench.batch import BatchBenchmark
@@ -43,7 +43,12 @@ BATCH_SECONDS, BATCH_REPEATS = 3000.0, 2
     help="Measure instead the processor time that a clip of 2 s takes from a cold start, beside importing torch.",
 )
 @click.option("--steps", type=click.IntRange(0, 64), metavar="N", help="Steps of the refiner, 0 to skip it.")
-@click.option("--bundle", metavar="FILE|NAME", help="The model to measure.  [default: speech-16k]")
+@click.option(
+    "--bundle",
+    metavar="FILE|NAME",
+    shell_complete=complete_bundle_or_file,
+    help="The model to measure.  [default: speech-16k]",
+)
 @model_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def bench(
@@ -73,11 +78,11 @@ def bench(
       melcodec bench --batch --seconds 60     20 of them
       melcodec bench --start                  from a cold start
     """
+    from melcodec_cli.audio.suffixes import AUDIO_SUFFIXES
     from melcodec_cli.bench.batch import BatchBenchmark
     from melcodec_cli.bench.stages import Benchmark, read_audio
     from melcodec_cli.evaluate.clip import CLIP
     from melcodec_cli.files.inputs import Selection, named
-    from melcodec_cli.files.targets import AUDIO_SUFFIXES
     from melcodec_cli.models.choose import ModelChoice, Models
 
     seconds = seconds or (BATCH_SECONDS if batch else SECONDS)
@@ -100,7 +105,7 @@ def bench(
 def _bench_parts(benchmark: Benchmark, repeat: int, as_json: bool) -> None:
     stages, ways = benchmark.stages(repeat), benchmark.ways(repeat)
     if as_json:
-        click.echo(json.dumps(_document(benchmark, repeat, stages, ways)))
+        show_json(_document(benchmark, repeat, stages, ways))
     else:
         _print_table(benchmark, repeat, [*stages, *ways])
 
@@ -111,12 +116,12 @@ def _bench_start(audio: Audio, rate_hz: int, bundle: str | None, repeat: int, as
     ways = measure_start(audio, rate_hz, bundle, repeat)
     if as_json:
         document = {"clip_s": CLIP_S, "repeats": repeat, "ways": [vars(figures) for figures in ways]}
-        click.echo(json.dumps(document))
+        show_json(document)
         return
-    click.echo(f"processor time of {CLIP_S} s of audio from a cold start, on one thread, median of {repeat}")
+    show_line(f"processor time of {CLIP_S} s of audio from a cold start, on one thread, median of {repeat}")
     for figures in ways:
         beside = f"{figures.cpu_s:.2f} s, and import torch {figures.torch_cpu_s:.2f} s"
-        click.echo(f"{figures.name:<11}{beside}: {figures.ratio:.2f} times as much")
+        show_line(f"{figures.name:<11}{beside}: {figures.ratio:.2f} times as much")
 
 
 def _bench_batch(benchmark: BatchBenchmark, repeat: int, as_json: bool) -> None:
@@ -125,12 +130,12 @@ def _bench_batch(benchmark: BatchBenchmark, repeat: int, as_json: bool) -> None:
     ways = benchmark.run(repeat)
     if as_json:
         document = {"clips": benchmark.clips, "clip_s": CLIP_S, "duration_s": benchmark.duration_s}
-        click.echo(json.dumps(document | {"repeats": repeat, "ways": [vars(figures) for figures in ways]}))
+        show_json(document | {"repeats": repeat, "ways": [vars(figures) for figures in ways]})
         return
-    click.echo(f"{benchmark.clips} clips of {CLIP_S} s beside one file of {benchmark.duration_s:g} s")
+    show_line(f"{benchmark.clips} clips of {CLIP_S} s beside one file of {benchmark.duration_s:g} s")
     for figures in ways:
         times = f"{figures.clips_s:.2f} s beside {figures.one_file_s:.2f} s"
-        click.echo(f"{figures.name:<11}{times}, {figures.ratio:.2f} times the time")
+        show_line(f"{figures.name:<11}{times}, {figures.ratio:.2f} times the time")
 
 
 def _document(
@@ -157,28 +162,23 @@ def _decode_options(benchmark: Benchmark) -> dict[str, int]:
 
 
 def _print_table(benchmark: Benchmark, repeat: int, rows: list[Figures]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
     where = str(benchmark.system.device)
     if where == "cpu":
         where += f", {benchmark.encoder.workers} threads (stages: 1)"
     options = "".join(f", --{name} {value}" for name, value in _decode_options(benchmark).items())
-    console = Console(file=sys.stdout, highlight=False)
     what = f"{benchmark.duration_s:g} s with {benchmark.model.name}"
-    console.print(f"{what} on {where}{options}, median of {repeat}\n")
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for name in ("stage", "parameters", "time", "times\nreal time", "peak\nmemory"):
-        table.add_column(name, justify="left" if name == "stage" else "right")
-    for figures in rows:
-        if figures.name == "compress":
-            table.add_section()
-        table.add_row(
+    show_line(f"{what} on {where}{options}, median of {repeat}")
+    show_line("")
+    table = [
+        (
             figures.name,
             "" if figures.parameters is None else f"{figures.parameters / 1e6:.2f} M",
             f"{figures.seconds:.3f} s",
             f"{figures.times_real_time:.0f}",
             "" if figures.peak_bytes is None else f"{figures.peak_bytes / 1e6:.0f} MB",
         )
-    console.print(table)
+        for figures in rows
+    ]
+    ways = [figures.name for figures in rows].index("compress")
+    titles = ("stage", "parameters", "time", "times\nreal time", "peak\nmemory")
+    show_table(titles, [table[:ways], table[ways:]], sys.stdout)

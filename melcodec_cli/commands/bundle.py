@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from melcodec_cli.commands.options import licence_option
+from melcodec_cli.commands.options import complete_preset, licence_option
+from melcodec_cli.report.console import show_json, show_line
 
 BUNDLE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -29,6 +29,7 @@ def bundle() -> None:
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("target", metavar="BUNDLE", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--preset", "preset_name", default="speech-16k", show_default=True, metavar="NAME|FILE",
+              shell_complete=complete_preset,
               help="The preset that the run was trained with.")  # fmt: skip
 @click.option("--data", "folders", multiple=True, metavar="FOLDER",
               type=click.Path(path_type=Path, exists=True, file_okay=False),
@@ -83,7 +84,7 @@ def unpack(path: Path, run_folder: Path, stages: tuple[str, ...]) -> None:
     from melcodec_cli.train.packing import unpack_bundle
 
     for folder in unpack_bundle(path, run_folder, list(dict.fromkeys(stages))):
-        click.echo(folder)
+        show_line(folder)
 
 
 @bundle.command(short_help="Show what a bundle is and how it was trained.")
@@ -112,7 +113,7 @@ def show(path: Path) -> None:
         "profile": info.profile,
         "training": info.training,
     }
-    click.echo(json.dumps(shown, indent=2))
+    show_json(shown, indent=2)
 
 
 @bundle.command(short_help="Load a bundle and code a second with it.")
@@ -126,11 +127,9 @@ def check(path: Path) -> None:
     """
     from melcodec_cli.models.bundle import parameter_count, try_out
     from melcodec_cli.models.installed import read_bundle_info
-    from melcodec_cli.report.printable import printable
 
     info = read_bundle_info(path)
     count = parameter_count(try_out(info))
-    click.echo(
-        f"{printable(path)}: {printable(info.name)}, ids {info.bitstream_id}/{info.renderer_id}, "
-        f"{count / 1e6:.1f} M parameters: ok"
+    show_line(
+        f"{path}: {info.name}, ids {info.bitstream_id}/{info.renderer_id}, {count / 1e6:.1f} M parameters: ok"
     )

@@ -3,6 +3,8 @@
 import click
 from click.shell_completion import get_completion_class
 
+from melcodec_cli.report.console import show_document
+
 
 @click.command(short_help="Print a script for shell completion.")
 @click.argument("shell", metavar="SHELL", type=click.Choice(["bash", "zsh", "fish"]))
@@ -19,4 +21,4 @@ def completion(ctx: click.Context, shell: str) -> None:
     program = ctx.find_root().command
     completer = get_completion_class(shell)
     assert completer is not None  # SHELL is one of the three that click knows
-    click.echo(completer(program, {}, "melcodec", "_MELCODEC_COMPLETE").source())
+    show_document(completer(program, {}, "melcodec", "_MELCODEC_COMPLETE").source())

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from melcodec_cli.commands.options import (
+    complete_bundle_or_file,
     complete_profile,
     engine_options,
     input_options,
@@ -79,7 +80,9 @@ raw_options = options(
     shell_complete=complete_profile,
     help="The installed model to use; auto: by each recording's rate.  [default: speech-16k]",
 )
-@click.option("--bundle", metavar="FILE", help="The model in this file instead.")
+@click.option(
+    "--bundle", metavar="FILE", shell_complete=complete_bundle_or_file, help="The model in this file instead."
+)
 @click.option(
     "--chunk-seconds",
     type=float,
@@ -138,8 +141,8 @@ def compress(
 ) -> None:
     """Compress each FILE ("-" for standard input) to an .mlc file.
 
-    Without -o a file keeps its name and gains .mlc; standard input goes to standard output. Of exactly two names, the
-    second is the output if it ends in .mlc or is "-".
+    Without -o a file keeps its name and gains .mlc; a pipe goes to standard output. Of exactly two names, the second is
+    the output if it ends in .mlc, is "-", or is a pipe or device.
 
     \b
     Examples:
@@ -153,13 +156,14 @@ def compress(
       melcodec compress --raw --rate 8000 --channels 2 --format s16be call.pcm
     """
     from melcodec_cli.audio import RawFormat
+    from melcodec_cli.audio.suffixes import AUDIO_SUFFIXES
     from melcodec_cli.codec.compression import CompressSettings
     from melcodec_cli.convert.existing import is_damaged_mlc, is_sound_mlc
     from melcodec_cli.convert.request import CompressRequest
     from melcodec_cli.convert.run import Overwriting, engine_named, run
     from melcodec_cli.errors import UsageProblem
     from melcodec_cli.files.inputs import Selection, listed_names
-    from melcodec_cli.files.targets import AUDIO_SUFFIXES, compressed_name, is_mlc, pair_up, split_output
+    from melcodec_cli.files.targets import compressed_name, is_mlc, pair_up, split_output
     from melcodec_cli.models.choose import ModelChoice, Models
     from melcodec_cli.report.report import Report
 
@@ -174,7 +178,7 @@ def compress(
     names = listed_names(files, files_from)
     inputs, target = (files, output) if files_from else split_output(files, output, is_mlc)
     selection = Selection(AUDIO_SUFFIXES if recursive else None, include, exclude)
-    pairs = pair_up(inputs, target, compressed_name, selection, names)
+    pairs = pair_up(inputs, target, compressed_name, selection, names, dry_run)
     batch = len(pairs) != 1 or files_from is not None
     report = Report(json_lines, quiet, verbose, batch, report_file)
     models = Models(report.notice, report.detail, ModelChoice(device, threads, bundle, profile))

@@ -8,6 +8,7 @@ import click
 
 from melcodec_cli.commands.options import (
     Seconds,
+    complete_bundle_or_file,
     engine_options,
     input_options,
     model_options,
@@ -78,7 +79,12 @@ format_options = options(
 @click.option("--end", type=Seconds(), metavar="T", help="Up to there.")
 @click.option("--conceal", is_flag=True, help="Put silence in the place of what is damaged.")
 @click.option("--steps", type=click.IntRange(min=0), metavar="N", help="Steps of the refiner, 0 to skip it.")
-@click.option("--bundle", metavar="FILE|NAME", help="The model to use.  [default: the one the file names]")
+@click.option(
+    "--bundle",
+    metavar="FILE|NAME",
+    shell_complete=complete_bundle_or_file,
+    help="The model to use.  [default: the one the file names]",
+)
 @model_options
 @engine_options
 @report_options
@@ -114,8 +120,9 @@ def decompress(
 ) -> None:
     """Decompress each FILE ("-" for standard input) to a recording of the original's rate, channels and length.
 
-    Without -o a file loses its .mlc, and gains .wav where that leaves no suffix of audio; standard input goes to
-    standard output. Of exactly two names, the second is the output unless it ends in .mlc.
+    Without -o a file loses its .mlc, and gains .wav where what is left names no format that can be written:
+    talk.flac.mlc becomes talk.flac, and talk.aiff.mlc becomes talk.aiff.wav. A pipe goes to standard output. Of exactly
+    two names, the second is the output unless it ends in .mlc.
 
     \b
     Examples:
@@ -157,7 +164,7 @@ def decompress(
     suffixes = FORMATS[form].suffixes if form else sum((known.suffixes for known in FORMATS.values()), ())
     derive = partial(decompressed_name, suffixes=suffixes, default=f".{form or 'wav'}")
     selection = Selection(frozenset((MLC_SUFFIX,)) if recursive else None, include, exclude)
-    pairs = pair_up(inputs, target, derive, selection, names)
+    pairs = pair_up(inputs, target, derive, selection, names, dry_run)
     batch = len(pairs) != 1 or files_from is not None
     report = Report(json_lines, quiet, verbose, batch, report_file)
     models = Models(report.notice, report.detail, ModelChoice(device, threads, bundle))
@@ -167,7 +174,13 @@ def decompress(
         lambda pair, force: DecompressRequest(
             *pair.files, settings, form, subtype, not no_tags, model_options, force
         ),
-        Overwriting(force, skip_existing, partial(is_same_length, settings=settings), lambda pair: False),
+        Overwriting(
+            force,
+            skip_existing,
+            partial(is_same_length, settings=settings),
+            lambda pair: False,
+            "" if target else "and may be the original recording",
+        ),
         report,
         engine_named(engine, report, models, ray_address),
         dry_run,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from melcodec_cli.commands.options import model_options
+from melcodec_cli.commands.options import complete_bundle_or_file, model_options
 
 
 @click.command(short_help="Code a bundled recording and draw what comes back.")
@@ -14,7 +14,12 @@ from melcodec_cli.commands.options import model_options
     "folder", metavar="[FOLDER]", default="demo", type=click.Path(file_okay=False, path_type=Path)
 )
 @click.option("-f", "--force", is_flag=True, help="Replace what an earlier demo left there.")
-@click.option("--bundle", metavar="FILE|NAME", help="The model to use.  [default: speech-16k]")
+@click.option(
+    "--bundle",
+    metavar="FILE|NAME",
+    shell_complete=complete_bundle_or_file,
+    help="The model to use.  [default: speech-16k]",
+)
 @model_options
 def demo(folder: Path, force: bool, bundle: str | None, device: str, threads: int | None) -> None:
     """Compress and decompress ten seconds of speech, into FOLDER (default: demo).
@@ -36,6 +41,7 @@ def demo(folder: Path, force: bool, bundle: str | None, device: str, threads: in
     from melcodec_cli.evaluate.picture import write_spectrograms
     from melcodec_cli.files.atomic import check_output, output_file
     from melcodec_cli.models.choose import ModelChoice, Models
+    from melcodec_cli.report.console import show_line
     from melcodec_cli.report.report import Report
 
     original, coded, decoded, picture = (
@@ -65,4 +71,4 @@ def demo(folder: Path, force: bool, bundle: str | None, device: str, threads: in
         }
         write_spectrograms(file, panels, before.rate_hz)
     report.finish()
-    click.echo(f"listen to {original} and {decoded}, look at {picture}")
+    show_line(f"listen to {original} and {decoded}, look at {picture}")

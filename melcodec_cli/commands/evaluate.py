@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from melcodec_cli.commands.options import model_options, options
+from melcodec_cli.commands.options import complete_bundles, complete_listed, model_options, options
 
 EXISTING = click.Path(path_type=Path, dir_okay=False, exists=True)
 OUTPUT = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
@@ -27,6 +27,7 @@ system_options = options(
         "bundles",
         multiple=True,
         metavar="NAME|FILE,...",
+        shell_complete=complete_bundles,
         help="Models to measure side by side.  [default: speech-16k]",
     ),
     click.option(
@@ -38,6 +39,7 @@ system_options = options(
         "--against",
         metavar="NAME,...",
         default="",
+        shell_complete=complete_listed("codec2", "opus", "speex"),
         help="Measure these too, where they are installed: codec2, opus, speex.",
     ),
 )

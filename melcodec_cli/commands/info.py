@@ -1,6 +1,5 @@
 """`melcodec info`: what a file holds and whether this installation can decode it."""
 
-import json
 from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from melcodec_cli.errors import ExitCode, MelcodecError
+from melcodec_cli.report.console import show_fact, show_json, show_line
 
 if TYPE_CHECKING:
     from melcodec_cli.codec.inspection import Inspection, Stream
@@ -33,20 +33,19 @@ def info(files: tuple[str, ...], json_lines: bool) -> None:
     """
     from melcodec_cli.codec.inspection import Inspection
     from melcodec_cli.report.inspected import inspect_each
-    from melcodec_cli.report.printable import printable
 
     def tell(name: str, inspection: Inspection, failure: MelcodecError | None) -> None:
         if json_lines:
-            click.echo(json.dumps(_record(name, inspection, failure)))
+            show_json(_record(name, inspection, failure))
             return
         for number, stream in enumerate(inspection.streams[:STREAMS_SHOWN], 1):
             title = name if len(inspection.streams) == 1 else f"{name}, stream {number}"
-            click.echo(printable(title))
+            show_line(title)
             for label, value in _facts(stream):
-                click.echo(f"  {label:<14}{printable(value)}")
+                show_fact(label, value)
         if len(inspection.streams) > STREAMS_SHOWN:
             more = len(inspection.streams) - STREAMS_SHOWN
-            click.echo(printable(f"{name}: and {more} more streams; --json shows them all"))
+            show_line(f"{name}: and {more} more streams; --json shows them all")
 
     _bundle_for.cache_clear()
     inspect_each(files, tell)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
+SYSTEMS = Path(__file__).parents[1] / "systems"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -47,6 +50,40 @@ def complete_bundle(ctx: click.Context, param: click.Parameter, incomplete: str)
     from melcodec_cli.models.installed import installed_bundles
 
     return [bundle.name for bundle in installed_bundles() if bundle.name.startswith(incomplete)]
+
+
+def complete_bundle_or_file(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Names of installed bundles; where none begins like that, the shell's own completion of files."""
+    return _or_file(complete_bundle(ctx, param, incomplete), incomplete)
+
+
+def complete_preset(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of presets that ship, looked up without torch, or files."""
+    shipped = sorted(path.stem for path in SYSTEMS.glob("*/presets/*.toml"))
+    return _or_file([name for name in shipped if name.startswith(incomplete)], incomplete)
+
+
+def complete_listed(*words: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """For an option that takes some of these words with commas between."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+        before, comma, last = incomplete.rpartition(",")
+        left = [word for word in words if word not in before.split(",")]
+        return [f"{before}{comma}{word}" for word in left if word.startswith(last)]
+
+    return complete
+
+
+def complete_bundles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of installed bundles with commas between, or a file."""
+    names = complete_bundle(ctx, param, "")
+    return _or_file(complete_listed(*names)(ctx, param, incomplete), incomplete)
+
+
+def _or_file(names: list[str], incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in names] or [CompletionItem(incomplete, type="file")]
 
 
 def complete_profile(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

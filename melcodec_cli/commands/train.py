@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from melcodec_cli.commands.options import licence_option
+from melcodec_cli.commands.options import complete_preset, licence_option
 from melcodec_cli.report.printable import printable
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--run", "run_folder", required=True, metavar="DIR", type=folder,
                          help="Where checkpoints, logs and weights go."),
             click.option("--preset", "preset_name", default="speech-16k", show_default=True, metavar="NAME|FILE",
+                         shell_complete=complete_preset,
                          help="A preset that ships, or a TOML file like them."),
             click.option("--minutes", type=click.FloatRange(min=0, min_open=True),
                          help="Length of the run in minutes, instead of the preset's."),
@@ -98,6 +99,7 @@ def _stage_command(stage: str) -> click.Command:
 
 @train.command("stages", short_help="List the stages of a preset.")
 @click.option("--preset", "preset_name", default="speech-16k", show_default=True, metavar="NAME|FILE",
+              shell_complete=complete_preset,
               help="A preset that ships, or a TOML file like them.")  # fmt: skip
 def list_stages(preset_name: str) -> None:
     """List the stages of a preset, in the order in which they are trained, and the minutes that it gives each.

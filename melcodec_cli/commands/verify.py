@@ -1,7 +1,5 @@
 """`melcodec verify`: is a file sound, and if not, where is the damage?"""
 
-import json
-
 import click
 
 from melcodec_cli.errors import ExitCode, MelcodecError
@@ -27,8 +25,8 @@ def verify(files: tuple[str, ...], json_lines: bool, quiet: bool) -> None:
       ssh far cat talk.wav.mlc | melcodec verify -
     """
     from melcodec_cli.codec.inspection import Inspection, damage_json
-    from melcodec_cli.report.inspected import inspect_each, say
-    from melcodec_cli.report.printable import printable
+    from melcodec_cli.report.console import say, show_json, show_line
+    from melcodec_cli.report.inspected import inspect_each
 
     def tell(name: str, inspection: Inspection, failure: MelcodecError | None) -> None:
         if json_lines:
@@ -41,7 +39,7 @@ def verify(files: tuple[str, ...], json_lines: bool, quiet: bool) -> None:
                 "duration_s": round(inspection.duration_s, 6),
                 "streams": [damage_json(stream) for stream in inspection.streams],
             }
-            click.echo(json.dumps(record))
+            show_json(record)
         elif failure is not None:
             # Reading goes on after damage where it can: its places first, then the failure, which sums up.
             damages = inspection.damage if len(inspection.damage) > 1 or inspection.lost else []
@@ -53,6 +51,6 @@ def verify(files: tuple[str, ...], json_lines: bool, quiet: bool) -> None:
             chunks = sum(stream.chunks for stream in inspection.streams)
             plural = "" if chunks == 1 else "s"
             facts = f"{inspection.duration_s:.2f} s in {chunks} chunk{plural}, {inspection.size_bytes} bytes"
-            click.echo(f"{printable(name)}: sound: {facts}")
+            show_line(f"{name}: sound: {facts}")
 
     inspect_each(files, tell)

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
-import sys
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import Any, BinaryIO, Generic, TypeAlias, TypeVar
 
 import mlcfile
 
 from melcodec_cli.audio import FORMATS, AudioSink, open_sink, open_source
+from melcodec_cli.audio.speakers import how_mixed
 from melcodec_cli.codec.compression import Compression
 from melcodec_cli.codec.decompression import Decompression
 from melcodec_cli.codec.pipeline import Engine, Stream
 from melcodec_cli.codec.rows import Decoder
-from melcodec_cli.convert.request import STDIO, CompressRequest, DecompressRequest, File, Request, name_of
+from melcodec_cli.convert.request import CompressRequest, DecompressRequest, File, Request, name_of
 from melcodec_cli.errors import MelcodecError, MlcTruncated, UsageProblem, from_mlc_error
 from melcodec_cli.files.atomic import output_file
+from melcodec_cli.files.standard import standard_input, standard_output
+from melcodec_cli.files.streams import STDIO
 from melcodec_cli.models.choose import Models, rows_of
 from melcodec_cli.report.record import Record
 
@@ -63,8 +65,6 @@ class Conversion(Stream[Any, Any], Generic[Asked, Codec]):
     def _jobs(self) -> Iterator[Any]:
         self.live = not is_regular(self.request.source)
         try:
-            if is_terminal(self.request.source):
-                raise UsageProblem("standard input is a terminal; name a file or pipe one in")
             self.codec = self._open()
             yield from self.codec.jobs()
         except mlcfile.MlcError as error:
@@ -75,16 +75,28 @@ class Conversion(Stream[Any, Any], Generic[Asked, Codec]):
             raise type(error)(error.message, self.record.source) from error
 
     def take(self, job: Any, result: Any) -> None:
-        self.codec.take(job, result)
+        with self._writing():
+            self.codec.take(job, result)
 
     def finish(self) -> None:
-        self.codec.finish()
-        self._describe()
-        self._files.close()
+        with self._writing():
+            self.codec.finish()
+            self._describe()
+            self._files.close()
 
     def discard(self, error: BaseException) -> None:
         with suppress(Exception):  # closing a file on a full disk fails once more
             self._files.__exit__(type(error), error, error.__traceback__)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Names the output in errors of the system, which otherwise would be taken for the input's."""
+        try:
+            yield
+        except OSError as error:
+            target = "standard output" if self.record.target == STDIO else self.record.target
+            error.filename = error.filename or target
+            raise
 
     @abstractmethod
     def _open(self) -> Codec:
@@ -99,10 +111,8 @@ class Conversion(Stream[Any, Any], Generic[Asked, Codec]):
         if not isinstance(target, str | os.PathLike):
             return target
         if target == STDIO:
-            if sys.stdout.isatty():
-                raise UsageProblem("standard output is a terminal; name a file or send it into a pipe")
-            return sys.stdout.buffer
-        inputs = [sys.stdin.buffer if source == STDIO else source]
+            return standard_output()
+        inputs = [standard_input() if source == STDIO else source]
         return self._files.enter_context(output_file(target, self.request.force, inputs))
 
 
@@ -114,16 +124,15 @@ class CompressConversion(Conversion[CompressRequest, Compression]):
         source = self._files.enter_context(open_source(request.source, request.raw))
         settings = request.settings
         if source.channels > 1 and not settings.keep_channels:
-            line = (
-                f"{source.name}: {source.channels} channels are mixed down to one; --channels keep codes each"
-            )
-            self._notice("mix", line)
+            how = how_mixed(source.channels, source.speakers)
+            self._notice("mix", f"{source.name}: {how}; --channels keep codes each")
         bundle = self._models.bundle_for_rate(source.rate_hz)
         if request.bits_per_s is not None:
             settings = replace(settings, rows=rows_of(bundle, request.bits_per_s))
         encoder = self._models.encoder(bundle, request.options)
         self.record.bundle = bundle.name
-        return Compression(source, self._open_target(), encoder, settings, self.live)
+        with self._writing():
+            return Compression(source, self._open_target(), encoder, settings, self.live)
 
     def _describe(self) -> None:
         codec, record = self.codec, self.record
@@ -152,7 +161,7 @@ class DecompressConversion(Conversion[DecompressRequest, Decompression]):
         if not isinstance(source, str | os.PathLike):
             return source
         if source == STDIO:
-            return sys.stdin.buffer
+            return standard_input()
         try:
             return self._files.enter_context(open(source, "rb"))
         except OSError as error:
@@ -162,7 +171,8 @@ class DecompressConversion(Conversion[DecompressRequest, Decompression]):
         form, subtype = self.request.output_form, self.request.subtype
         FORMATS[form].check(rate_hz, channels, subtype)
         tags = tags if self.request.copy_tags else {}
-        sink = open_sink(self._open_target(), form, rate_hz, channels, subtype=subtype, tags=tags)
+        with self._writing():
+            sink = open_sink(self._open_target(), form, rate_hz, channels, subtype=subtype, tags=tags)
         self._files.push(lambda kind, error, trace: sink.abort() if error else None)
         return sink
 
@@ -194,14 +204,10 @@ def conversion_of(request: Request, models: Models, notice: Notice) -> Conversio
     return DecompressConversion(request, models, notice)
 
 
-def is_terminal(source: File) -> bool:
-    return source == STDIO and sys.stdin.isatty()
-
-
 def is_regular(source: File) -> bool:
     """Whether all of it is there already, rather than being made while it is read."""
     if source == STDIO:
-        return sys.stdin.buffer.seekable()
+        return standard_input().seekable()
     if isinstance(source, str | os.PathLike):
         return not os.path.exists(source) or os.path.isfile(source)
     return source.seekable()

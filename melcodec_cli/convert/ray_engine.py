@@ -25,8 +25,9 @@ from melcodec_cli.codec.pipeline import STREAMS_PER_WINDOW
 from melcodec_cli.convert.conversion import Notice
 from melcodec_cli.convert.engine import JobDone, LocalEngine, Outcome
 from melcodec_cli.convert.ray_cluster import cluster, workers_of
-from melcodec_cli.convert.request import STDIO, Request, name_of
-from melcodec_cli.errors import MelcodecError, OutputExists, UsageProblem, describe
+from melcodec_cli.convert.request import Request, name_of
+from melcodec_cli.errors import MelcodecError, OutputExists, UsageProblem, describe, path_of
+from melcodec_cli.files.streams import STDIO
 from melcodec_cli.models.choose import ModelChoice, Models
 from melcodec_cli.report.record import Record
 
@@ -190,7 +191,7 @@ def _plain(outcome: Outcome) -> tuple[dict[str, Any], tuple[str, str, str | None
     if error is None:
         return vars(outcome.record), None
     if not isinstance(error, MelcodecError):
-        error = MelcodecError(describe(error), outcome.record.source)
+        error = MelcodecError(describe(error), path_of(error) or outcome.record.source)
     return vars(outcome.record), (type(error).__name__, error.message, error.path)
 
 

@@ -13,8 +13,8 @@ from typing import BinaryIO, TypeAlias
 from melcodec_cli.audio import RawFormat, format_for
 from melcodec_cli.codec.compression import CompressSettings
 from melcodec_cli.codec.decompression import DecompressSettings
+from melcodec_cli.files.streams import STDIO
 
-STDIO = "-"
 File: TypeAlias = str | os.PathLike[str] | BinaryIO
 
 

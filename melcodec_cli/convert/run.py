@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,10 +14,11 @@ from melcodec_cli.convert.progress import progress
 from melcodec_cli.convert.request import Request
 from melcodec_cli.errors import OutputExists, SameFile, UsageProblem
 from melcodec_cli.files.atomic import check_output, sweep
-from melcodec_cli.files.inputs import STDIO
+from melcodec_cli.files.standard import someone_answers, standard_input
+from melcodec_cli.files.streams import STDIO, is_stream
 from melcodec_cli.files.targets import Pair
 from melcodec_cli.models.choose import Models
-from melcodec_cli.report.printable import printable
+from melcodec_cli.report.console import ask
 from melcodec_cli.report.record import Record
 from melcodec_cli.report.report import Report
 
@@ -31,6 +31,7 @@ class Overwriting:
     skip: bool
     is_complete: Callable[[Pair], bool]  # whether the target is what the conversion would make
     is_worthless: Callable[[Pair], bool]  # whether nothing is lost by replacing it
+    warning: str = ""  # what a target that is there may be, of whose name nobody was asked
 
     def __post_init__(self) -> None:
         if self.force and self.skip:
@@ -116,19 +117,24 @@ def _admit(pair: Pair, overwriting: Overwriting, dry_run: bool) -> bool | None:
         raise UsageProblem("no such file", pair.source)
     if pair.target == STDIO:
         return overwriting.force
+    if is_stream(pair.target) and os.path.exists(pair.source) and os.path.samefile(pair.source, pair.target):
+        raise SameFile("is the input itself; choose another name for the output", pair.target)
     pair.check_inside()
     if pair.root is not None and not os.path.isdir(pair.folder):
         if not dry_run:
             os.makedirs(pair.folder, exist_ok=True)
         return overwriting.force
     try:
-        source = pair.source if pair.source != STDIO else sys.stdin.buffer
+        source = pair.source if pair.source != STDIO else standard_input()
         check_output(pair.target, overwriting.force, [source])
     except OutputExists:
         if overwriting.skip and overwriting.is_complete(pair):
             sweep(pair.target)
             return None
         if not _may_replace(pair, overwriting):
+            if overwriting.warning:
+                advice = "name another output with -o, or use --force to replace it"
+                raise OutputExists(f"already exists, {overwriting.warning}; {advice}", pair.target) from None
             raise
         return True
     except SameFile:
@@ -141,6 +147,7 @@ def _admit(pair: Pair, overwriting: Overwriting, dry_run: bool) -> bool | None:
 def _may_replace(pair: Pair, overwriting: Overwriting) -> bool:
     if overwriting.skip:
         return overwriting.is_worthless(pair)
-    if sys.stdin.isatty() and sys.stderr.isatty() and pair.source != STDIO:
-        return click.confirm(f"{printable(pair.target)} is there already; replace it?", err=True)
+    if pair.source != STDIO and someone_answers():
+        what = f"already exists{overwriting.warning and ', '}{overwriting.warning}"
+        return ask(f"{pair.target} {what}; replace it?")
     return False

@@ -7,15 +7,14 @@ is ever entered. What is named or listed is taken whatever it is called.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from melcodec_cli.errors import MelcodecError, UsageProblem
-
-STDIO = "-"
+from melcodec_cli.files.standard import standard_input
+from melcodec_cli.files.streams import STDIO
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def listed_names(files: Sequence[str], files_from: str | None) -> list[str] | No
 def _read_list(path: str) -> list[str]:
     """The names in a file ("-": standard input), ended by NUL bytes if it has any, else by lines."""
     try:
-        data = sys.stdin.buffer.read() if path == STDIO else Path(path).read_bytes()
+        data = standard_input().read() if path == STDIO else Path(path).read_bytes()
     except OSError as error:
         raise UsageProblem((error.strerror or str(error)).lower(), path) from error
     names = data.split(b"\0" if b"\0" in data else b"\n")
@@ -75,7 +74,9 @@ def listed(sources: Sequence[str], selection: Selection) -> Iterator[Input]:
     for source in sources:
         name = os.path.normpath(source).lstrip(os.sep)
         if name.split(os.sep)[0] == os.pardir:
-            problem = UsageProblem("leads out of the folder that the list is relative to", source)
+            what = "leads out of the current folder and has no place below the output folder"
+            advice = "run melcodec from a folder above, or list absolute paths"
+            problem = UsageProblem(f"{what}; {advice}", source)
             yield Input(source, name, problem)
         elif os.path.isdir(source):
             yield from _in_folder(source, "" if name == os.curdir else name, selection)

@@ -8,28 +8,10 @@ from dataclasses import dataclass
 
 from melcodec_cli.errors import MelcodecError, OutputOutside, UsageProblem
 from melcodec_cli.files.collisions import refuse_collisions
-from melcodec_cli.files.inputs import STDIO, Selection, listed, named
+from melcodec_cli.files.inputs import Selection, listed, named
+from melcodec_cli.files.streams import READ, STDIO, WRITE, is_nameless, is_stream, plain_name, takes_output
 
 MLC_SUFFIX = ".mlc"
-# What a recursive compress takes for a recording, and what decompress need not give a suffix to.
-AUDIO_SUFFIXES = frozenset(
-    (
-        ".aif",
-        ".aifc",
-        ".aiff",
-        ".au",
-        ".caf",
-        ".flac",
-        ".mp3",
-        ".oga",
-        ".ogg",
-        ".opus",
-        ".rf64",
-        ".w64",
-        ".wav",
-        ".wave",
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -77,9 +59,14 @@ def decompressed_name(source: str, suffixes: Sequence[str], default: str) -> str
 def split_output(
     names: Sequence[str], output: str | None, is_output: Callable[[str], bool]
 ) -> tuple[Sequence[str], str | None]:
-    """Inputs and output: of exactly two names, the second may be the output."""
-    if output is None and len(names) == 2 and (names[1] == STDIO or is_output(names[1])):
-        return names[:1], names[1]
+    """Inputs and output: of exactly two names, the second may be the output.
+
+    So it is if it is "-", or a pipe or device that can be written, or `is_output` says so.
+    """
+    if output is None and len(names) == 2:
+        second = names[1]
+        if second == STDIO or (takes_output(second) if is_stream(second) else is_output(second)):
+            return names[:1], second
     return names, output
 
 
@@ -89,9 +76,12 @@ def pair_up(
     derive: Callable[[str], str],
     selection: Selection | None = None,
     from_list: Sequence[str] | None = None,
+    dry_run: bool = False,
 ) -> list[Pair]:
-    """One pair for every input that is named or, where there is a list, in that."""
+    """One pair for every input that is named or, where there is a list, in that; a dry run writes nothing."""
     selection = selection or Selection()
+    sources = [plain_name(source, READ) for source in sources]
+    output = output and plain_name(output, WRITE)
     has_folder = any(source != STDIO and os.path.isdir(source) for source in sources)
     many = len(sources) > 1 or from_list is not None or has_folder
     if output == STDIO and many:
@@ -105,16 +95,21 @@ def pair_up(
     for found in (*named(sources, selection), *listed(from_list or (), selection)):
         if found.problem:
             pairs.append(Pair(found.path, "", problem=found.problem))
-        elif found.path == STDIO and output is None:
+        elif output is None and found.path == STDIO:
             pairs.append(Pair(STDIO, STDIO))
+        elif output is None and is_stream(found.path):
+            # What comes out of a pipe goes into one; it has no place beside a device or a descriptor.
+            problem = UsageProblem("is no file to put its output beside; name one with -o", found.path)
+            pairs.append(Pair(found.path, STDIO, problem=problem if many else None))
         elif into_folder:
-            if found.path == STDIO:
-                raise UsageProblem("standard input has no name to derive another from; name the output file")
+            if is_nameless(found.path):
+                what = "standard input" if found.path == STDIO else found.path
+                raise UsageProblem(f"{what} has no name to derive another from; name the output file")
             pairs.append(Pair(found.path, os.path.join(output or "", derive(found.name)), root=output))
         elif many:  # beside the input, and there only
             root = os.path.dirname(found.path) or os.curdir
             pairs.append(Pair(found.path, derive(found.path), root=root))
         else:
             pairs.append(Pair(found.path, output or derive(found.path)))
-    refuse_collisions(pair.files for pair in pairs if not pair.problem)
+    refuse_collisions((pair.files for pair in pairs if not pair.problem), may_write=not dry_run)
     return pairs

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from melcodec_cli.errors import ModelMismatch, ModelMissing, OutputExists, SameFile, UsageProblem
 from melcodec_cli.files.atomic import output_file
@@ -16,27 +17,45 @@ NAME = re.compile(r"(?!auto$)[A-Za-z0-9][A-Za-z0-9._+-]{0,63}(?<!\.safetensors)"
 
 
 def add_bundle(path: Path, force: bool = False) -> tuple[BundleInfo, list[BundleInfo]]:
-    """The bundle as installed, and those it replaced, which share its name or its ids."""
-    from melcodec_cli.models.bundle import try_out
+    """The bundle as installed, and those it replaced, which share its name or its ids.
+
+    What is checked is a copy that nobody else can change, and that copy is what is installed.
+    """
+    from melcodec_cli.models.bundle import MAX_BUNDLE_BYTES
 
     if not path.is_file():
         raise UsageProblem("is no regular file, and a pipe can be read only once", path)
-    info = read_bundle_info(path)
-    if not NAME.fullmatch(info.name):
-        raise ModelMismatch(f"its name {info.name[:80]!r} cannot be that of an installed bundle", path)
     folder = user_folder()
     if path.resolve().parent == folder.resolve():
         raise SameFile("lies among the installed bundles already", path)
-    rivals = list(_rivals(info, force))
-    try_out(info)
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{info.name}.safetensors"
-    with path.open("rb") as source, output_file(target, force, [source]) as copy:
-        shutil.copyfileobj(source, copy)
+    if path.stat().st_size > MAX_BUNDLE_BYTES:
+        raise ModelMismatch(f"is over the limit of {MAX_BUNDLE_BYTES >> 20} MiB, and no bundle", path)
+    with TemporaryDirectory(prefix="melcodec-") as private:
+        copy = Path(shutil.copyfile(path, Path(private, "bundle.safetensors")))
+        try:
+            name, rivals = _checked(copy, force)
+        except ModelMismatch as error:
+            raise ModelMismatch(error.message, path) from None
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / f"{name}.safetensors"
+        with copy.open("rb") as source, output_file(target, force, [path]) as installed:
+            shutil.copyfileobj(source, installed)
     for rival in rivals:
         if not rival.path.samefile(target):
             rival.path.unlink()
     return read_bundle_info(target), rivals
+
+
+def _checked(copy: Path, force: bool) -> tuple[str, list[BundleInfo]]:
+    """The name of a bundle that can be installed, and those that it would replace."""
+    from melcodec_cli.models.bundle import try_out
+
+    info = read_bundle_info(copy)
+    if not NAME.fullmatch(info.name):
+        raise ModelMismatch(f"its name {info.name[:80]!r} cannot be that of an installed bundle", copy)
+    rivals = list(_rivals(info, force))
+    try_out(info)
+    return info.name, rivals
 
 
 def remove_bundle(name: str) -> list[BundleInfo]:

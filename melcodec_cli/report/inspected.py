@@ -1,15 +1,13 @@
 """What `info` and `verify` have in common: many files, of which a bad one does not hide the others."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
-import click
-
 from melcodec_cli.codec.inspection import Inspection, inspect
 from melcodec_cli.errors import BatchFailures, MelcodecError, UsageProblem, describe, show_traceback
-from melcodec_cli.report.printable import printable
+from melcodec_cli.files.standard import standard_input
+from melcodec_cli.report.console import say as say
 
 Tell = Callable[[str, Inspection, MelcodecError | None], None]
 
@@ -43,9 +41,7 @@ def inspect_each(names: Sequence[str], tell: Tell) -> None:
 def open_mlc(name: str) -> Iterator[BinaryIO]:
     """The file, or standard input for "-"."""
     if name == "-":
-        if sys.stdin.isatty():
-            raise UsageProblem("standard input is a terminal; name a file or pipe one in")
-        yield sys.stdin.buffer
+        yield standard_input()
         return
     try:
         file = open(name, "rb")  # noqa: SIM115 (closed below; only the opening's errors are translated)
@@ -53,7 +49,3 @@ def open_mlc(name: str) -> Iterator[BinaryIO]:
         raise UsageProblem((error.strerror or str(error)).lower(), name) from error
     with file:
         yield file
-
-
-def say(line: str) -> None:
-    click.echo(f"melcodec: {printable(line)}", err=True)

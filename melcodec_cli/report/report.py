@@ -7,10 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-import click
-
-from melcodec_cli.errors import BatchFailures, MelcodecError, describe, show_traceback
-from melcodec_cli.report.printable import printable
+from melcodec_cli.errors import BatchFailures, MelcodecError, describe, path_of, show_traceback
+from melcodec_cli.report.console import say, say_plainly, show_document, show_line, show_table
 from melcodec_cli.report.record import Record
 from melcodec_cli.report.report_file import ReportFile
 
@@ -85,23 +83,26 @@ class Report:
         if self._file:
             self._file.write(record.to_json())
         if self.json_lines:
-            click.echo(record.to_json())
+            show_document(record.to_json())
 
     def add_planned(self, record: Record) -> None:
         record.status = "planned"
         self.add(record)
         if not self.json_lines:
-            click.echo(f"{printable(record.source)} -> {printable(record.target)}")
+            show_line(f"{record.source} -> {record.target}")
 
     def add_failure(self, record: Record, error: Exception) -> None:
         """Reported at once in a batch; a single file's error is the run's own and told by whoever ends it."""
         record.status = "failed"
         record.exit_code = error.exit_code if isinstance(error, MelcodecError) else 1
         record.error = error.message if isinstance(error, MelcodecError) else describe(error)
+        place = path_of(error) or record.source
+        if place != record.source:
+            record.error = f"{place}: {record.error}"
         self.add(record)
         if self._batch:
             show_traceback(error)
-            self._say(str(error) if isinstance(error, MelcodecError) else f"{record.source}: {record.error}")
+            self._say(str(error) if isinstance(error, MelcodecError) else f"{place}: {describe(error)}")
         else:
             if isinstance(error, OSError):
                 error.filename = error.filename or record.source
@@ -116,14 +117,11 @@ class Report:
             if any(record.status == "failed" for record in self.records):
                 raise BatchFailures(line)
             if not self._quiet and not self.json_lines:
-                click.echo(line, err=True)
+                say_plainly(line)
 
     def _say(self, line: str) -> None:
-        text = f"melcodec: {printable(line)}"
-        if self.bar is not None and self.bar.format_dict["elapsed"] > self.bar.delay:
-            self.bar.write(text, file=sys.stderr)
-        else:
-            click.echo(text, err=True)
+        shown = self.bar is not None and self.bar.format_dict["elapsed"] > self.bar.delay
+        say(line, self.bar if shown else None)
 
     def _last_line(self) -> str:
         counts = dict.fromkeys(("done", "skipped", "failed"), 0)
@@ -145,27 +143,19 @@ def print_table(records: list[Record], totals: bool, file: TextIO) -> None:
     failed = [record for record in records if record.status == "failed"] if totals else []
     if not done:
         return
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     shown = failed + done
     if len(shown) > TABLE_ROWS:
         shown = [*failed, *sorted(done, key=lambda record: -record.elapsed_s)][:EXCERPT_ROWS]
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("file", overflow="fold")
-    for name in ("duration", "bytes", "payload\nbit/s", "total\nbit/s", "time", "times\nreal time"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for record in shown:
-        is_done = record.status == "done"
-        name = record.target if is_done else record.source
-        table.add_row(Text(printable(name)), *(_cells(record) if is_done else ["failed"]))
+    rows = [
+        [record.target, *_cells(record)] if record.status == "done" else [record.source, "failed", *[""] * 5]
+        for record in shown
+    ]
+    sections = [rows]
     if totals and len(done) > 1:
-        table.add_section()
         part = f", the {len(shown)} failed or slowest shown" if len(shown) < len(done) + len(failed) else ""
-        table.add_row(f"{len(done)} files{part}", *_cells(_total(done)))
-    Console(file=file, highlight=False).print(table)
+        sections.append([[f"{len(done)} files{part}", *_cells(_total(done))]])
+    titles = ("file", "duration", "bytes", "payload\nbit/s", "total\nbit/s", "time", "times\nreal time")
+    show_table(titles, sections, file)
 
 
 def _cells(record: Record) -> list[str]:

@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from melcodec_cli.audio.suffixes import AUDIO_SUFFIXES
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.files.atomic import output_file
 from melcodec_cli.report.printable import printable
 from melcodec_cli.train.bandwidth import bandwidth_hz
 
-AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".w64", ".caf"}
 DEV_SHARE = 1 / 20  # of speakers, where no manifest says which
 UNKNOWN_LICENCE = "LicenseRef-unknown"  # where no manifest says which
 # Folders that are called so hold speakers rather than being one: dev-clean, train-clean-100, wav48, audio.

@@ -11,8 +11,11 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from melcodec_cli.errors import UsageProblem
+from melcodec_cli.train.scale import scale_of
 
 SKIPPED = ("step", "minutes", "rate")
+SHORT_MINUTES = 3  # a run that is shorter has its curves in seconds
+FEW_POINTS = 20  # that are drawn so large that a single one is seen
 
 
 def plot_run(folder: Path, output: Path) -> list[Path]:
@@ -43,6 +46,11 @@ def _plot_stage(log: Path, path: Path) -> Path:
     panels = np.load(sample, allow_pickle=False) if sample.exists() else np.zeros((0, 1, 1))
     usage = _codebook_use(log.parent / "stage.safetensors")
     curves = _curves(log.parent / "curves.safetensors")
+    scale = scale_of(log.parent / "stage.safetensors", panels.shape[2])
+    frame_s = scale.frame_s if scale else 1
+    span = panels.shape[1] * frame_s
+    # A run of two minutes would have its whole curve between two ticks.
+    unit, unit_s = ("minutes", 1) if float(rows[-1]["minutes"]) >= SHORT_MINUTES else ("seconds", 60)
     columns = 3
     lines = -(-(len(names) + len(usage)) // columns)
     height = lines + len(panels) + bool(curves)
@@ -50,10 +58,11 @@ def _plot_stage(log: Path, path: Path) -> Path:
     grid = figure.add_gridspec(height, columns)
     for number, name in enumerate(names):
         axes = figure.add_subplot(grid[number // columns, number % columns])
-        points = [(float(row["minutes"]), float(row[name])) for row in rows if row.get(name)]
-        axes.plot(*zip(*points, strict=True), marker=".")
+        points = [(unit_s * float(row["minutes"]), float(row[name])) for row in rows if row.get(name)]
+        few = len(points) <= FEW_POINTS
+        axes.plot(*zip(*points, strict=True), marker="o" if few else ".", markersize=7 if few else 3)
         axes.set_title(name, fontsize=9)
-        axes.set_xlabel("minutes", fontsize=8)
+        axes.set_xlabel(unit, fontsize=8)
     for number, shares in enumerate(usage, len(names)):
         axes = figure.add_subplot(grid[number // columns, number % columns])
         axes.bar(range(len(shares)), 100 * np.sort(shares)[::-1], width=1)
@@ -61,13 +70,23 @@ def _plot_stage(log: Path, path: Path) -> Path:
         axes.set_ylabel("% of the indices", fontsize=8)
     for number, panel in enumerate(panels):
         axes = figure.add_subplot(grid[lines + number, :])
-        axes.imshow(panel.T.astype(np.float32), origin="lower", aspect="auto", vmin=-11.5, vmax=2)
+        extent = (0, span, -0.5, panel.shape[1] - 0.5)
+        axes.imshow(
+            panel.T.astype(np.float32), origin="lower", aspect="auto", vmin=-11.5, vmax=2, extent=extent
+        )
+        axes.set_xlabel("seconds" if scale else "frames", fontsize=8)
+        if scale:
+            axes.set_yticks(*scale.ticks(), fontsize=8)
+        else:
+            axes.set_ylabel("bands", fontsize=8)
         axes.set_title("original" if number == 0 else f"rendered, panel {number}", fontsize=9)
     if curves:
         axes = figure.add_subplot(grid[-1, :])
         for name in sorted(curves, reverse=True):  # what was measured first
-            axes.plot(curves[name], label=name, linewidth=1)
-        axes.set_xlim(-0.5, panels.shape[1] - 0.5)  # as the panels
+            middles_s = (np.arange(len(curves[name])) + 0.5) * frame_s
+            axes.plot(middles_s, curves[name], label=name, linewidth=1)
+        axes.set_xlim(0, span)  # as the panels
+        axes.set_xlabel("seconds" if scale else "frames", fontsize=8)
         axes.set_title("pitch where voiced", fontsize=9)
         axes.set_ylabel("Hz", fontsize=8)
         axes.legend(fontsize=8)

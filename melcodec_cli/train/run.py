@@ -284,6 +284,7 @@ class Run:
             left_s = (self.config.steps - self.step) / max(speed, 1e-9)
         else:
             left_s = 60 * self.config.minutes - self.elapsed_s
+        left_s = max(0.0, left_s)  # the last step may end a little late
         text = "  ".join(f"{k} {v:.4g}" for k, v in figures.items())
         print(
             f"step {self.step}  {text}  {speed:.2f} steps/s  {left_s / 60:.1f} min left",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from melcodec_cli.audio import RawFormat
-from melcodec_cli.audio.pcm import ABSURD, Encoding, decode, encode, scrub
+from melcodec_cli.audio.pcm import ABSURD, LOUDEST, Encoding, decode, encode, first_unsound, scrub
 from melcodec_cli.audio.raw import ENCODINGS, encoding_named
 from melcodec_cli.errors import UsageProblem
 
@@ -59,6 +59,17 @@ def test_floats_beyond_full_scale_are_kept() -> None:
 def test_rounding_is_to_nearest() -> None:
     steps = np.array([0.4, 0.6, -0.4, -0.6], np.float32) / np.float32(32768)
     assert np.frombuffer(encode(steps, Encoding("i", 16)), "<i2").tolist() == [0, 1, 0, -1]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1.001 * LOUDEST, -1e30])
+def test_the_first_sample_that_is_no_sound_is_found(value: float) -> None:
+    block = np.full((5, 2), LOUDEST, np.float32)
+    assert first_unsound(block) is None and first_unsound(block[:0]) is None
+    block[3, 1] = value
+    block[4, 0] = np.nan
+    unsound = first_unsound(block)
+    assert unsound is not None and unsound[0] == 3
+    np.testing.assert_equal(unsound[1], float(np.float32(value)))
 
 
 def test_what_is_no_sound_becomes_silence() -> None:

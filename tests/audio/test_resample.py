@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from melcodec_cli.audio import Resampler, mix_down, resampled_length
+from melcodec_cli.audio import Resampler, resampled_length
 from melcodec_cli.audio.pcm import Samples
 from melcodec_cli.audio.resample import resampled
 
@@ -86,14 +86,3 @@ def test_speech_keeps_its_band_to_a_wider_rate_and_back(rate_hz: int) -> None:
     assert kept == pytest.approx(level_db(wide, rate_hz, 1_000, 7_000), abs=0.3)
     assert back == pytest.approx(level_db(block, 16_000, 7_000, 7_800), abs=0.1)
     assert made < kept - 60
-
-
-def test_mixing_down_is_the_mean_and_leaves_one_channel_alone() -> None:
-    block = np.array([[1, 1, 1], [1, -1, 0], [0.25, 0.5, 0.75]], np.float32)
-    assert mix_down(block).tolist() == [[1], [0], [0.5]]
-    assert mix_down(block[:, :1]).base is block
-    assert mix_down(block[:0]).shape == (0, 1)
-
-
-def test_eight_full_scale_channels_mix_down_to_full_scale() -> None:
-    assert mix_down(np.ones((3, 8), np.float32)).tolist() == [[1], [1], [1]]

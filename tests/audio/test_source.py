@@ -121,12 +121,44 @@ def test_raw_rest_of_less_than_a_frame_is_left_out(pipe: Pipe, read_all: ReadAll
     assert len(read_all(source)) == 100
 
 
-def test_what_is_no_sound_is_read_as_silence(tmp_path: Path, read_all: ReadAll) -> None:
-    block = np.array([0.5, np.nan, np.inf, -np.inf, 1e30, -0.5], np.float32)
-    for form, subtype in (("WAV", "FLOAT"), ("CAF", "FLOAT"), ("WAV", "DOUBLE")):
-        path = tmp_path / "in"
-        soundfile.write(path, block, 16_000, subtype, format=form)
-        assert read_all(open_source(path))[:, 0].tolist() == [0.5, 0, 0, 0, 0, -0.5]
+UNSOUND = {"nan": np.nan, "inf": np.inf, "-inf": -np.inf, "1e+30": 1e30, "20000": 20_000.0}
+
+
+@pytest.mark.parametrize("shown", UNSOUND)
+@pytest.mark.parametrize("form", ["WAV", "AU", "CAF", "AIFF", "raw", "WAV of doubles"])
+def test_what_is_no_sound_is_an_error_with_its_place(
+    form: str, shown: str, tmp_path: Path, pipe: Pipe, read_all: ReadAll
+) -> None:
+    """Silence in its place would go unnoticed. Blocks of 1001 frames: the place is counted from the start."""
+    block = np.full((8000, 2), 0.25, np.float64)
+    block[4000, 1] = UNSOUND[shown]
+    path, raw = tmp_path / "in", None
+    if form == "raw":
+        path.write_bytes(block.astype(">f4").tobytes())
+        raw = RawFormat(16_000, 2, "f32be")
+    else:
+        container, _, doubles = form.partition(" of ")
+        soundfile.write(path, block, 16_000, "DOUBLE" if doubles else "FLOAT", format=container)
+    for where in (path, pipe(path.read_bytes())):
+        source = open_source(where, raw)
+        with pytest.raises(AudioUnreadable) as caught:
+            read_all(source)
+        assert (
+            caught.value.message == f"the sample at 0.250 s is {shown}, which is no sound (full scale is 1)"
+        )
+
+
+def test_a_double_that_no_float_can_hold_is_no_sound_either(tmp_path: Path, read_all: ReadAll) -> None:
+    path = tmp_path / "in.wav"
+    soundfile.write(path, np.array([0.5, 1e300]), 16_000, "DOUBLE")
+    with pytest.raises(AudioUnreadable, match="the sample at 0.000 s is inf"):
+        read_all(open_source(path))
+
+
+def test_floats_beyond_full_scale_are_still_sound(tmp_path: Path, read_all: ReadAll) -> None:
+    path = tmp_path / "in.wav"
+    soundfile.write(path, np.array([0.5, -30.0]), 16_000, "FLOAT")
+    assert read_all(open_source(path))[:, 0].tolist() == [0.5, -30]
 
 
 @pytest.mark.parametrize("form", ["wav", "flac", "ogg", "opus", "mp3"])

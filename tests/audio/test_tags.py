@@ -104,3 +104,32 @@ def test_any_bytes_may_stand_in_a_list(body: bytes) -> None:
 )
 def test_every_text_survives_a_list(values: dict[str, str]) -> None:
     assert tags.from_info(tags.to_info(values)[8:]) == values
+
+
+@pytest.mark.parametrize(
+    ("description", "comment", "expected"),
+    [
+        (b"Interview, second part\0", None, "Interview, second part"),
+        (b"Interview \xe4\0 and what is behind", None, "Interview \u00e4"),
+        (b"x" * 256 + b"originator", None, "x" * 256),
+        (b"Interview", "a comment of its own", "a comment of its own"),
+        (b"\0" * 256, None, None),
+        (b"", None, None),
+    ],
+)
+def test_the_description_of_a_broadcast_wave_is_kept_as_a_comment(
+    description: bytes,
+    comment: str | None,
+    expected: str | None,
+    tone: Tone,
+    encoded: Encoded,
+    pipe: Pipe,
+    read_all: ReadAll,
+) -> None:
+    data = encoded(tone(1_000), tags={"COMMENT": comment} if comment else {})
+    body = description.ljust(602, b"\0") if description else b""
+    data = data[:12] + struct.pack("<4sI", b"bext", len(body)) + body + data[12:]
+    for where in (io.BytesIO(data), pipe(data)):
+        source = open_source(where)
+        assert len(read_all(source)) == 1_000
+        assert source.tags.get("COMMENT") == expected

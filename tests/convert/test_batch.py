@@ -101,12 +101,12 @@ def test_a_full_disk_fails_the_file_and_not_the_batch(
     Path("full.wav.mlc").symlink_to("/dev/full")
     os.link("talk.wav", "full.wav")
     assert main(["compress", "full.wav"]) == ExitCode.INTERNAL
-    assert last_line(capsys) == "melcodec: full.wav: no space left on device"
+    assert last_line(capsys) == "melcodec: full.wav.mlc: no space left on device"
     Path("long.wav").write_bytes(wav(noise(20)))
     with file_size_limit(300):
         assert main(["compress", "-q", "long.wav", "talk.wav"]) == ExitCode.BATCH
     first, last = capsys.readouterr().err.splitlines()
-    assert first == "melcodec: long.wav: file too large"
+    assert first == "melcodec: long.wav.mlc: file too large"
     assert last == "melcodec: 1 done, 0 skipped, 1 failed"
     assert names(folder) == ["full.wav", "full.wav.mlc", "long.wav", "talk.wav", "talk.wav.mlc"]
     assert main(["verify", "-q", "talk.wav.mlc"]) == 0

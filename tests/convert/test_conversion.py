@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -273,3 +274,60 @@ def test_an_empty_recording_counts_with_its_bytes(folder: Path, capsys: pytest.C
     assert main(["compress", "-q", "empty.wav"]) == 0
     assert main(["decompress", "--json", "empty.wav.mlc", "back.wav"]) == 0
     assert json.loads(capsys.readouterr().out)["mlc_bytes"] == Path("empty.wav.mlc").stat().st_size
+
+
+@pytest.mark.parametrize("way", ["file", "pipe"])
+def test_a_recording_with_what_is_no_sound_is_unreadable_and_leaves_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    audio = noise(3)
+    audio[40_000] = np.nan
+    Path("bad.wav").write_bytes(wav(audio))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(wav(audio))))
+    assert main(["compress", "bad.wav" if way == "file" else "-", "bad.mlc"]) == ExitCode.AUDIO_UNREADABLE
+    assert last_line(capsys).endswith(": the sample at 2.500 s is nan, which is no sound (full scale is 1)")
+    assert names(folder) == ["bad.wav", "talk.wav"]
+
+
+def test_what_may_be_the_original_is_not_to_be_replaced_without_a_thought(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever obeys the message must not lose a recording to its own version of 250 bit/s."""
+    assert main(["compress", "-q", "talk.wav"]) == 0
+    before = Path("talk.wav").read_bytes()
+    assert main(["decompress", "talk.wav.mlc"]) == ExitCode.OUTPUT
+    message = "already exists, and may be the original recording; name another output with -o, or use --force"
+    assert last_line(capsys) == f"melcodec: talk.wav: {message} to replace it"
+    questions = []
+    monkeypatch.setattr("melcodec_cli.convert.run.someone_answers", lambda: True)
+    monkeypatch.setattr("click.confirm", lambda question, err: questions.append(question))
+    assert main(["decompress", "talk.wav.mlc"]) == ExitCode.OUTPUT
+    assert questions == ["talk.wav already exists, and may be the original recording; replace it?"]
+    assert main(["decompress", "talk.wav.mlc", "talk.wav"]) == ExitCode.OUTPUT
+    assert questions[1:] == ["talk.wav already exists; replace it?"]
+    assert "original" not in last_line(capsys)
+    assert Path("talk.wav").read_bytes() == before
+
+
+@pytest.mark.parametrize("command", ["compress talk.wav", "decompress --format wav talk.mlc"])
+def test_a_full_disk_is_the_outputs_trouble(
+    folder: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert main(["compress", "-q", "talk.wav", "talk.mlc"]) == 0
+    for full in ("/dev/full", "full.wav", "full.flac"):
+        if full != "/dev/full":
+            Path(full).symlink_to("/dev/full")
+        assert main([*command.split(), "-o", full]) == ExitCode.INTERNAL
+        assert last_line(capsys) == f"melcodec: {full}: no space left on device"
+
+
+def test_a_full_standard_output_is_called_by_its_name(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(["compress", "talk.wav", "-"]) == ExitCode.INTERNAL
+        assert last_line(capsys) == "melcodec: standard output: no space left on device"
+        monkeypatch.undo()
+        with suppress(OSError):
+            full.close()

@@ -8,7 +8,7 @@ import pytest
 
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode, UsageProblem
-from melcodec_cli.files.collisions import Ignored, ignored_in, refuse_collisions
+from melcodec_cli.files.collisions import Ignored, ignored_in, refuse_collisions, seen_ignored_in
 from melcodec_cli.files.targets import compressed_name, pair_up
 from tests.shell import last_line, names
 from tests.sounds import noise, wav
@@ -79,3 +79,32 @@ def test_alike_names_on_two_file_systems_are_two(tmp_path: Path, monkeypatch: py
     (tmp_path / "USB").mkdir()
     pairs = pair_up([f"{tmp_path}/usb/a.wav", f"{tmp_path}/USB/a.wav"], None, compressed_name)
     assert len(pairs) == 2
+
+
+def test_a_dry_run_tells_by_looking_and_writes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("x/a.wav", "y/A.wav"):
+        Path(name).parent.mkdir()
+        Path(name).write_bytes(wav(noise(0.1)))
+    Path("out").mkdir()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a dry run made a folder")
+
+    monkeypatch.setattr("melcodec_cli.files.collisions.TemporaryDirectory", refuse)
+    monkeypatch.setattr("os.mkdir", refuse)
+    before = Path("out").stat().st_mtime_ns
+    assert main(["compress", "--dry-run", "x/a.wav", "y/A.wav", "-o", "out"]) == 0
+    assert Path("out").stat().st_mtime_ns == before and names(folder / "out") == []
+
+
+def test_what_is_ignored_in_names_is_seen_by_looking_up_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = ignored_in(tmp_path)
+    assert seen_ignored_in(tmp_path) == Ignored()
+    for name in ("X", COMPOSED):
+        (tmp_path / name).touch()
+    assert seen_ignored_in(tmp_path) == real
+    if not real.case:
+        (tmp_path / "x").symlink_to("X")  # as if the file system found the one under the other's name
+        assert seen_ignored_in(tmp_path).case

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from melcodec_cli.audio.suffixes import AUDIO_SUFFIXES
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.files.inputs import Selection
 from melcodec_cli.files.targets import (
-    AUDIO_SUFFIXES,
     compressed_name,
     decompressed_name,
     is_mlc,

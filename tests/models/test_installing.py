@@ -19,7 +19,8 @@ from melcodec_cli.errors import (
     SameFile,
     UsageProblem,
 )
-from melcodec_cli.models.installed import bundle_for, bundle_named, read_bundle_info
+from melcodec_cli.models import bundle as bundle_module
+from melcodec_cli.models.installed import BundleInfo, bundle_for, bundle_named, read_bundle_info
 from melcodec_cli.models.installing import add_bundle, remove_bundle
 from tests.conftest import write_tiny_bundle
 
@@ -145,6 +146,36 @@ def test_what_is_no_sound_bundle_is_refused_and_leaves_nothing(
     with pytest.raises(ModelMismatch):
         add_bundle(path)
     assert not user_bundles.exists() and not (tmp_path / "victim").exists()
+
+
+def test_what_is_installed_is_what_was_checked(
+    user_bundles: Path, tiny_48k_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody may write to the file while it is looked at."""
+    path = tmp_path / "mine.safetensors"
+    good = tiny_48k_bundle.read_bytes()
+    path.write_bytes(good)
+    real = bundle_module.try_out
+
+    def try_out_and_spoil(info: BundleInfo) -> Any:
+        tried = real(info)
+        path.write_bytes(_other_weights(good, tmp_path))
+        return tried
+
+    monkeypatch.setattr(bundle_module, "try_out", try_out_and_spoil)
+    add_bundle(path)
+    assert files(user_bundles) == {"speech-48k.safetensors": good}
+
+
+def test_what_is_too_large_is_not_even_copied(
+    user_bundles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "huge.safetensors"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    monkeypatch.setattr("shutil.copyfile", lambda *_: pytest.fail("it was copied"))
+    with pytest.raises(ModelMismatch, match="huge.safetensors: is over the limit of 192 MiB"):
+        add_bundle(path)
 
 
 def test_a_pipe_is_refused_rather_than_waited_for(user_bundles: Path, tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def test_what_a_full_disk_cannot_take_fails_and_the_rest_goes_on(
         code = main(["decompress", "-q", "-r", "coded", "-o", "out", "--report", "run.jsonl"])
     assert code == ExitCode.BATCH
     assert statuses() == {"coded/long.wav.mlc": "failed", "coded/talk.wav.mlc": "done"}
-    assert "coded/long.wav.mlc: file too large" in capsys.readouterr().err
+    assert "out/long.wav: file too large" in capsys.readouterr().err
     assert names(folder / "out") == ["talk.wav"]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from melcodec_cli.audio.suffixes import AUDIO_SUFFIXES
 from melcodec_cli.cli import main
 from melcodec_cli.errors import OutputExists, UsageProblem
 from melcodec_cli.files.atomic import output_file
@@ -48,6 +49,12 @@ def test_a_speaker_is_the_first_folder_below_so_that_chapters_share_a_split(tmp_
     split_of = splits(index_folders([speech]))
     assert set(split_of) == {"speech", *(f"speech/s{s}" for s in range(40))}
     assert 0 < list(split_of.values()).count("dev") < 10
+
+
+def test_whatever_a_recursive_compress_takes_is_trained_on(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"speaker/talk{suffix.upper()}" for suffix in AUDIO_SUFFIXES), "speaker/notes.txt")
+    found = {Path(clip.path).suffix.lower() for clip in index_folders([tmp_path])}
+    assert found == AUDIO_SUFFIXES
 
 
 @pytest.mark.parametrize(

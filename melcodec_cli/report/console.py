@@ -1,0 +1,97 @@
+"""All that is printed: lines, tables and questions, made harmless.
+
+Names of files, models and profiles come from strangers. Whatever goes through here can neither move the cursor nor
+recolour the terminal, and is never taken for markup. Only texts of our own and JSON, which escapes what is harmful, are
+printed as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
+
+import click
+
+from melcodec_cli.report.printable import printable
+
+ROW_LINES = 2  # of a table, at most
+
+
+def show_line(line: object) -> None:
+    """A line of the result, on standard output."""
+    click.echo(printable(line))
+
+
+def show_fact(label: str, value: object) -> None:
+    """A line of a list of facts, below a title."""
+    show_line(f"  {label:<14}{value}")
+
+
+def show_json(document: Mapping[str, Any], indent: int | None = None) -> None:
+    click.echo(json.dumps(document, indent=indent))
+
+
+def show_document(text: str, err: bool = False) -> None:
+    """Lines of our own: a help page, a shell's script, or JSON."""
+    click.echo(text, err=err)
+
+
+def say(line: object, bar: Any = None) -> None:
+    """A message on standard error, above the bar of tqdm that is shown there."""
+    text = f"melcodec: {printable(line)}"
+    if bar is None:
+        click.echo(text, err=True)
+    else:
+        bar.write(text, file=sys.stderr)
+
+
+def say_plainly(line: object) -> None:
+    """A line on standard error that is no message about something: the end of a table."""
+    click.echo(printable(line), err=True)
+
+
+def ask(question: str) -> bool:
+    return click.confirm(printable(question), err=True)
+
+
+def show_table(titles: Sequence[str], sections: Sequence[Sequence[Sequence[object]]], file: TextIO) -> None:
+    """Rows of a name and numbers, with a line between sections. A name too long for its column loses its middle."""
+    from rich.box import SIMPLE_HEAD
+    from rich.cells import cell_len
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(file=file, highlight=False)
+    rows = [[[printable(cell) for cell in row] for row in section] for section in sections]
+    heads = [max(title.split("\n"), key=cell_len) for title in titles[1:]]
+    columns = zip(heads, *(row[1:] for section in rows for row in section), strict=True)
+    gap = 3  # a blank on either side, and one for the line that this box leaves out
+    room = console.width - sum(gap + max(map(cell_len, column)) for column in columns)
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for place, title in enumerate(titles):
+        if place:
+            table.add_column(Text(title), justify="right", no_wrap=True)
+        else:
+            table.add_column(Text(title), overflow="fold")
+    for section in rows:
+        for name, *cells in section:
+            table.add_row(Text(elided(name, ROW_LINES * max(room, 10))), *map(Text, cells))
+        table.add_section()
+    console.print(table)
+
+
+def elided(text: str, width: int) -> str:
+    """At most so many columns of a terminal; what is too much is taken out of the middle."""
+    from rich.cells import cell_len
+
+    if cell_len(text) <= width:
+        return text
+    head, tail = "", ""
+    while True:
+        longer = (text[: len(head) + 1], tail) if len(head) <= len(tail) else (head, text[-len(tail) - 1 :])
+        if cell_len(longer[0]) + 1 + cell_len(longer[1]) > width:
+            return f"{head}\u2026{tail}"
+        head, tail = longer
