@@ -7,7 +7,6 @@ import pytest
 
 from tests.sounds import noise, wav
 
-
 # Tests may be skipped for these reasons alone where everything that they need can be installed.
 ALLOWED_SKIPS = (
     "this file system is one that ignores case",
@@ -20,13 +19,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     terminal = session.config.pluginmanager.get_plugin("terminalreporter")
     if not os.environ.get("MELCODEC_NO_SKIPS") or terminal is None or hasattr(session.config, "workerinput"):
         return
-    unwanted = [
-        report
-        for report in terminal.stats.get("skipped", [])
-        if not str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr).endswith(ALLOWED_SKIPS)
-    ]
-    for report in unwanted:
-        terminal.write_line(f"skipped: {report.nodeid}: {report.longrepr}")
+    reasons = {report.nodeid: str(report.longrepr) for report in terminal.stats.get("skipped", [])}
+    unwanted = {test: why for test, why in reasons.items() if not any(each in why for each in ALLOWED_SKIPS)}
+    for test, why in unwanted.items():
+        terminal.write_line(f"skipped: {test}: {why}")
     if unwanted:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
