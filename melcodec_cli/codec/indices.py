@@ -56,7 +56,7 @@ class IndexReader:
         return self._reader.end
 
     def frames_from(self, first_frame: int, seekable: bool) -> Iterator[tuple[Indices, Indices]]:
-        """Yield indices (channel, frame, row) and their globals (channel, count), in stretches, from `first_frame` on."""
+        """From `first_frame` on, in stretches: indices (channel, frame, row) and their globals (channel, count)."""
         self.next_frame = first_frame
         sought = first_frame // self.header.layout.chunk_frames
         if sought and seekable:

@@ -41,7 +41,9 @@ class LogMel(nn.Module):
     def __init__(self, config: MelConfig) -> None:
         super().__init__()
         self.config = config
-        self.register_buffer("window", torch.hann_window(config.window_samples, device="cpu"), persistent=False)
+        self.register_buffer(
+            "window", torch.hann_window(config.window_samples, device="cpu"), persistent=False
+        )
         self.register_buffer("filters", torch.from_numpy(slaney_filters(config)), persistent=False)
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -44,7 +44,7 @@ class Chain(nn.Module):
     Its frames are tokens, each of several frames of the mel.
     """
 
-    identity = Identity(
+    identity: ClassVar[Identity] = Identity(
         bitstream_parts=("coder.decoder.", "coder.quantiser.codebook", "coder.mean", "coder.deviation"),
         bitstream_settings=("mel", "coder", "timbre"),
         renderer_parts=("refiner.", "pitch.", "vocoder."),
