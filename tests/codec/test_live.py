@@ -68,7 +68,9 @@ def decompress_live(models: Models, data: bytes) -> Watched:
     """A byte at a time."""
     source = Clocked(data, piece_bytes=1)
     target = Watched(source)
-    run(models, DecompressRequest(cast(BinaryIO, source), cast(BinaryIO, target), form="raw", subtype="f32le"))
+    run(
+        models, DecompressRequest(cast(BinaryIO, source), cast(BinaryIO, target), form="raw", subtype="f32le")
+    )
     return target
 
 
