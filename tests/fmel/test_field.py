@@ -26,6 +26,8 @@ from tests.fmel.chunks import (
     of_rows,
     random_tokens,
     speechlike,
+    tolerance_of,
+    with_even_pitch,
 )
 
 
@@ -106,18 +108,6 @@ def test_audio_of_chunks_is_that_of_the_whole(profile: Profile, steps: int) -> N
     [whole] = decoded(chain, indices, globals_, [(0, 160)], steps)
     parts = [decoded(chain, indices, globals_, [(start, 40)], steps)[0] for start in range(0, 160, 40)]
     assert_close(torch.cat(parts), whole)
-
-
-def with_even_pitch(chain: Chain) -> Chain:
-    """A pitch of random weights may jump for the rounding of another batch, and its phase adds that up."""
-    if chain.pitch is not None:
-        chain.pitch.head.weight.fill_(0.0)
-    return chain
-
-
-def tolerance_of(chain: Chain) -> float:
-    """A phase adds up what the last bit of the pitch is off by in a batch of another shape."""
-    return 1e-5 if chain.pitch is None else 1e-3
 
 
 @pytest.mark.parametrize("steps", [0, 2])
