@@ -35,7 +35,7 @@ def model_of(profile: Profile) -> Model:
 
 def encode_jobs(model: Model) -> list[EncodeJob]:
     shape = model.system.shape
-    jobs = []
+    jobs: list[EncodeJob] = []
     for number, (channels, frames) in enumerate(RECORDINGS):
         segments = AudioSegments(channels, shape.chunk_frames, shape.frame_samples, shape.encode)
         audio = speechlike((frames + number) * shape.frame_samples).numpy()[-frames * shape.frame_samples :]
