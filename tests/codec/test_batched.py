@@ -47,7 +47,7 @@ def encode_jobs(model: Model) -> list[EncodeJob]:
 def decode_jobs(decoder: Decoder) -> list[DecodeJob]:
     shape = decoder.shape
     random = np.random.default_rng(4)
-    jobs = []
+    jobs: list[DecodeJob] = []
     for channels, frames in RECORDINGS:
         count = shape.globals_count
         segments = IndexSegments(channels, shape.rows, count, shape.chunk_frames, decoder.reach, 0)
