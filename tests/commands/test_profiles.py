@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
@@ -15,8 +16,11 @@ import melcodec_cli
 from melcodec_cli import api
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
+from melcodec_cli.models.choose import ModelChoice, Models
 from melcodec_cli.models.installed import Published, read_bundle_info
 from tests.conftest import write_tiny_bundle
+from tests.models.test_facts import saying
+from tests.models.test_hostile_bundle import edited
 from tests.sounds import noise, wav
 
 RATES_HZ = {"phone": 8000, "voice": 16000, "almost": 31999, "half": 32000, "full": 48000}
@@ -110,6 +114,42 @@ def test_auto_without_the_model_for_48_khz_takes_the_default_and_says_so_once(
     assert main(["compress", "-q", "--profile", "auto", "full.wav"]) == 0
     assert main(["compress", "--profile", "auto", "phone.wav"]) == 0
     assert "speech-48k" not in capsys.readouterr().err
+
+
+def chosen(rate_hz: int) -> str:
+    """The model that `auto` takes for a recording of this rate."""
+    choice = ModelChoice(profile="auto")
+    return Models(lambda topic, line: None, lambda line: None, choice).bundle_for_rate(rate_hz).name
+
+
+def test_auto_takes_the_highest_rate_whose_band_a_recording_fills(both: Path, user_bundles: Path) -> None:
+    write_tiny_bundle(user_bundles / "between.safetensors", "between", 32000)
+    rates_hz = (8000, 16000, 21333, 22050, 31999, 32000, 96000)
+    names = ["speech-16k"] * 3 + ["between"] * 2 + ["speech-48k"] * 2
+    assert list(map(chosen, rates_hz)) == names
+
+
+def test_auto_takes_no_model_that_is_not_for_speech(
+    both: Path, user_bundles: Path, tiny_48k_bundle: Path
+) -> None:
+    edit = saying("suits", lambda suits: ["music", "sound"])
+    edited(tiny_48k_bundle, user_bundles / "speech-48k.safetensors", edit)
+    assert chosen(48000) == "speech-16k"
+
+
+def test_auto_takes_the_cheaper_of_two_of_a_rate(
+    both: Path, user_bundles: Path, tiny_48k_bundle: Path
+) -> None:
+    for file, index_bits in (("a", 12), ("z", 9)):
+
+        def edit(header: dict[str, Any], file: str = file, index_bits: int = index_bits) -> None:
+            header["__metadata__"]["name"] = file
+            sizes = {"index_bits": index_bits, "codewords": 1 << index_bits}
+            saying("shape", lambda shape: shape | sizes)(header)
+
+        edited(tiny_48k_bundle, user_bundles / f"{file}.safetensors", edit)
+        assert chosen(48000) == ("speech-48k" if file == "a" else "z")
+        assert chosen(16000) == "speech-16k"
 
 
 def test_a_profile_that_is_not_installed_is_named_with_how_to_get_it(
