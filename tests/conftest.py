@@ -89,7 +89,7 @@ def user_bundles(tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """The user's folder of bundles, which is not there yet; the tiny bundle is the one that comes with melcodec."""
     monkeypatch.setattr("melcodec_cli.models.installed.OWN_FOLDER", tiny_bundle.parent)
     monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED_FOLDER", tiny_bundle.parent / "none")
-    monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED", {})
+    monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED", ())
     monkeypatch.delenv("MELCODEC_BUNDLES", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     return tmp_path / "data" / "melcodec" / "bundles"

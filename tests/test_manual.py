@@ -11,6 +11,7 @@ import click
 import pytest
 
 from melcodec_cli import cli
+from melcodec_cli.commands.train import train
 from melcodec_cli.errors import ExitCode
 from melcodec_cli.models.installed import read_bundle_info
 from melcodec_cli.systems.fmel.config import Profile
@@ -55,9 +56,10 @@ for _title, _body in sections(SECTIONS["COMMANDS"], "SS").items():
 
 
 def commands_below(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
-    """Every command with its whole name; groups come before what is in them."""
+    """Every command with its whole name; groups come before what is in them, and stages are commands of train."""
     context = click.Context(group)
-    for name in group.list_commands(context):
+    stages = [stage.name for stage in read_preset("speech-16k").declared] if group is train else []
+    for name in [*group.list_commands(context), *stages]:
         command = group.get_command(context, name)
         assert command is not None
         yield prefix + name, command
@@ -115,9 +117,9 @@ def test_help_has_a_summary_examples_and_a_line_for_every_option(name: str) -> N
 
 @pytest.mark.parametrize("preset", ["speech-16k", "speech-48k"])
 def test_whoever_first_hears_of_it_is_told_the_rates_of_both_profiles(preset: str) -> None:
-    profile = read_preset(preset).profile
-    rate_khz = profile.mel.rate_hz / 1000
-    bits_per_s = profile.tokens_per_second * profile.coder.index_bits
+    shape = read_preset(preset).shape
+    rate_khz = shape.rate_hz / 1000
+    (bits_per_s,) = shape.bits_per_s.values()
     readme, package = (PROJECT / "README.md").read_text(), (PROJECT / "pyproject.toml").read_text()
     (description,) = re.findall(r"^description = (.+)$", package, flags=re.MULTILINE)
     for text in (readme.split("\n\n")[1], description, cli.program.get_short_help_str(200)):
