@@ -59,9 +59,9 @@ def test_a_fifo_cannot_be_both(folder: Path, capsys: pytest.CaptureFixture[str])
 def test_without_a_place_to_go_it_asks_for_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     os.mkfifo("p")
     assert main(["compress", "--dry-run", "p", "talk.wav"]) == ExitCode.BATCH
-    assert "p: is no file to put its output beside; name one with -o" in capsys.readouterr().err
+    assert "p: is not a regular file, so the output needs a name; give one with -o" in capsys.readouterr().err
     assert main(["compress", "-o", "out/", "/dev/fd/63"]) == ExitCode.USAGE
-    assert "/dev/fd/63 has no name to derive another from; name the output file" in last_line(capsys)
+    assert "/dev/fd/63 has no name to derive the output's from; name the output file" in last_line(capsys)
     assert [pair.files for pair in pair_up(["p"], None, compressed_name)] == [("p", "-")]
 
 
