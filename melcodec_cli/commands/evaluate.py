@@ -38,7 +38,7 @@ system_options = options(
         "--against",
         metavar="NAME,...",
         default="",
-        help="Measure these too, where they are installed: codec2, opus, speex.",
+        help="Measure these too, where they are installed: codec2, opus, speex; or the original itself: original.",
     ),
 )
 result_options = options(
@@ -65,6 +65,11 @@ result_options = options(
 @speech_options
 @system_options
 @click.option(
+    "--no-judges",
+    is_flag=True,
+    help="Leave out the judges that no loss knows, which take ten times as long as all else.",
+)
+@click.option(
     "--compare",
     nargs=2,
     type=EXISTING,
@@ -80,6 +85,7 @@ def evaluate(
     bundles: tuple[str, ...],
     steps: str | None,
     against: str,
+    no_judges: bool,
     compare: tuple[Path, Path] | None,
     out: str | None,
     json_file: Path | None,
@@ -100,7 +106,7 @@ def evaluate(
       melcodec evaluate recordings/ --against codec2,opus,speex --out report/
       melcodec evaluate --files-from dev.txt --bundle mine.safetensors --json after.json
       melcodec evaluate --compare before.json after.json
-      melcodec evaluate --steps 0,1,4 --limit 6
+      melcodec evaluate --steps 0,1,4 --limit 6 --no-judges
     """
     from melcodec_cli.codec.models import DEFAULT_BUNDLE
     from melcodec_cli.evaluate.clips import clips_listed, clips_of, spread
@@ -115,7 +121,7 @@ def evaluate(
     own = models(names, _numbers(steps), device, threads)
     others, absent = peers(_listed(against))
     clips = clips_of([*places, *(clips_listed(files_from) if files_from else [])])
-    session = Session(outputs, quiet)
+    session = Session(outputs, quiet, judges=not no_judges)
     session.leave_out(absent)
     session.run(spread(clips, limit), [*own, *others], threads)
     session.write()
