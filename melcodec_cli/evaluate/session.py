@@ -19,7 +19,7 @@ from melcodec_cli.errors import UsageProblem
 from melcodec_cli.evaluate.clips import Clip
 from melcodec_cli.evaluate.comparison import compare
 from melcodec_cli.evaluate.evaluation import Heard, Listener, Recording, evaluate, machine, read_recordings
-from melcodec_cli.evaluate.metrics import available_metrics
+from melcodec_cli.evaluate.metrics import LIKENESS, METRICS, available_metrics
 from melcodec_cli.evaluate.page import listened, page
 from melcodec_cli.evaluate.results import Evaluation, read_json, write_csv, write_json
 from melcodec_cli.evaluate.systems import System
@@ -89,14 +89,14 @@ def compare_files(first: Path, second: Path, outputs: Outputs) -> None:
 
 
 class Session:
-    def __init__(self, outputs: Outputs, quiet: bool = False):
+    def __init__(self, outputs: Outputs, quiet: bool = False, judges: bool = True):
         self.recordings: list[Recording] = []
         self.played: list[Recording] = []  # those that the page lets hear
         self.heard: list[Heard] = []
         self.missing: dict[str, str] = {}
         self._outputs = outputs
         self._quiet = quiet
-        self._metrics, missing = available_metrics()
+        self._metrics, missing = available_metrics(METRICS if judges else LIKENESS)
         self.leave_out(missing)
 
     def leave_out(self, missing: dict[str, str]) -> None:
@@ -114,8 +114,9 @@ class Session:
             if not any(each.speech.full_band for each in self.recordings):
                 self._metrics = [metric for metric in self._metrics if not metric.full_band]
             seconds = sum(each.speech.duration_s for each in self.recordings) * len(systems)
+            judged = any(metric.kind == "judge" for metric in self._metrics)
             with (
-                workers(worker_count(seconds, threads)) as spread_out,
+                workers(worker_count(seconds, threads, judged)) as spread_out,
                 self._progress(2 * len(self.recordings) * len(systems)) as advance,
             ):
                 listener = Listener(advance, self._complain)
@@ -128,7 +129,7 @@ class Session:
     @property
     def evaluation(self) -> Evaluation:
         metrics = [
-            {"key": each.key, "label": each.label, "better": each.better, "means": each.means}
+            {name: getattr(each, name) for name in ("key", "label", "better", "means", "kind")}
             for each in self._metrics
         ]
         return Evaluation(__version__, machine(), metrics, self.missing, [each.result for each in self.heard])
