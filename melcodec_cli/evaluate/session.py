@@ -12,8 +12,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TextIO
 
-import click
-
 from melcodec_cli import __version__
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.evaluate.clips import Clip
@@ -26,7 +24,7 @@ from melcodec_cli.evaluate.systems import System
 from melcodec_cli.evaluate.table import print_comparison, print_markdown, print_systems
 from melcodec_cli.evaluate.workers import worker_count, workers
 from melcodec_cli.files.atomic import check_output, output_file
-from melcodec_cli.report.printable import printable
+from melcodec_cli.report.console import say
 
 STDOUT = Path("-")
 
@@ -151,7 +149,7 @@ class Session:
             print_systems(evaluation, outputs.table)
 
     def _complain(self, line: str) -> None:
-        click.echo(f"melcodec: {printable(line)}", err=True)
+        say(line)
 
     @contextmanager
     def _progress(self, total: int) -> Iterator[Callable[[str], None]]:
