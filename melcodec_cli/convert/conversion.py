@@ -153,7 +153,7 @@ class DecompressConversion(Conversion[DecompressRequest, Decompression]):
             raise MlcTruncated(f"{self.codec.truncated}; {saved_s}", self.record.source)
 
     def _open(self) -> Decompression:
-        self._form = self.request.output_form  # a name of no format is refused before anything is read
+        self._form = self.request.output_form  # refuses an unknown format before anything is read
         file = self._open_source()
         return Decompression(file, self._open_sink, self._decoder_for, self.request.settings, self.live)
 
