@@ -13,7 +13,7 @@ FRAMES_AT_ONCE = 256  # more would only take more memory
 
 
 def slaney_filters(config: MelConfig) -> NDArray[np.float32]:
-    """Triangular filters of equal area on Slaney's scale (linear to 1 kHz, logarithmic above): (fft // 2 + 1, bands)."""
+    """Triangles of equal area on Slaney's scale (linear to 1 kHz, logarithmic above): (fft // 2 + 1, bands)."""
     linear_hz, log_start_hz, log_step = 200.0 / 3, 1000.0, np.log(6.4) / 27
 
     def to_mel(hz: float) -> float:

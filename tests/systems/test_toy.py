@@ -202,5 +202,5 @@ def test_streamed_frames_equal_the_whole(home: Path) -> None:
 
 def test_a_system_that_is_not_known_is_named(tmp_path: Path) -> None:
     (tmp_path / "strange.toml").write_text(PRESET.replace('system = "toy"', 'system = "opera"'))
-    with pytest.raises(UsageProblem, match="system 'opera' is unknown; there are fmel"):
+    with pytest.raises(UsageProblem, match="system 'opera' is unknown; known systems: fmel"):
         read_preset(str(tmp_path / "strange.toml"))

@@ -155,7 +155,7 @@ def test_clips_of_other_splits_are_named_and_neither_trained_on_nor_measured_by(
     found = splits(index_folders([listed(tmp_path, *rows, columns="path,speaker,split")]))
     name = tmp_path.name
     assert found == {f"{name}/a": "train", f"{name}/b": "dev", f"{name}/c": "test"}
-    assert "manifest.csv: 2 clips of the split 'test' are" in capsys.readouterr().err
+    assert "manifest.csv: 2 clips are left out: their split is 'test'" in capsys.readouterr().err
 
 
 def test_training_is_measured_on_dev_clips_even_short_ones_of_other_sources(tmp_path: Path) -> None:

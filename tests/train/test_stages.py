@@ -59,7 +59,7 @@ def test_a_stage_that_the_profile_lacks_is_refused(
 ) -> None:
     arguments = ["--preset", "speech-48k", "--data", str(tmp_path), "--run", str(tmp_path / "run")]
     assert main(["train", "refiner", *arguments]) == 2
-    said = "preset speech-48k has no stage refiner; it has phones, coder, pitch, vocoder\n"
+    said = "preset speech-48k has no stage refiner: choose phones, coder, pitch, vocoder\n"
     assert capsys.readouterr().err.endswith(said)
     assert not (tmp_path / "run").exists()
 

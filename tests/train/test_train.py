@@ -70,7 +70,7 @@ def test_bundle_unpack_is_what_pack_takes(
     assert (one.bitstream_id, one.renderer_id) == (other.bitstream_id, other.renderer_id)
     assert one.training["stages"] == other.training["stages"]
     assert main(["bundle", "unpack", str(bundle), str(tmp_path / "run")]) == 6
-    assert "has been trained already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
 def test_a_stage_is_trained_beside_those_that_are_unpacked(
@@ -95,7 +95,7 @@ def test_train_all_packs_under_the_licence_that_is_said_or_ends_before_it_trains
     arguments = ["--preset", str(run / "tiny.toml"), "--data", str(torn), "--cache", str(run / "cache")]
     arguments += ["--steps", "8", "--device", "cpu"]
     assert main(["train", "all", *arguments, "--run", str(tmp_path / "new")]) == 2
-    assert "CC BY-NC 4.0 and CC BY-SA 4.0: say --licence" in capsys.readouterr().err
+    assert "CC BY-NC 4.0 and CC BY-SA 4.0: choose one with --licence" in capsys.readouterr().err
     assert not (tmp_path / "new" / "coder").exists()
 
     shutil.copytree(run, tmp_path / "done", ignore=shutil.ignore_patterns("cache"))
