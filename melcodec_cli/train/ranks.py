@@ -20,8 +20,8 @@ def join_ranks() -> torch.device | None:
     """Join the other processes and return our device; None if not started by torchrun."""
     if "LOCAL_RANK" not in os.environ:
         return None
-    # Import this before there is a group, which its functions would keep as a default argument.  Otherwise gloo's threads
-    # would outlive the group, and one that frees a tensor while Python exits aborts the process.
+    # Import this before there is a group, which its functions would keep as a default argument.  Otherwise gloo's
+    # threads would outlive the group, and one that frees a tensor while Python exits aborts the process.
     import torch.distributed.nn.functional  # noqa: F401
 
     on_gpu = torch.cuda.is_available()

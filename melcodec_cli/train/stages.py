@@ -94,7 +94,7 @@ def train_stage(
         other.to(device).requires_grad_(False)
     if resume and not run.has_checkpoint and is_first():
         print(
-            f"melcodec: {printable(run.folder)}: no checkpoint to resume from, so training starts from the beginning",
+            f"melcodec: {printable(run.folder)}: no checkpoint to resume from, starting from the beginning",
             file=sys.stderr,
         )
     if start_from and not (resume and run.has_checkpoint):

@@ -103,7 +103,7 @@ class MelTask(Task):
         weight = (sounding & self.heard(crops)).flatten(0, 1).float()  # (frame, band)
         if not weight.any(0).all():
             raise UsageProblem(
-                "no recording reaches the highest mel bands: lower mel.high_hz or add recordings of a higher rate"
+                "no recording reaches the highest mel bands: lower mel.high_hz or add wider recordings"
             )
         flat, count = mel.flatten(0, 1), weight.sum(0)
         mean = (flat * weight).sum(0) / count
