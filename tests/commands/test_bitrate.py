@@ -34,7 +34,7 @@ def test_another_rate_is_refused_with_those_that_there_are(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["compress", "--bitrate", bit_rate, "talk.wav"]) == ExitCode.USAGE
-    said = f"--bitrate {text}: speech-16k has 250 bit/s"
+    said = f"--bitrate {text}: speech-16k offers 250 bit/s"
     assert capsys.readouterr().err == f"melcodec: talk.wav: {said}\n"
     with pytest.raises(UsageProblem, match=said):
         melcodec_cli.compress("talk.wav", bits_per_s=bits_per_s, bundle=str(tiny_bundle))

@@ -53,10 +53,10 @@ def test_how_much_effort_there_is_the_model_says(
     folder: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["compress", "--effort", "9", "talk.wav"]) == ExitCode.USAGE
-    assert capsys.readouterr().err == "melcodec: talk.wav: --effort 9: speech-16k takes 1 to 8\n"
-    with pytest.raises(UsageProblem, match="--effort 9: speech-16k takes 1 to 8"):
+    assert capsys.readouterr().err == "melcodec: talk.wav: --effort 9: must be 1 to 8 for speech-16k\n"
+    with pytest.raises(UsageProblem, match="--effort 9: must be 1 to 8 for speech-16k"):
         melcodec_cli.compress("talk.wav", effort=9, bundle=str(tiny_bundle))
     assert main(["compress", "-q", "talk.wav"]) == ExitCode.OK
     assert main(["decompress", "--steps", "65", "talk.wav.mlc", "back.wav"]) == ExitCode.USAGE
-    assert "--steps 65: speech-16k takes 0 to 64" in capsys.readouterr().err
+    assert "--steps 65: must be 0 to 64 for speech-16k" in capsys.readouterr().err
     assert names(folder) == ["talk.wav", "talk.wav.mlc"]

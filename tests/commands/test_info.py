@@ -72,7 +72,7 @@ def test_all_facts_of_a_file_are_shown(
         "blocks": "1 TAGS, 3 CODES, 1 END",
         "bitstream id": "01020304 (not installed, and without it nothing can be decoded)",
         "renderer id": "a0b0 (not installed)",
-        "model": "'melcodec models add FILE' installs the file of a bundle",
+        "model": "install a bundle with 'melcodec models add FILE'",
         "format": "version 1.0",
         "tags": "TITLE=A talk|ARTIST=Somebody",
     }

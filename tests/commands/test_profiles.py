@@ -107,7 +107,7 @@ def test_auto_without_the_model_for_48_khz_takes_the_default_and_says_so_once(
 ) -> None:
     assert main(["compress", "--profile", "auto", "-o", "coded", "phone.wav", "half.wav", "full.wav"]) == 0
     errors = capsys.readouterr().err
-    assert errors.count("speech-48k is not installed, so speech-16k is used; ") == 1
+    assert errors.count("speech-48k is not installed, using speech-16k instead; ") == 1
     assert "melcodec models add FILE" in errors
     for name in ("phone", "half", "full"):
         assert model_of(Path(f"coded/{name}.wav.mlc").read_bytes()) == name_in_files(tiny_bundle)
@@ -161,14 +161,16 @@ def test_a_profile_that_is_not_installed_is_named_with_how_to_get_it(
     command = ["compress", "--profile", "speech-48k", "full.wav"]
     assert main(command) == ExitCode.MODEL
     line = "melcodec: no bundle is named 'speech-48k'; installed: speech-16k; "
-    assert capsys.readouterr().err == f"{line}'melcodec models add FILE' installs the file of a bundle\n"
+    assert capsys.readouterr().err == f"{line}install a bundle with 'melcodec models add FILE'\n"
     monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED", (published("01020304"),))
     assert main(command) == ExitCode.MODEL
-    assert "speech-48k (CC0-1.0) is melcodec_cli/bundles/none/speech-48k.safeten" in capsys.readouterr().err
+    assert "source tree as melcodec_cli/bundles/none/speech-48k.safeten" in capsys.readouterr().err
     licensed = "speech-48k (CC BY-NC-SA 4.0)"
     monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED_FOLDER", tiny_48k_bundle.parent)
     assert main(command) == ExitCode.MODEL
-    assert capsys.readouterr().err == f"{line}'melcodec models add {tiny_48k_bundle}' installs {licensed}\n"
+    assert (
+        capsys.readouterr().err == f"{line}install {licensed} with 'melcodec models add {tiny_48k_bundle}'\n"
+    )
 
 
 def test_a_file_whose_model_is_not_installed_names_it_with_how_to_get_it(
@@ -185,12 +187,16 @@ def test_a_file_whose_model_is_not_installed_names_it_with_how_to_get_it(
     assert "'melcodec models add FILE'" in error and not Path("back.wav").exists()
     monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED", (published(wanted),))
     assert main(["decompress", "full.mlc", "back.wav"]) == ExitCode.MODEL
-    assert "speech-48k (CC0-1.0) is melcodec_cli/bundles/" in capsys.readouterr().err
+    assert (
+        "speech-48k (CC0-1.0) is in melcodec's source tree as melcodec_cli/bundles/"
+        in capsys.readouterr().err
+    )
     monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED_FOLDER", tiny_48k_bundle.parent)
     for command in (["decompress", "full.mlc", "back.wav"], ["info", "full.mlc"]):
         main(command)
-        assert f"'melcodec models add {tiny_48k_bundle}' installs speech-48k (CC BY-NC-SA 4.0)" in "".join(
-            capsys.readouterr()
+        assert (
+            f"install speech-48k (CC BY-NC-SA 4.0) with 'melcodec models add {tiny_48k_bundle}'"
+            in "".join(capsys.readouterr())
         )
     assert main(["models", "add", str(tiny_48k_bundle)]) == 0
     assert main(["decompress", "-q", "full.mlc", "back.wav"]) == 0
@@ -278,4 +284,4 @@ def test_steps_of_a_refiner_that_is_not_there_are_said_to_be_none(
         capsys.readouterr()
         options = ["--force", "--bundle", "bare.safetensors", "--steps", steps]
         assert main(["decompress", *options, "voice.mlc", "back.wav"]) == 0
-        assert capsys.readouterr().err.count("bare has no --steps: it is ignored") == told
+        assert capsys.readouterr().err.count("bare has no option --steps, so it is ignored") == told

@@ -171,7 +171,7 @@ def test_a_bundle_too_large_to_load_in_a_gigabyte_is_refused(
     path = tmp_path / "large.safetensors"
     path.write_bytes(tiny_bundle.read_bytes())
     os.truncate(path, 200 << 20)  # which takes no room on the disk
-    assert "its 200 MiB are over the limit of 192" in refusal(path, capsys)
+    assert "its size of 200 MiB is over the limit of 192 MiB" in refusal(path, capsys)
 
 
 def test_weights_that_are_no_numbers_are_refused(

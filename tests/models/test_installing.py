@@ -70,7 +70,7 @@ def test_ids_that_are_taken_need_force_which_replaces_their_bundle_whatever_its_
     user_bundles.mkdir(parents=True)
     (user_bundles / "by-hand.safetensors").write_bytes(tiny_48k_bundle.read_bytes())
     other = renamed(tiny_48k_bundle, tmp_path / "other.safetensors", "other")
-    with pytest.raises(OutputExists, match="speech-48k: is installed already"):
+    with pytest.raises(OutputExists, match="speech-48k: is already installed"):
         add_bundle(other)
     add_bundle(other, force=True)
     assert files(user_bundles) == {"other.safetensors": other.read_bytes()}
@@ -109,7 +109,7 @@ def test_a_name_that_is_no_plain_file_name_is_refused(
     user_bundles: Path, tiny_48k_bundle: Path, tmp_path: Path, name: str
 ) -> None:
     path = renamed(tiny_48k_bundle, tmp_path / "odd.safetensors", name)
-    with pytest.raises(ModelMismatch, match="cannot be that of an installed bundle"):
+    with pytest.raises(ModelMismatch, match="is not allowed for an installed bundle"):
         add_bundle(path)
     assert not user_bundles.exists()
 
@@ -180,7 +180,7 @@ def test_what_is_too_large_is_not_even_copied(
 
 def test_a_pipe_is_refused_rather_than_waited_for(user_bundles: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.safetensors")
-    with pytest.raises(UsageProblem, match="no regular file"):
+    with pytest.raises(UsageProblem, match="must be a regular file"):
         add_bundle(tmp_path / "pipe.safetensors")
 
 
@@ -222,7 +222,7 @@ def test_what_melcodec_or_others_put_elsewhere_is_not_removed(
     user_bundles: Path, tiny_bundle: Path, tiny_48k_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MELCODEC_BUNDLES", str(tiny_48k_bundle.parent))
-    for name, origin in (("speech-16k", "comes with melcodec"), ("speech-48k", "lies in /")):
+    for name, origin in (("speech-16k", "comes with melcodec"), ("speech-48k", "is in /")):
         with pytest.raises(UsageProblem, match=origin):
             remove_bundle(name)
         with pytest.raises(MelcodecError, match=origin):

@@ -141,13 +141,13 @@ def test_a_bit_rate_that_it_has_not_is_refused_with_those_that_it_has(
     installed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["compress", "--profile", "toy", "--bitrate", "700", "talk.wav", "talk.mlc"]) == 2
-    assert "--bitrate 700: toy has 500, 1k bit/s" in capsys.readouterr().err
+    assert "--bitrate 700: toy offers 500, 1k bit/s" in capsys.readouterr().err
     assert not Path("talk.mlc").exists()
 
 
 def test_its_own_limits_of_an_option_hold(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compress", "--profile", "toy", "--effort", "3", "talk.wav", "talk.mlc"]) == 2
-    assert "--effort 3: toy takes 1 to 2" in capsys.readouterr().err
+    assert "--effort 3: must be 1 to 2 for toy" in capsys.readouterr().err
 
 
 def test_a_batch_goes_through(installed: Path) -> None:
