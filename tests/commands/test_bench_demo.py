@@ -66,7 +66,7 @@ def test_bench_compares_clips_with_one_file_of_the_same_audio(
         assert figures["name"] == name
         assert figures["ratio"] == pytest.approx(figures["clips_s"] / figures["one_file_s"])
     assert main(arguments) == 0
-    assert "3 clips of 3 s beside one file of 9 s" in capsys.readouterr().out
+    assert "3 clips of 3 s against one file of 9 s" in capsys.readouterr().out
 
 
 def test_demo_leaves_recordings_and_a_picture(

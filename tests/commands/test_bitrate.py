@@ -47,7 +47,7 @@ def test_what_is_no_rate_is_a_mistake(
 ) -> None:
     assert main(["compress", f"--bitrate={bit_rate}", "talk.wav"]) == ExitCode.USAGE
     (line,) = capsys.readouterr().err.splitlines()
-    assert "--bitrate" in line and "is no bit rate" in line
+    assert "--bitrate" in line and "is not a bit rate" in line
 
 
 def test_a_shape_of_several_rows_has_several_rates() -> None:

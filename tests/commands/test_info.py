@@ -70,7 +70,7 @@ def test_all_facts_of_a_file_are_shown(
         "global": "32 indices of 3 bits a chunk",
         "chunks": "3 of up to 20.00 s",
         "blocks": "1 TAGS, 3 CODES, 1 END",
-        "bitstream id": "01020304 (not installed, and without it nothing can be decoded)",
+        "bitstream id": "01020304 (not installed, so the file cannot be decoded)",
         "renderer id": "a0b0 (not installed)",
         "model": "install a bundle with 'melcodec models add FILE'",
         "format": "version 1.0",
@@ -91,7 +91,7 @@ def test_all_facts_of_a_file_are_shown(
         (
             "ffffffff",
             "a0b0",
-            "01020304 (not installed, and without it nothing can be decoded)",
+            "01020304 (not installed, so the file cannot be decoded)",
             "a0b0 (not installed)",
         ),
     ],

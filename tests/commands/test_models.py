@@ -97,7 +97,7 @@ def test_a_model_of_another_release_is_listed_as_far_as_it_can_be_read(
     write_bundle(user_bundles / "b.safetensors", name="other", profile='{"name": "other", "system": "waves"}')
     _, _, later, other = table(capsys)
     for line, name, system in ((later, "later", "fmel"), (other, "other", "waves")):
-        assert line[:3] == [name, system, "unknown to this release, which cannot run it"]
+        assert line[:3] == [name, system, "unknown: this release cannot run it"]
         assert line[-3] == "CC-BY-4.0"
     for record in listed(capsys)[1:]:
         unknown = [record[key] for key in ("rate_hz", "bits_per_s", "latency_s")]

@@ -69,7 +69,7 @@ def test_the_stages_of_a_preset_are_listed_in_order_with_their_minutes(
 ) -> None:
     assert main(["train", "stages", "--preset", "tiny"]) == 0
     assert [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()] == [
-        ["phones", "0.2 minutes, a judge, which is no part of the model, not trained by 'train all'"],
+        ["phones", "0.2 minutes, a judge, not part of the model, not trained by 'train all'"],
         ["coder", "0.6 minutes"],
         ["pitch", "0.2 minutes"],
         ["refiner", "0.4 minutes"],
