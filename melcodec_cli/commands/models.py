@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from melcodec_cli.models.installed import BundleInfo
 
 LINE_WIDTH = (
-    400  # of the table, whatever the terminal: a narrow one wraps lines itself, and pipes get whole lines
+    400  # of the table in columns, so that pipes get whole lines; a narrow terminal wraps them itself
 )
 
 
