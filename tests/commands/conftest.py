@@ -1,4 +1,4 @@
-"""Streams of .mlc that need no model, for their indices are random, and standard input."""
+"""Makes .mlc streams with random indices, which need no model, and feeds standard input."""
 
 import io
 import sys
@@ -12,7 +12,7 @@ Stream = Callable[..., bytes]
 
 
 class OneWay(io.BytesIO):
-    """Like a pipe: what is written stays as it is."""
+    """A file like a pipe: it cannot seek back to change what was written."""
 
     def seekable(self) -> bool:
         return False
@@ -21,7 +21,7 @@ class OneWay(io.BytesIO):
 def make_stream(
     seconds: float = 50, tags: Mapping[str, str] | None = None, length_known: bool = True, seed: int = 0
 ) -> bytes:
-    """Of a stereo recording at 48 kHz mixed down to one channel; standard layout, 32 global indices."""
+    """Make a stream of a stereo recording at 48 kHz mixed down to one channel, with 32 global indices."""
     samples = round(48000 * seconds)
     header = Header(
         bitstream_id=bytes.fromhex("01020304"),
@@ -52,7 +52,7 @@ def stream() -> Stream:
 
 @pytest.fixture
 def feed(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
-    """Gives the program its standard input."""
+    """Set the standard input of the program."""
 
     def give(data: bytes) -> None:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))

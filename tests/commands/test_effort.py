@@ -1,4 +1,4 @@
-"""How much effort goes into the choice of indices: what --effort changes, and what it leaves alone."""
+"""What --effort changes, and what it does not."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.sounds import noise, wav
 
 @pytest.fixture
 def coded(tmp_path: Path, tiny_bundle: Path) -> dict[str, bytes]:
-    """The same recording, by the options it was compressed with."""
+    """The same recording compressed with different options, by these options."""
     recording = tmp_path / "talk.wav"
     recording.write_bytes(wav(noise(2.0, 16000), 16000))
     made = {}
@@ -40,16 +40,14 @@ def test_python_takes_it_as_well(coded: dict[str, bytes], tmp_path: Path, tiny_b
 
 
 @pytest.mark.parametrize("effort", ["0", "9", "much"])
-def test_what_is_no_effort_is_a_mistake(
-    effort: str, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_invalid_effort_is_an_error(effort: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compress", "--effort", effort, "talk.wav"]) == ExitCode.USAGE
     (line,) = capsys.readouterr().err.splitlines()
     assert "--effort" in line
     assert names(folder) == ["talk.wav"]
 
 
-def test_how_much_effort_there_is_the_model_says(
+def test_the_model_limits_the_effort(
     folder: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["compress", "--effort", "9", "talk.wav"]) == ExitCode.USAGE

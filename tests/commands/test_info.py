@@ -112,7 +112,7 @@ def test_installed_models_are_recognised_by_their_ids(
     assert (found["bitstream id"], found["renderer id"]) == (bitstream, renderer)
 
 
-def test_the_latency_of_a_pipe_is_told_where_the_model_is_known(
+def test_the_latency_of_a_pipe_is_shown_if_the_model_is_known(
     stream: Stream, tmp_path: Path, bundles: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "latency" not in shown(stream(1), tmp_path, capsys)
@@ -128,7 +128,7 @@ def test_a_recording_of_no_samples_is_shown_without_a_bitrate(
     assert found["original"].startswith("0.00 s, 0 samples") and "bitrate" not in found
 
 
-def test_streams_one_after_the_other_are_shown_each(
+def test_each_of_several_streams_is_shown(
     stream: Stream, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "two.mlc"

@@ -1,4 +1,4 @@
-"""Which model codes a recording: the default, the one asked for, or one by its rate. Its file says which it needs."""
+"""Which model codes a recording: the default, a chosen one, or one for its rate. The file names its model."""
 
 import dataclasses
 import io
@@ -28,7 +28,7 @@ RATES_HZ = {"phone": 8000, "voice": 16000, "almost": 31999, "half": 32000, "full
 
 @pytest.fixture
 def recordings(tmp_path: Path, user_bundles: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, with a recording of each rate."""
+    """Recordings of each rate in the current folder."""
     folder = tmp_path / "recordings"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -39,14 +39,14 @@ def recordings(tmp_path: Path, user_bundles: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def both(recordings: Path, user_bundles: Path, tiny_48k_bundle: Path) -> Path:
-    """The same, with the model for 48 kHz installed beside the default."""
+    """The same, with the model for 48 kHz installed as well as the default."""
     user_bundles.mkdir(parents=True)
     (user_bundles / "speech-48k.safetensors").write_bytes(tiny_48k_bundle.read_bytes())
     return recordings
 
 
 def model_of(data: bytes) -> str:
-    """The rate and id that a file names."""
+    """The rate and id given in a file."""
     header = Reader(io.BytesIO(data)).header
     return f"{header.layout.model_rate_hz} {header.bitstream_id.hex()}"
 
@@ -117,7 +117,7 @@ def test_auto_without_the_model_for_48_khz_takes_the_default_and_says_so_once(
 
 
 def chosen(rate_hz: int) -> str:
-    """The model that `auto` takes for a recording of this rate."""
+    """The model that `auto` chooses for a recording of this rate."""
     choice = ModelChoice(profile="auto")
     return Models(lambda topic, line: None, lambda line: None, choice).bundle_for_rate(rate_hz).name
 
@@ -216,7 +216,7 @@ def test_a_profile_is_found_under_whatever_name_its_bundle_has(
         assert model_of(Path(f"{asked}.mlc").read_bytes()) == name_in_files(other)
 
 
-def test_a_profile_and_a_bundle_are_one_too_many(
+def test_a_profile_and_a_bundle_cannot_be_combined(
     recordings: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["--profile", "speech-16k", "--bundle", str(tiny_bundle)]
@@ -226,7 +226,7 @@ def test_a_profile_and_a_bundle_are_one_too_many(
 
 @pytest.fixture
 def fresh_models() -> Iterator[None]:
-    """Programs keep models loaded, here beyond what is installed for a test."""
+    """Unload models, which programs keep even when a test installs others."""
     api._models.cache_clear()
     yield
     api._models.cache_clear()
@@ -268,7 +268,7 @@ def test_info_says_the_licence_of_the_model(both: Path, capsys: pytest.CaptureFi
     assert (stream["bundle"], stream["bundle_licence"]) == ("speech-48k", "CC BY-NC-SA 4.0")
 
 
-def test_steps_of_a_refiner_that_is_not_there_are_said_to_be_none(
+def test_steps_without_a_refiner_are_reported_as_ignored(
     recordings: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from melcodec_cli.models.bundle import save_bundle

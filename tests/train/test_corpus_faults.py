@@ -1,4 +1,4 @@
-"""What is wrong with a corpus is a line."""
+"""Each fault of a corpus is reported in one line."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def test_bad_files_are_named_once_each_and_again_by_a_cache(
     ids=["empty", "no audio", "no path", "no header", "not UTF-8", "no file in the row"],
 )
 @pytest.mark.parametrize("command", ["train", "pack"])
-def test_a_corpus_that_is_none_is_a_line_and_no_traceback(
+def test_an_unusable_corpus_is_reported_in_a_line_without_traceback(
     command: str, files: dict[str, bytes], named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     speech, run = tmp_path / "speech", tmp_path / "run"

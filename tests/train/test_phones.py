@@ -1,4 +1,4 @@
-"""The listener: trained on transcripts, it says how far what is heard in one mel is from what is heard in another."""
+"""The listener, trained on transcripts, measures how far two mels differ in what it hears."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A run stops where it can be resumed, is then the run that it would have been, and is not lost by a forgotten flag."""
+"""A run stops where it can be resumed, continues exactly, and is not lost through a forgotten flag."""
 
 import os
 import shutil

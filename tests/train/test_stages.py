@@ -1,4 +1,4 @@
-"""What is settled before any stage is trained: that there is all it needs, and how long it may take."""
+"""What is checked before a stage is trained: its requirements, and how long it may take."""
 
 import sys
 from pathlib import Path
@@ -21,7 +21,7 @@ def test_the_minutes_are_shared_out_among_the_stages_that_the_profile_has(name: 
 
 
 @pytest.mark.parametrize("stage", ["coder", "all"])
-def test_two_lengths_are_one_too_many(stage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_lengths_are_refused(stage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--preset", "tiny", "--data", str(tmp_path), "--run", str(tmp_path / "run")]
     assert main(["train", stage, *arguments, "--minutes", "1", "--steps", "1"]) == 2
     [line] = capsys.readouterr().err.splitlines()
