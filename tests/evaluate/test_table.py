@@ -8,7 +8,7 @@ import pytest
 
 from melcodec_cli.evaluate.comparison import compare
 from melcodec_cli.evaluate.metrics import METRICS
-from melcodec_cli.evaluate.results import Evaluation, SystemResult
+from melcodec_cli.evaluate.results import KINDS, Evaluation, SystemResult
 from melcodec_cli.evaluate.table import print_comparison, print_markdown, print_systems, titles_of
 from tests.evaluate.conftest import Make
 
@@ -26,6 +26,7 @@ def test_a_table_shows_means_with_margins_rates_delay_and_speed(make: Make) -> N
         ["payload", "bit/s", "250", "±0"],
         ["total", "bit/s", "600", "±0"],
         ["Good", "1.500", "±0.500"],
+        ["Bad", "1.000", "±0.000"],
         ["delay", "ms", "0.0"],
         ["encode", "×", "100", "±0"],
         ["decode", "×", "50", "±0"],
@@ -69,13 +70,19 @@ def test_a_readme_gets_a_row_for_every_system(make: Make) -> None:
     file = io.StringIO()
     evaluation: Evaluation = make([1.0, None], [1.0, 1.0])
     print_markdown(evaluation, file)
-    titles, _, row = ([cell.strip() for cell in line.split("|")] for line in file.getvalue().splitlines())
+    titles, _, row, _, judges, _, judged = (
+        [cell.strip() for cell in line.split("|")] for line in file.getvalue().splitlines()
+    )
     assert dict(zip(titles, row, strict=True))["Good"] == "1.000 ±0.000"
+    assert dict(zip(judges, judged, strict=True))["Bad"] == "1.000 ±0.000"
 
 
-def test_the_readme_holds_a_whole_table_of_this_kind() -> None:
-    metrics = [{"key": each.key, "label": each.label} for each in METRICS if not each.full_band]
-    titles = titles_of(Evaluation("", "", metrics, {}, []))
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_readme_holds_a_whole_table_of_each_kind(kind: str) -> None:
+    metrics = [
+        {"key": each.key, "label": each.label, "kind": each.kind} for each in METRICS if not each.full_band
+    ]
+    titles = titles_of(Evaluation("", "", metrics, {}, []), kind)
     lines = (Path(__file__).parents[2] / "README.md").read_text().splitlines()
     start = lines.index("| " + " | ".join(titles) + " |")
     rows = list(takewhile(lambda line: line.startswith("|"), lines[start:]))
