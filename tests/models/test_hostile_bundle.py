@@ -119,9 +119,9 @@ def test_an_invalid_profile_is_refused_and_the_setting_named(
     [
         ("coder", "token_width", 4096, "shape"),
         ("coder", "decoder_token_blocks", 64, "lack coder.decoder.token_stack"),
-        ("coder", "decoder_token_blocks", 1, "have coder.decoder.token_stack"),
+        ("coder", "decoder_token_blocks", 1, "contain coder.decoder.token_stack"),
         ("vocoder", "noise_frames", 16, "lack vocoder.noise"),
-        ("", "refiner", None, "have refiner"),
+        ("", "refiner", None, "contain refiner"),
     ],
     ids=["other width", "more blocks", "fewer blocks", "a loop of noise", "no refiner"],
 )

@@ -56,7 +56,7 @@ def test_a_name_that_is_taken_needs_force_which_replaces_its_bundle(
     old, _ = add_bundle(tiny_48k_bundle)
     newer = tmp_path / "newer.safetensors"
     write_tiny_bundle(newer, "speech-48k", 48000, seed=2)
-    with pytest.raises(OutputExists, match=f"{old.bitstream_id}/{old.renderer_id}; --force"):
+    with pytest.raises(OutputExists, match=f"{old.bitstream_id}/{old.renderer_id} .use --force"):
         add_bundle(newer)
     assert files(user_bundles) == {"speech-48k.safetensors": tiny_48k_bundle.read_bytes()}
     bundle, replaced = add_bundle(newer, force=True)
