@@ -168,7 +168,7 @@ def compress(
     from melcodec_cli.report.report import Report
 
     if raw and raw_rate is None:
-        raise UsageProblem("--raw needs --rate, which nothing in the input tells")
+        raise UsageProblem("--raw needs --rate: raw samples carry no sampling rate")
     if not raw and (raw_rate is not None or isinstance(channels, int)):
         raise UsageProblem("--rate and a number of --channels describe what is read with --raw")
     raw_channels = channels if isinstance(channels, int) else raw_channels

@@ -1,15 +1,12 @@
 """What a terminal and a README show."""
 
 import io
-from itertools import takewhile
-from pathlib import Path
 
 import pytest
 
 from melcodec_cli.evaluate.comparison import compare
-from melcodec_cli.evaluate.metrics import METRICS
 from melcodec_cli.evaluate.results import Evaluation, SystemResult
-from melcodec_cli.evaluate.table import print_comparison, print_markdown, print_systems, titles_of
+from melcodec_cli.evaluate.table import print_comparison, print_markdown, print_systems
 from tests.evaluate.conftest import Make
 
 
@@ -71,13 +68,3 @@ def test_a_readme_gets_a_row_for_every_system(make: Make) -> None:
     print_markdown(evaluation, file)
     titles, _, row = ([cell.strip() for cell in line.split("|")] for line in file.getvalue().splitlines())
     assert dict(zip(titles, row, strict=True))["Good"] == "1.000 ±0.000"
-
-
-def test_the_readme_holds_a_whole_table_of_this_kind() -> None:
-    metrics = [{"key": each.key, "label": each.label} for each in METRICS if not each.full_band]
-    titles = titles_of(Evaluation("", "", metrics, {}, []))
-    lines = (Path(__file__).parents[2] / "README.md").read_text().splitlines()
-    start = lines.index("| " + " | ".join(titles) + " |")
-    rows = list(takewhile(lambda line: line.startswith("|"), lines[start:]))
-    assert len(rows) > 4
-    assert {row.count("|") for row in rows} == {len(titles) + 1}
