@@ -7,7 +7,6 @@ import pytest
 
 from tests.sounds import noise, wav
 
-
 # Tests may be skipped for these reasons alone where everything that they need can be installed.
 ALLOWED_SKIPS = (
     "this file system is one that ignores case",
@@ -20,13 +19,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     terminal = session.config.pluginmanager.get_plugin("terminalreporter")
     if not os.environ.get("MELCODEC_NO_SKIPS") or terminal is None or hasattr(session.config, "workerinput"):
         return
-    unwanted = [
-        report
-        for report in terminal.stats.get("skipped", [])
-        if not str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr).endswith(ALLOWED_SKIPS)
-    ]
-    for report in unwanted:
-        terminal.write_line(f"skipped: {report.nodeid}: {report.longrepr}")
+    reasons = {report.nodeid: str(report.longrepr) for report in terminal.stats.get("skipped", [])}
+    unwanted = {test: why for test, why in reasons.items() if not any(each in why for each in ALLOWED_SKIPS)}
+    for test, why in unwanted.items():
+        terminal.write_line(f"skipped: {test}: {why}")
     if unwanted:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -93,7 +89,7 @@ def user_bundles(tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """The user's folder of bundles, which is not there yet; the tiny bundle is the one that comes with melcodec."""
     monkeypatch.setattr("melcodec_cli.models.installed.OWN_FOLDER", tiny_bundle.parent)
     monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED_FOLDER", tiny_bundle.parent / "none")
-    monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED", {})
+    monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED", ())
     monkeypatch.delenv("MELCODEC_BUNDLES", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     return tmp_path / "data" / "melcodec" / "bundles"

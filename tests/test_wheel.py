@@ -79,7 +79,8 @@ def test_the_wheel_has_packages_models_clips_and_manuals_and_no_tests(wheel: Pat
     assert "melcodec_cli/evaluate/recording/librispeech-302.flac" in names
     bundles = {name for name in names if name.startswith("melcodec_cli/bundles/")}
     assert bundles == {"melcodec_cli/bundles/speech-16k.safetensors"}
-    assert any(name.startswith("melcodec_cli/train/presets/") for name in names)
+    presets = {str(path.relative_to(PROJECT)) for path in (PROJECT / "melcodec_cli").rglob("*.toml")}
+    assert presets and presets == {name for name in names if name.endswith(".toml")}
     manuals = {name.partition("/data/")[2] for name in names if "/share/man/" in name}
     assert manuals == {
         f"share/man/man{path.suffix[1:]}/{path.name}" for path in (PROJECT / "man").glob("*.[0-9]")

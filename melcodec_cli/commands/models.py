@@ -14,6 +14,8 @@ from melcodec_cli.commands.options import complete_bundle
 if TYPE_CHECKING:
     from melcodec_cli.models.installed import BundleInfo
 
+LINE_WIDTH = 400  # of the table at most: a narrow terminal folds a line itself, and a pipe has whole ones
+
 
 @click.group(short_help="List, add and remove models.", invoke_without_command=True)
 @click.pass_context
@@ -161,4 +163,4 @@ def _print_table(records: list[dict[str, Any]]) -> None:
         ids = f"{record['bitstream_id']}/{record['renderer_id']}"
         cells += [record["licence"], f"{record['size_bytes'] / 1e6:.1f} MB", ids]
         table.add_row(*(Text(printable(cell)) for cell in cells))
-    Console(highlight=False).print(table)
+    Console(highlight=False, width=LINE_WIDTH).print(table)

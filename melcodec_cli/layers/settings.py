@@ -29,7 +29,15 @@ def build(cls: Any, values: Any, where: str) -> Any:
     kinds = typing.get_type_hints(cls)
     unknown = set(values) - set(kinds)
     require(not unknown, f"{where} has no setting {', '.join(sorted(map(str, unknown)))[:100]}")
+    absent = [
+        field.name for field in dataclasses.fields(cls) if _is_needed(field) and field.name not in values
+    ]
+    require(not absent, f"{where} lacks {', '.join(absent)}")
     return cls(**{key: _coerce(kinds[key], value, f"{where}.{key}") for key, value in values.items()})
+
+
+def _is_needed(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _coerce(kind: Any, value: Any, where: str) -> Any:

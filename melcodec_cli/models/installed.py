@@ -134,9 +134,9 @@ def _facts_of_older(profile: dict[str, Any]) -> Facts:
     try:
         with torch.device("meta"):
             system = build_system(profile)
-    except (ProfileError, TypeError, KeyError):
+        return Facts(system.shape, tuple(system.options), tuple(system.suits))
+    except (RuntimeError, ValueError, TypeError, KeyError):
         return Facts(None, (), ())
-    return Facts(system.shape, tuple(system.options), tuple(system.suits))
 
 
 def bundle_folders() -> list[Path]:

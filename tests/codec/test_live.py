@@ -8,15 +8,14 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pytest
-from melcodec_cli.latency import decode_reach_tokens, encode_reach_tokens, latency
 from mlcfile import Reader
 
 from melcodec_cli.audio import RawFormat
 from melcodec_cli.codec.compression import CompressSettings
-from melcodec_cli.codec.decompression import DecompressSettings
-from melcodec_cli.codec.pipeline import convert
-from melcodec_cli.convert.conversion import CompressConversion, DecompressConversion
-from melcodec_cli.models.choose import Models
+from melcodec_cli.convert.engine import LocalEngine
+from melcodec_cli.convert.request import CompressRequest, DecompressRequest, Request
+from melcodec_cli.models.choose import ModelChoice, Models
+from melcodec_cli.models.installed import read_bundle_info
 from melcodec_cli.systems.fmel.config import CoderConfig, PitchConfig, Profile, RefinerConfig, VocoderConfig
 from tests.sounds import OneWay, Pipe, noise
 
@@ -60,9 +59,19 @@ def models(only_tiny_bundle: Path) -> Models:
     return Models(lambda topic, line: None, lambda line: None)
 
 
-def run(conversion: Any) -> None:
-    for ended in convert([conversion]):
-        assert ended.error is None
+def run(models: Models, request: Request) -> None:
+    for outcome in LocalEngine(models, quiet).convert([request]):
+        assert outcome.error is None
+
+
+def decompress_live(models: Models, data: bytes) -> Watched:
+    """A byte at a time."""
+    source = Clocked(data, piece_bytes=1)
+    target = Watched(source)
+    run(
+        models, DecompressRequest(cast(BinaryIO, source), cast(BinaryIO, target), form="raw", subtype="f32le")
+    )
+    return target
 
 
 def quiet(topic: str, line: str) -> None:
@@ -74,13 +83,13 @@ def compress_live(models: Models, seconds: float, rate_hz: int = RATE_HZ) -> tup
     target = Watched(source)
     settings = CompressSettings(chunk_s=CHUNK_S)
     files = cast(BinaryIO, source), cast(BinaryIO, target)
-    run(CompressConversion(*files, models, quiet, False, settings, RawFormat(rate_hz, 1, "f32le")))
+    run(models, CompressRequest(*files, settings, RawFormat(rate_hz, 1, "f32le")))
     return source, target
 
 
 def test_a_chunk_is_written_as_soon_as_its_samples_and_look_ahead_were_read(models: Models) -> None:
     _, target = compress_live(models, 8.0)
-    look_ahead_s = models.encoder().chain.encode_context_tokens / 25
+    look_ahead_s = models.encoder().shape.encode.after / 25
     ends = [
         block.offset + len(block.data)
         for block in Reader(io.BytesIO(target.received)).blocks()
@@ -96,31 +105,53 @@ def test_audio_is_written_as_soon_as_its_chunk_and_look_ahead_were_read(
     models: Models, compress: Callable[..., bytes]
 ) -> None:
     _, coded = compress_live(models, 16.0)
-    source = Clocked(coded.received, piece_bytes=1)
-    target = Watched(source)
-    files = cast(BinaryIO, source), cast(BinaryIO, target)
-    run(DecompressConversion(*files, models, quiet, False, DecompressSettings(), "raw", "f32le"))
+    target = decompress_live(models, coded.received)
     reader = Reader(io.BytesIO(coded.received))
     decoder = models.decoder(reader.header)
     ends = [block.offset + len(block.data) for block in reader.blocks() if block.type == 1]
-    chunk_tokens = reader.header.layout.chunk_frames
+    chunk_frames = reader.header.layout.chunk_frames
     for number in range(len(ends)):
-        last = number + -(-decoder.context_tokens // chunk_tokens)  # chunk in which the look-ahead ends
+        last = number + -(-decoder.reach.after // chunk_frames)  # chunk in which the look-ahead ends
         if last < len(ends):
-            assert target.written_when(ends[last]) >= (number + 1) * chunk_tokens * 640 * 4
+            assert target.written_when(ends[last]) >= (number + 1) * chunk_frames * 640 * 4
 
 
-def test_the_latency_that_is_told_is_the_one_that_is_measured(models: Models) -> None:
-    """Measured on the clock of the audio, by which a paced pipe gives it."""
-    told = latency(models.encoder().chain.profile.to_dict(), round(CHUNK_S * 25))
-    assert told is not None
+NARROW = CoderConfig(half_width=16, token_width=24, frame_width=16, encoder_half_blocks=3)
+OF_FRAMES = replace(NARROW, encoder_frame_blocks=8)
+PITCH = PitchConfig(width=16, blocks=3)
+REFINER = RefinerConfig(width=16, dilations=(1, 2))
+HIFIGAN = VocoderConfig(name="hifigan", upsample_width=16)
+TWO_STRIDES = replace(HIFIGAN, upsample_strides=(10, 16), upsample_kernels=(20, 32))
+SPARSE = VocoderConfig(fft_samples=1280, hop_frames=2, width=16, blocks=3)
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        Profile(
+            coder=NARROW, refiner=REFINER, pitch=PITCH, vocoder=VocoderConfig(width=16, blocks=3), timbre=None
+        ),
+        Profile(coder=OF_FRAMES, refiner=replace(REFINER, steps=0), pitch=PITCH, vocoder=SPARSE, timbre=None),
+        Profile(coder=NARROW, refiner=replace(REFINER, steps=4), pitch=PITCH, vocoder=HIFIGAN, timbre=None),
+        Profile(coder=OF_FRAMES, refiner=None, pitch=None, vocoder=TWO_STRIDES, timbre=None),
+    ],
+    ids=["harmonic", "two frames, unrefined", "hifigan, four steps", "hifigan of two strides, no refiner"],
+)
+def test_the_latency_that_is_told_is_the_one_that_is_measured(tmp_path: Path, profile: Profile) -> None:
+    """Told by the bundle's metadata alone; measured on the clock of the audio, by which a paced pipe gives it."""
+    from melcodec_cli.models.bundle import save_bundle
+    from melcodec_cli.systems.fmel.chain import Chain
+
+    bundle = tmp_path / "it.safetensors"
+    save_bundle(Chain(profile), bundle, "it", "CC0-1.0", {})
+    shape = read_bundle_info(bundle).shape
+    assert shape is not None
+    told = shape.latency(round(CHUNK_S * 25))
+    models = Models(quiet, lambda line: None, ModelChoice(bundle=str(bundle)))
     _, coded = compress_live(models, 16.0)
     header_bytes = coded.written_when(round((told.compress_s - 0.05) * RATE_HZ) * 4)
     assert coded.written_when(round((told.compress_s + 0.05) * RATE_HZ) * 4) > header_bytes
-    source = Clocked(coded.received, piece_bytes=1)
-    target = Watched(source)
-    files = cast(BinaryIO, source), cast(BinaryIO, target)
-    run(DecompressConversion(*files, models, quiet, False, DecompressSettings(), "raw", "f32le"))
+    target = decompress_live(models, coded.received)
     ends = [
         block.offset + len(block.data)
         for block in Reader(io.BytesIO(coded.received)).blocks()
@@ -133,42 +164,10 @@ def test_the_latency_that_is_told_is_the_one_that_is_measured(models: Models) ->
 
 @pytest.mark.parametrize("rate_hz", [4000, 22050, 44100])
 def test_resampling_adds_no_more_latency_than_the_manual_says(models: Models, rate_hz: int) -> None:
-    told = latency(models.encoder().chain.profile.to_dict(), round(CHUNK_S * 25))
-    assert told is not None
+    told = models.encoder().shape.latency(round(CHUNK_S * 25))
     _, coded = compress_live(models, 3.0, rate_hz)
     header_bytes = coded.log[0][1]
     assert coded.written_when(round((told.compress_s + 0.35) * rate_hz) * 4) > header_bytes
-
-
-@pytest.mark.parametrize("steps", [0, 2])
-@pytest.mark.parametrize(
-    "vocoder",
-    [
-        VocoderConfig(width=16, blocks=3),
-        VocoderConfig(fft_samples=1280, hop_frames=2, width=16, blocks=3),
-        VocoderConfig(name="hifigan", upsample_width=16),
-        VocoderConfig(
-            name="hifigan", upsample_width=16, upsample_strides=(10, 16), upsample_kernels=(20, 32)
-        ),
-    ],
-    ids=["harmonic", "harmonic of two frames", "hifigan", "hifigan of two steps"],
-)
-@pytest.mark.parametrize("pitch", [PitchConfig(width=16), None], ids=["pitch", "no pitch"])
-@pytest.mark.parametrize("frame_blocks", [0, 8])
-def test_the_reach_told_without_torch_is_that_of_the_layers(
-    steps: int, vocoder: VocoderConfig, pitch: PitchConfig | None, frame_blocks: int
-) -> None:
-    from melcodec_cli.systems.fmel.chain import Chain
-
-    if vocoder.name == "harmonic":
-        pitch = PitchConfig(width=16, blocks=3)  # which it cannot do without
-    refiner = RefinerConfig(width=16, dilations=(1, 2), steps=steps)
-    widths = CoderConfig(half_width=16, token_width=24, frame_width=16)
-    coder = replace(widths, encoder_half_blocks=3, encoder_frame_blocks=frame_blocks)
-    profile = Profile(coder=coder, refiner=refiner, pitch=pitch, vocoder=vocoder)
-    chain = Chain(profile)
-    assert encode_reach_tokens(profile) == chain.encode_context_tokens
-    assert decode_reach_tokens(profile) == chain.decode_context_tokens(steps)
 
 
 def test_a_live_stream_is_the_same_as_a_file(models: Models, compress: Callable[..., bytes]) -> None:

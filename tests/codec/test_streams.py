@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 from mlcfile import Reader
 
-from melcodec_cli.codec.compression import CompressSettings
-from melcodec_cli.codec.decompression import DecompressSettings
-from melcodec_cli.codec.pipeline import convert
-from melcodec_cli.convert.conversion import CompressConversion, DecompressConversion
+from melcodec_cli.convert.engine import LocalEngine
+from melcodec_cli.convert.request import CompressRequest, DecompressRequest, Request
 from melcodec_cli.errors import Unsupported, UsageProblem
-from melcodec_cli.models.choose import Models
+from melcodec_cli.models.choose import ModelChoice, Models
 from tests.sounds import CHUNK_SAMPLES, OneWay, Pipe, assert_same_audio, indices_of, noise, wav
 
 Call = Callable[..., Any]
@@ -52,26 +50,28 @@ def test_chunks_have_the_length_asked_for(compress: Call) -> None:
 def test_other_files_and_their_order_and_threads_change_not_a_bit(
     only_tiny_bundle: Path, compress: Call, decompress: Call, threads: int
 ) -> None:
-    models = Models(quiet, lambda line: None, threads=threads)
+    models = Models(quiet, lambda line: None, ModelChoice(threads=threads))
     recordings = [noise(seconds, seed=seed) for seed, seconds in enumerate([3.3, 0.2, 1.6, 5.0, 0.7])]
     alone = [compress(recording, rate_hz=16000) for recording in recordings]
     decoded_alone = [decompress(data)[0].tobytes() for data in alone]
     for order in ([0, 1, 2, 3, 4], [4, 2, 0, 3, 1]):
         files = [io.BytesIO() for _ in order]
         run_all(
-            CompressConversion(
-                io.BytesIO(wav(recordings[number])), file, models, quiet, False, CompressSettings()
-            )
-            for number, file in zip(order, files, strict=True)
+            models,
+            [
+                CompressRequest(io.BytesIO(wav(recordings[number])), file)
+                for number, file in zip(order, files, strict=True)
+            ],
         )
         assert [file.getvalue() for file in files] == [alone[number] for number in order]
 
         outputs = [io.BytesIO() for _ in order]
         run_all(
-            DecompressConversion(
-                io.BytesIO(alone[number]), output, models, quiet, False, DecompressSettings(), "raw", "f32le"
-            )
-            for number, output in zip(order, outputs, strict=True)
+            models,
+            [
+                DecompressRequest(io.BytesIO(alone[number]), output, form="raw", subtype="f32le")
+                for number, output in zip(order, outputs, strict=True)
+            ],
         )
         assert [output.getvalue() for output in outputs] == [decoded_alone[number] for number in order]
 
@@ -79,13 +79,9 @@ def test_other_files_and_their_order_and_threads_change_not_a_bit(
 def test_short_files_do_not_wait_for_long_ones(only_tiny_bundle: Path) -> None:
     models = Models(quiet, lambda line: None)
     lengths_s = [16, 0.5, 9, 0.7, 0.2, 3, 0.1, 0.4, 0.3, 0.6]
-    conversions = [
-        CompressConversion(
-            io.BytesIO(wav(noise(seconds))), io.BytesIO(), models, quiet, False, CompressSettings()
-        )
-        for seconds in lengths_s
-    ]
-    ended = [lengths_s[conversions.index(each.stream)] for each in convert(conversions)]
+    requests = [CompressRequest(io.BytesIO(wav(noise(seconds))), io.BytesIO()) for seconds in lengths_s]
+    ended = [outcome.record.duration_s for outcome in LocalEngine(models, quiet).convert(requests)]
+    assert sorted(ended) == sorted(lengths_s)
     assert ended[-2:] == [9, 16]
 
 
@@ -93,9 +89,9 @@ def quiet(topic: str, line: str) -> None:
     pass
 
 
-def run_all(conversions: Any) -> None:
-    for ended in convert(conversions):
-        assert ended.error is None
+def run_all(models: Models, requests: list[Request]) -> None:
+    for outcome in LocalEngine(models, quiet).convert(requests):
+        assert outcome.error is None
 
 
 @pytest.mark.parametrize(

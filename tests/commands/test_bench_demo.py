@@ -29,7 +29,8 @@ def test_bench_tells_every_stage_and_both_ways(
         name for name in names if steps or name != "refiner"
     ]
     assert [way["name"] for way in found["ways"]] == ["compress", "decompress"]
-    assert (found["duration_s"], found["steps"], found["repeats"]) == (3.0, steps, 2)
+    assert (found["model"], found["options"]) == ("speech-16k", {"steps": steps})
+    assert (found["duration_s"], found["repeats"]) == (3.0, 2)
     for figures in found["stages"] + found["ways"]:
         assert figures["seconds"] > 0
         assert figures["times_real_time"] == pytest.approx(3.0 / figures["seconds"])

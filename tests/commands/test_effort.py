@@ -6,7 +6,8 @@ import pytest
 
 import melcodec_cli
 from melcodec_cli.cli import main
-from melcodec_cli.errors import ExitCode
+from melcodec_cli.errors import ExitCode, UsageProblem
+from tests.shell import names
 from tests.sounds import noise, wav
 
 
@@ -39,6 +40,23 @@ def test_python_takes_it_as_well(coded: dict[str, bytes], tmp_path: Path, tiny_b
 
 
 @pytest.mark.parametrize("effort", ["0", "9", "much"])
-def test_what_is_no_effort_is_a_mistake(effort: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_effort_is_a_mistake(
+    effort: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["compress", "--effort", effort, "talk.wav"]) == ExitCode.USAGE
-    assert "--effort" in capsys.readouterr().err
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--effort" in line
+    assert names(folder) == ["talk.wav"]
+
+
+def test_how_much_effort_there_is_the_model_says(
+    folder: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compress", "--effort", "9", "talk.wav"]) == ExitCode.USAGE
+    assert capsys.readouterr().err == "melcodec: talk.wav: --effort 9: speech-16k takes 1 to 8\n"
+    with pytest.raises(UsageProblem, match="--effort 9: speech-16k takes 1 to 8"):
+        melcodec_cli.compress("talk.wav", effort=9, bundle=str(tiny_bundle))
+    assert main(["compress", "-q", "talk.wav"]) == ExitCode.OK
+    assert main(["decompress", "--steps", "65", "talk.wav.mlc", "back.wav"]) == ExitCode.USAGE
+    assert "--steps 65: speech-16k takes 0 to 64" in capsys.readouterr().err
+    assert names(folder) == ["talk.wav", "talk.wav.mlc"]

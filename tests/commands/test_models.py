@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -20,6 +22,14 @@ def listed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
+def table(capsys: pytest.CaptureFixture[str]) -> list[list[str]]:
+    """The cells that are not empty, the headings' first: a line a model, however narrow the terminal."""
+    assert main(["models"]) == 0
+    head, rule, *lines = capsys.readouterr().out.splitlines()
+    assert not rule.strip("─")
+    return [re.split(r"  +", line.strip()) for line in (head, *lines)]
+
+
 def test_a_model_is_added_listed_with_its_licence_and_removed(
     user_bundles: Path, tiny_48k_bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -28,16 +38,11 @@ def test_a_model_is_added_listed_with_its_licence_and_removed(
     place = user_bundles / "speech-48k.safetensors"
     assert main(["models", "add", str(tiny_48k_bundle)]) == 0
     assert capsys.readouterr() == ("", f"melcodec: added speech-48k, ids {ids}, CC BY-NC-SA 4.0: {place}\n")
-    assert main(["models"]) == 0
-    own, _, added = capsys.readouterr().out.partition("\nspeech-48k\n")
-    assert own.startswith("speech-16k\n") and own.endswith("(comes with melcodec)")
-    assert added.splitlines() == [
-        "  profile       speech-48k",
-        "  rate          48000 Hz, 750 bit/s",
-        "  licence       CC BY-NC-SA 4.0",
-        f"  size          {place.stat().st_size / 1e6:.1f} MB",
-        f"  ids           bitstream {info.bitstream_id}, renderer {info.renderer_id}",
-        f"  file          {place}",
+    size = f"{place.stat().st_size / 1e6:.1f} MB"
+    assert table(capsys) == [
+        ["name", "system", "rate", "bit/s", "latency", "for", "licence", "size", "ids"],
+        ["speech-16k", "fmel", "16 kHz", "250", "2.6 s", "speech", "CC0-1.0", ANY, ANY],
+        ["speech-48k", "fmel", "48 kHz", "750", "1.9 s", "speech", "CC BY-NC-SA 4.0", size, ids],
     ]
     assert main(["models", "remove", "speech-48k"]) == 0
     assert capsys.readouterr() == ("", f"melcodec: removed speech-48k, ids {ids}: {place}\n")
@@ -52,27 +57,19 @@ def test_json_has_a_line_a_model_with_stable_keys(
         {
             "name": "speech-16k",
             "profile": "speech-16k",
+            "system": "fmel",
             "rate_hz": 16000,
-            "bits_per_s": 250.0,
+            "bits_per_s": [250.0],
+            "latency_s": 1.6 + 0.96,
+            "suits": ["speech"],
             "licence": "CC0-1.0",
             "size_bytes": tiny_bundle.stat().st_size,
             "bitstream_id": info.bitstream_id,
             "renderer_id": info.renderer_id,
-            "dev": {},
             "path": str(tiny_bundle),
             "built_in": True,
         }
     ]
-
-
-def test_figures_of_the_dev_clips_are_told_where_training_noted_them(
-    user_bundles: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    stages = {"coder": {"dev_l1": 0.4771, "step": 9}, "pitch": {"coded_voicing_error": 0.1566}, "vocoder": {}}
-    write_bundle(user_bundles / "a.safetensors", name="noted", training=json.dumps({"stages": stages}))
-    assert main(["models", "list"]) == 0
-    assert "  dev figures   mel L1 0.477 coded, voicing error 15.7%" in capsys.readouterr().out.splitlines()
-    assert listed(capsys)[1]["dev"] == {"coded_mel_l1": 0.4771, "voicing_error": 0.1566}
 
 
 @pytest.mark.parametrize(
@@ -86,22 +83,25 @@ def test_figures_of_the_dev_clips_are_told_where_training_noted_them(
     ],
     ids=["a number", "a list", "text", "not a number", "beyond floats"],
 )
-def test_figures_that_make_no_sense_are_left_out(
+def test_whatever_training_noted_a_model_is_a_line(
     user_bundles: Path, training: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_bundle(user_bundles / "a.safetensors", name="odd", training=training)
-    assert main(["models"]) == 0
-    assert "dev figures" not in capsys.readouterr().out
-    assert listed(capsys)[1]["dev"] == {}
+    assert [line[0] for line in table(capsys)] == ["name", "speech-16k", "odd"]
 
 
 def test_a_model_of_another_release_is_listed_as_far_as_it_can_be_read(
     user_bundles: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_bundle(user_bundles / "a.safetensors", name="later", profile='{"name": "later", "waves": 3}')
-    assert main(["models"]) == 0
-    assert "  rate          unknown to this release" in capsys.readouterr().out
-    assert (listed(capsys)[1]["profile"], listed(capsys)[1]["rate_hz"]) == ("later", None)
+    write_bundle(user_bundles / "b.safetensors", name="other", profile='{"name": "other", "system": "waves"}')
+    _, _, later, other = table(capsys)
+    for line, name, system in ((later, "later", "fmel"), (other, "other", "waves")):
+        assert line[:3] == [name, system, "unknown to this release, which cannot run it"]
+        assert line[-3] == "CC-BY-4.0"
+    for record in listed(capsys)[1:]:
+        unknown = [record[key] for key in ("rate_hz", "bits_per_s", "latency_s")]
+        assert unknown == [None] * 3 and record["profile"] == record["name"] and record["suits"] == []
 
 
 def test_control_characters_of_a_stranger_s_model_are_shown_not_sent(

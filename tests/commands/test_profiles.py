@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
@@ -15,8 +16,11 @@ import melcodec_cli
 from melcodec_cli import api
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
-from melcodec_cli.models.installed import read_bundle_info
+from melcodec_cli.models.choose import ModelChoice, Models
+from melcodec_cli.models.installed import Published, read_bundle_info
 from tests.conftest import write_tiny_bundle
+from tests.models.test_facts import saying
+from tests.models.test_hostile_bundle import edited
 from tests.sounds import noise, wav
 
 RATES_HZ = {"phone": 8000, "voice": 16000, "almost": 31999, "half": 32000, "full": 48000}
@@ -45,6 +49,10 @@ def model_of(data: bytes) -> str:
     """The rate and id that a file names."""
     header = Reader(io.BytesIO(data)).header
     return f"{header.layout.model_rate_hz} {header.bitstream_id.hex()}"
+
+
+def published(bitstream_id: str) -> Published:
+    return Published("speech-48k", bitstream_id, "CC0-1.0", 48_000, ("speech",))
 
 
 def name_in_files(bundle: Path) -> str:
@@ -99,13 +107,49 @@ def test_auto_without_the_model_for_48_khz_takes_the_default_and_says_so_once(
 ) -> None:
     assert main(["compress", "--profile", "auto", "-o", "coded", "phone.wav", "half.wav", "full.wav"]) == 0
     errors = capsys.readouterr().err
-    assert errors.count("speech-48k is not installed, and speech-16k takes its place; ") == 1
+    assert errors.count("speech-48k is not installed, so speech-16k is used; ") == 1
     assert "melcodec models add FILE" in errors
     for name in ("phone", "half", "full"):
         assert model_of(Path(f"coded/{name}.wav.mlc").read_bytes()) == name_in_files(tiny_bundle)
     assert main(["compress", "-q", "--profile", "auto", "full.wav"]) == 0
     assert main(["compress", "--profile", "auto", "phone.wav"]) == 0
     assert "speech-48k" not in capsys.readouterr().err
+
+
+def chosen(rate_hz: int) -> str:
+    """The model that `auto` takes for a recording of this rate."""
+    choice = ModelChoice(profile="auto")
+    return Models(lambda topic, line: None, lambda line: None, choice).bundle_for_rate(rate_hz).name
+
+
+def test_auto_takes_the_highest_rate_whose_band_a_recording_fills(both: Path, user_bundles: Path) -> None:
+    write_tiny_bundle(user_bundles / "between.safetensors", "between", 32000)
+    rates_hz = (8000, 16000, 21333, 22050, 31999, 32000, 96000)
+    names = ["speech-16k"] * 3 + ["between"] * 2 + ["speech-48k"] * 2
+    assert list(map(chosen, rates_hz)) == names
+
+
+def test_auto_takes_no_model_that_is_not_for_speech(
+    both: Path, user_bundles: Path, tiny_48k_bundle: Path
+) -> None:
+    edit = saying("suits", lambda suits: ["music", "sound"])
+    edited(tiny_48k_bundle, user_bundles / "speech-48k.safetensors", edit)
+    assert chosen(48000) == "speech-16k"
+
+
+def test_auto_takes_the_cheaper_of_two_of_a_rate(
+    both: Path, user_bundles: Path, tiny_48k_bundle: Path
+) -> None:
+    for file, index_bits in (("a", 12), ("z", 9)):
+
+        def edit(header: dict[str, Any], file: str = file, index_bits: int = index_bits) -> None:
+            header["__metadata__"]["name"] = file
+            sizes = {"index_bits": index_bits, "codewords": 1 << index_bits}
+            saying("shape", lambda shape: shape | sizes)(header)
+
+        edited(tiny_48k_bundle, user_bundles / f"{file}.safetensors", edit)
+        assert chosen(48000) == ("speech-48k" if file == "a" else "z")
+        assert chosen(16000) == "speech-16k"
 
 
 def test_a_profile_that_is_not_installed_is_named_with_how_to_get_it(
@@ -118,7 +162,7 @@ def test_a_profile_that_is_not_installed_is_named_with_how_to_get_it(
     assert main(command) == ExitCode.MODEL
     line = "melcodec: no bundle is named 'speech-48k'; installed: speech-16k; "
     assert capsys.readouterr().err == f"{line}'melcodec models add FILE' installs the file of a bundle\n"
-    monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED", {"speech-48k": ("01020304", "CC0-1.0")})
+    monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED", (published("01020304"),))
     assert main(command) == ExitCode.MODEL
     assert "speech-48k (CC0-1.0) is melcodec_cli/bundles/none/speech-48k.safeten" in capsys.readouterr().err
     licensed = "speech-48k (CC BY-NC-SA 4.0)"
@@ -139,7 +183,7 @@ def test_a_file_whose_model_is_not_installed_names_it_with_how_to_get_it(
     error = capsys.readouterr().err
     assert f"needs a bundle of bitstream id {wanted}; installed: speech-16k " in error
     assert "'melcodec models add FILE'" in error and not Path("back.wav").exists()
-    monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED", {"speech-48k": (wanted, "CC0-1.0")})
+    monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED", (published(wanted),))
     assert main(["decompress", "full.mlc", "back.wav"]) == ExitCode.MODEL
     assert "speech-48k (CC0-1.0) is melcodec_cli/bundles/" in capsys.readouterr().err
     monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED_FOLDER", tiny_48k_bundle.parent)
@@ -160,7 +204,7 @@ def test_a_profile_is_found_under_whatever_name_its_bundle_has(
     other = tmp_path / "other.safetensors"
     write_tiny_bundle(other, "narrow", 8000)
     user_bundles.mkdir(parents=True)
-    save_bundle(load_bundle(other), user_bundles / "a.safetensors", "mine", "CC0-1.0", {})
+    save_bundle(load_bundle(other).system, user_bundles / "a.safetensors", "mine", "CC0-1.0", {})
     for asked in ("narrow", "mine"):
         assert main(["compress", "-q", "--profile", asked, "phone.wav", f"{asked}.mlc"]) == 0
         assert model_of(Path(f"{asked}.mlc").read_bytes()) == name_in_files(other)
@@ -234,4 +278,4 @@ def test_steps_of_a_refiner_that_is_not_there_are_said_to_be_none(
         capsys.readouterr()
         options = ["--force", "--bundle", "bare.safetensors", "--steps", steps]
         assert main(["decompress", *options, "voice.mlc", "back.wav"]) == 0
-        assert capsys.readouterr().err.count("bare has no refiner") == told
+        assert capsys.readouterr().err.count("bare has no --steps: it is ignored") == told

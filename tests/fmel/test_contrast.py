@@ -3,13 +3,16 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from melcodec_cli.models.bundle import load_bundle
 from melcodec_cli.systems.fmel.chain import Chain
 from melcodec_cli.systems.fmel.contrast import Contrast
 from melcodec_cli.systems.span import Span
+from melcodec_cli.systems.system import Codes
 
 SILENCE, FLAT = -11.5, torch.zeros(80)
 
@@ -38,6 +41,12 @@ def test_hills_grow_by_the_amount_and_stay_where_they_are() -> None:
     assert torch.allclose(sharper[20:60], 1.3 * hills[20:60], atol=0.02)
 
 
+def loaded(bundle: Path) -> Chain:
+    chain = load_bundle(bundle, "cpu").system
+    assert isinstance(chain, Chain)
+    return chain
+
+
 def deepened(plain: Chain) -> Chain:
     deep = Chain(
         dataclasses.replace(plain.profile, vocoder=dataclasses.replace(plain.profile.vocoder, contrast=1.5))
@@ -47,19 +56,19 @@ def deepened(plain: Chain) -> Chain:
 
 
 def test_the_spectrum_of_all_speech_stays_as_it_is_at_any_level(tiny_bundle: Path) -> None:
-    chain = deepened(load_bundle(tiny_bundle, "cpu"))
+    chain = deepened(loaded(tiny_bundle))
     chain.coder.mean.copy_(torch.cos(torch.arange(len(chain.coder.mean)) / 3))
     usual = (chain.coder.mean - 3).expand(1, 5, -1)
     assert torch.allclose(chain.contrast(usual, chain.coder.mean), usual, atol=1e-4)
 
 
 def test_only_what_no_refiner_went_over_gets_it(tiny_bundle: Path) -> None:
-    plain = load_bundle(tiny_bundle, "cpu")
+    plain = loaded(tiny_bundle)
     deep = deepened(plain)
-    indices, globals_ = torch.arange(20).unsqueeze(0), torch.zeros(1, 20, 8, dtype=torch.int64)
+    codes = Codes(np.arange(20)[:, None], np.zeros((20, 8), np.int64))
 
-    def decoded(chain: Chain, steps: int) -> torch.Tensor:
-        return chain.decode(indices, globals_, [0], [Span(0, 20, 0)], steps)[0]
+    def decoded(chain: Chain, steps: int) -> NDArray[np.float32]:
+        return chain.decode([codes], [Span(0, 20, 0)], {"steps": steps})[0]
 
-    assert not torch.allclose(decoded(plain, 0), decoded(deep, 0))
-    assert torch.equal(decoded(plain, 1), decoded(deep, 1))
+    assert not np.allclose(decoded(plain, 0), decoded(deep, 0))
+    assert np.array_equal(decoded(plain, 1), decoded(deep, 1))

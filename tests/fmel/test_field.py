@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from melcodec_cli.systems.fmel.chain import Chain, held_pitch
 from melcodec_cli.systems.fmel.config import Profile
@@ -24,8 +23,11 @@ from tests.fmel.chunks import (
     decoded,
     encoded,
     lively,
+    of_rows,
     random_tokens,
     speechlike,
+    tolerance_of,
+    with_even_pitch,
 )
 
 
@@ -108,18 +110,6 @@ def test_audio_of_chunks_is_that_of_the_whole(profile: Profile, steps: int) -> N
     assert_close(torch.cat(parts), whole)
 
 
-def with_even_pitch(chain: Chain) -> Chain:
-    """A pitch of random weights may jump for the rounding of another batch, and its phase adds that up."""
-    if chain.pitch is not None:
-        chain.pitch.head.weight.fill_(0.0)
-    return chain
-
-
-def tolerance_of(chain: Chain) -> float:
-    """A phase adds up what the last bit of the pitch is off by in a batch of another shape."""
-    return 1e-5 if chain.pitch is None else 1e-3
-
-
 @pytest.mark.parametrize("steps", [0, 2])
 def test_rows_of_a_batch_sound_as_each_alone(chain: Chain, steps: int) -> None:
     indices, globals_ = random_tokens(chain, 160, 40)
@@ -134,12 +124,11 @@ def test_a_row_is_silent_to_the_others_where_it_has_ended(chain: Chain) -> None:
     indices, globals_ = random_tokens(chain, 160, 40)
     short = None if globals_ is None else globals_[:23]
     [alone] = decoded(with_even_pitch(chain), indices[:23], short, [(0, 23)], 1)
-    rows = pad_sequence([indices[:23], indices], batch_first=True)
-    values = None if globals_ is None else pad_sequence([globals_[:23], globals_], batch_first=True)
-    extended, _ = chain.decode(rows, values, [0, 0], [Span(0, 23, 0), Span(0, 160, 0)], 1)
+    rows, spans = [(indices[:23], short), (indices, globals_)], [Span(0, 23, 0), Span(0, 160, 0)]
+    extended, _ = of_rows(chain, rows, spans, 1)
     assert_close(extended, alone, tolerance_of(chain))
-    rows[0, 23:] = 5
-    assert torch.equal(chain.decode(rows, values, [0, 0], [Span(0, 23, 0), Span(0, 160, 0)], 1)[0], extended)
+    rows[0] = indices.index_fill(0, torch.arange(23, 160), 5), globals_  # what extends it, made another
+    assert torch.equal(of_rows(chain, rows, spans, 1)[0], extended)
 
 
 def test_rows_of_a_batch_are_coded_as_each_alone(chain: Chain) -> None:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from melcodec_cli.layers import pointwise
 from melcodec_cli.layers.pointwise import Linear, LinearGelu
+from melcodec_cli.layers.precision import computes_bfloat16
 
 
 def both_ways(layer: nn.Module, x: Tensor, monkeypatch: pytest.MonkeyPatch) -> tuple[Tensor, Tensor]:
@@ -48,4 +49,6 @@ def test_the_fast_way_is_taken_without_a_gradient(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(nn.Linear, "forward", refuse)
     with torch.inference_mode():
         assert Linear(4, 4)(torch.zeros(2, 4)).shape == (2, 4)
-        assert LinearGelu(4, 4).bfloat16()(torch.zeros(2, 4).bfloat16()).dtype == torch.bfloat16
+        assert LinearGelu(4, 4)(torch.zeros(2, 4)).shape == (2, 4)
+        if computes_bfloat16(torch.device("cpu")):  # where alone the search asks for it
+            assert LinearGelu(4, 4).bfloat16()(torch.zeros(2, 4).bfloat16()).dtype == torch.bfloat16

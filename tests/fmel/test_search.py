@@ -28,13 +28,15 @@ def speechlike(samples: int) -> Tensor:
 
 @pytest.fixture
 def chain(tiny_bundle: Path) -> Chain:
-    return load_bundle(tiny_bundle, "cpu")
+    chain = load_bundle(tiny_bundle, "cpu").system
+    assert isinstance(chain, Chain)
+    return chain
 
 
 def coded(chain: Chain, choices: int, span: Span = ALONE) -> tuple[Tensor, Tensor | None]:
     audio = speechlike(span.total * chain.profile.token_samples)
-    [(indices, globals_)] = chain.encode(audio.unsqueeze(0), [span.before], [span], choices)
-    return indices, globals_
+    [(indices, globals_)] = chain.encode([audio.numpy()], [span], {"effort": choices})
+    return torch.from_numpy(indices[:, 0]), None if globals_ is None else torch.from_numpy(globals_)
 
 
 def distance(chain: Chain, indices: Tensor, globals_: Tensor | None) -> float:
@@ -124,8 +126,8 @@ def test_it_is_the_same_every_time_and_takes_no_more_choices_than_there_are(chai
 
 
 def test_tokens_at_a_border_stay_where_a_stream_goes_on_and_only_there(chain: Chain) -> None:
-    context = chain.encode_context_tokens
-    span = Span(context, TOKENS, context)
+    reach = chain.shape.encode
+    span = Span(reach.before, TOKENS, reach.after, first=reach.before)
     nearest, searched = (coded(chain, choices, span)[0] for choices in (1, 4))
     changed = nearest != searched
     assert not changed[:BORDER_TOKENS].any() and not changed[-BORDER_TOKENS:].any()

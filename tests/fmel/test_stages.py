@@ -6,9 +6,12 @@ import torch
 
 from melcodec_cli.layers.hifigan import HifiganVocoder
 from melcodec_cli.layers.mel import LogMel, slaney_filters
+from melcodec_cli.layers.mel_config import MelConfig
 from melcodec_cli.layers.noise import frame_noise
 from melcodec_cli.layers.quantiser import Quantiser
-from melcodec_cli.systems.fmel.config import MelConfig, Profile, ProfileError, VocoderConfig
+from melcodec_cli.layers.settings import ProfileError
+from melcodec_cli.systems.fmel.chain import vocoder_for
+from melcodec_cli.systems.fmel.config import Profile, VocoderConfig
 from melcodec_cli.systems.fmel.excitation import pulse_train
 from melcodec_cli.systems.fmel.harmonic import SPECTRA_AT_ONCE, HarmonicVocoder
 
@@ -138,7 +141,9 @@ def test_hifigan_makes_exactly_a_hop_for_each_frame(
     config = VocoderConfig(
         name="hifigan", upsample_strides=strides, upsample_kernels=kernels, upsample_width=32
     )
-    assert HifiganVocoder(MelConfig(), config)(torch.randn(2, 13, 80)).shape == (2, 13 * 160)
+    vocoder = vocoder_for(Profile(vocoder=config, pitch=None))
+    assert isinstance(vocoder, HifiganVocoder)
+    assert vocoder(torch.randn(2, 13, 80)).shape == (2, 13 * 160)
 
 
 def test_profile_survives_json() -> None:

@@ -1,4 +1,4 @@
-"""The Kaitai description and the construct one agree on every golden file."""
+"""The Kaitai description and the hand-written reader agree on every golden file."""
 
 from __future__ import annotations
 

@@ -70,13 +70,14 @@ def read_mended(data: bytes) -> None:
 
 
 def read_bundle_head(data: bytes) -> None:
-    from melcodec_cli.systems.fmel.config import Profile, ProfileError
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.safetensors"
         path.write_bytes(len(data).to_bytes(8, "little") + data)
-        with suppress(MelcodecError, ProfileError):
-            Profile.from_dict(read_bundle_info(path).profile)
+        with suppress(MelcodecError):
+            info = read_bundle_info(path)
+            if info.shape:
+                json.dumps([info.shape.to_dict(), info.shape.bits_per_s, vars(info.shape.latency(1))])
+            assert all(info.option(option.name) for option in info.facts.options)
 
 
 def decompress(data: bytes) -> None:
@@ -145,12 +146,13 @@ def tiny_bundle() -> Path:
 
 
 def with_profile(bundle: bytes, profile: bytes) -> bytes:
-    """The bundle with that text as its profile and, if it is one, the ids that go with it."""
+    """The bundle with that text as its profile and, if it is one, the ids and the shape that go with it."""
+    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    from melcodec_cli.models.bundle import ids
-    from melcodec_cli.systems.fmel.config import Profile
+    from melcodec_cli.models.bundle import facts_of, ids
+    from melcodec_cli.systems.registry import build_system
 
     head_bytes = int.from_bytes(bundle[:8], "little")
     try:
@@ -158,9 +160,13 @@ def with_profile(bundle: bytes, profile: bytes) -> bytes:
         metadata = head["__metadata__"]
         metadata["profile"] = profile.decode("utf-8", "replace")
         with suppress(SafetensorError, ValueError, RecursionError):
-            values = Profile.from_dict(json.loads(profile)).to_dict()
-            found = ids(load(bundle), values)
+            if not isinstance(values := json.loads(profile), dict):
+                raise ValueError("no table of settings")
+            with torch.device("meta"):
+                system = build_system(values)
+            found = ids(load(bundle), system.profile_values, system.identity)
             metadata["bitstream_id"], metadata["renderer_id"] = (part.hex() for part in found)
+            metadata.update(facts_of(system))
         text = json.dumps(head).encode()
     except (ValueError, TypeError, KeyError, RecursionError):
         return bundle

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
-from melcodec_cli.systems.fmel.config import Profile, ProfileError
+from melcodec_cli.layers.settings import ProfileError
+from melcodec_cli.systems.fmel.config import Profile
 
 Edit = Callable[[dict[str, Any]], None]
 

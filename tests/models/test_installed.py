@@ -16,6 +16,7 @@ from melcodec_cli.models.installed import (
     PUBLISHED,
     PUBLISHED_FOLDER,
     BundleInfo,
+    Published,
     bundle_for,
     bundle_named,
     installed_bundles,
@@ -54,6 +55,7 @@ def test_a_bundle_says_what_it_is(tmp_path: Path) -> None:
         profile={"name": "tiny", "chunk_tokens": 500},
         training={"steps": 10},
         size_bytes=path.stat().st_size,
+        told=None,
     )
 
 
@@ -185,8 +187,18 @@ def test_a_stream_prefers_the_bundle_of_its_own_renderer(folders: Path) -> None:
 
 def test_the_bundles_beside_the_package_are_those_that_errors_name() -> None:
     found = {path.stem: read_bundle_info(path) for path in PUBLISHED_FOLDER.glob("*.safetensors")}
-    assert {name: (bundle.bitstream_id, bundle.licence) for name, bundle in found.items()} == PUBLISHED
     assert all(bundle.name == name for name, bundle in found.items())
+    told = {
+        Published(
+            bundle.name,
+            bundle.bitstream_id,
+            bundle.licence,
+            bundle.shape.rate_hz if bundle.shape else 0,
+            bundle.suits,
+        )
+        for bundle in found.values()
+    }
+    assert told == set(PUBLISHED) and len(told) == len(PUBLISHED)
 
 
 def test_the_package_has_one_bundle_which_is_free() -> None:

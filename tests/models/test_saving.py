@@ -18,8 +18,8 @@ Save = Callable[[Path], None]
 @pytest.fixture(params=["bundle", "checkpoint"])
 def save(request: pytest.FixtureRequest, tiny_bundle: Path) -> Save:
     if request.param == "bundle":
-        chain = load_bundle(tiny_bundle)
-        return lambda path: save_bundle(chain, path, "tiny", "CC0-1.0", {})
+        system = load_bundle(tiny_bundle).system
+        return lambda path: save_bundle(system, path, "tiny", "CC0-1.0", {})
     return lambda path: save_atomically({"weight": torch.ones(2, 3).T}, path, {"step": "1"})
 
 

@@ -9,17 +9,20 @@ from pydoc import locate
 from typing import Any
 from weakref import WeakSet
 
+import numpy as np
 import pytest
 
 from melcodec_cli.cli import main
-from melcodec_cli.codec.compression import CompressSettings
 from melcodec_cli.codec.pipeline import STREAMS_PER_WINDOW
-from melcodec_cli.convert.conversion import CompressConversion
+from melcodec_cli.convert.conversion import Conversion, Notice, conversion_of
+from melcodec_cli.convert.engine import LocalEngine
+from melcodec_cli.convert.request import CompressRequest, Request
 from melcodec_cli.convert.run import Overwriting, run
 from melcodec_cli.errors import BatchFailures, ExitCode
 from melcodec_cli.files.targets import Pair
 from melcodec_cli.models.choose import Models
-from melcodec_cli.report.report import Record, Report, print_table
+from melcodec_cli.report.record import Record
+from melcodec_cli.report.report import Report, print_table
 from tests.shell import file_size_limit, last_line, names
 from tests.sounds import noise, wav
 
@@ -69,14 +72,15 @@ def test_a_report_replaces_an_earlier_one_and_nothing_else(folder: Path) -> None
 def test_the_report_of_a_run_that_breaks_off_says_what_was_not_done(
     folder: Path, error: type[BaseException]
 ) -> None:
-    def conversion_of(pair: Pair, force: bool) -> Any:
+    def request_of(pair: Pair, force: bool) -> CompressRequest:
         raise error
 
     report = Report(batch=True, path="run.jsonl", quiet=True)
+    models = Models(report.notice, report.detail)
     pairs = [Pair("absent.wav", "x.mlc"), Pair("talk.wav", "a.mlc")]
     overwriting = Overwriting(False, False, lambda pair: False, lambda pair: False)
     with pytest.raises(error):
-        run(pairs, conversion_of, overwriting, report)
+        run(pairs, request_of, overwriting, report, LocalEngine(models, report.notice))
     assert statuses() == {"absent.wav": "failed", "talk.wav": "unfinished"}
 
 
@@ -85,14 +89,14 @@ def test_an_input_that_vanishes_fails_and_the_rest_goes_on(folder: Path) -> None
     report = Report(batch=True, path="run.jsonl", quiet=True)
     models = Models(report.notice, report.detail)
 
-    def conversion_of(pair: Pair, force: bool) -> CompressConversion:
+    def request_of(pair: Pair, force: bool) -> CompressRequest:
         Path("gone.wav").unlink(missing_ok=True)  # it was there when the run looked
-        return CompressConversion(*pair.files, models, report.notice, force, CompressSettings())
+        return CompressRequest(*pair.files, force=force)
 
     pairs = [Pair("gone.wav", "gone.mlc"), Pair("talk.wav", "talk.mlc")]
     overwriting = Overwriting(False, False, lambda pair: False, lambda pair: False)
     with pytest.raises(BatchFailures, match="1 done, 0 skipped, 1 failed"):
-        run(pairs, conversion_of, overwriting, report)
+        run(pairs, request_of, overwriting, report, LocalEngine(models, report.notice))
     assert statuses() == {"gone.wav": "failed", "talk.wav": "done"}
     assert "no such file" in records()["gone.wav"]["error"]
     assert names(folder) == ["run.jsonl", "talk.mlc", "talk.wav"]
@@ -105,8 +109,8 @@ FAULTS: dict[str, tuple[str, Callable[..., Any], Exception]] = {
         ValueError("no such\nblock"),
     ),
     "coding": (
-        "chain.chain.Chain.encode",
-        lambda chain, audio, *_: audio.abs().max() > 1,
+        "systems.fmel.chain.Chain.encode",
+        lambda chain, audio, *_: max(np.abs(row).max() for row in audio) > 1,
         RuntimeError("not enough memory"),
     ),
     "writing": (
@@ -152,24 +156,31 @@ def test_an_error_out_of_a_library_fails_its_file_and_no_other(
     assert f"in failing\n    raise error\n{type(error).__name__}" in capsys.readouterr().err
 
 
-def test_what_was_converted_is_forgotten(folder: Path) -> None:
+def test_what_was_converted_is_forgotten(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Readers, writers and buffers of a hundred thousand files at a time would be too many."""
-    alive: WeakSet[CompressConversion] = WeakSet()
-    most = 0
+    alive: WeakSet[Conversion[Any, Any]] = WeakSet()
+    made = most = 0
     report = Report(batch=True, quiet=True)
     models = Models(report.notice, report.detail)
     Path("short.wav").write_bytes(wav(noise(0.05)))
 
-    def conversion_of(pair: Pair, force: bool) -> CompressConversion:
-        nonlocal most
-        made = CompressConversion(*pair.files, models, report.notice, force, CompressSettings())
-        alive.add(made)
-        most = max(most, len(alive))
-        return made
+    def counted(request: Request, models: Models, notice: Notice) -> Conversion[Any, Any]:
+        nonlocal made, most
+        conversion = conversion_of(request, models, notice)
+        alive.add(conversion)
+        made, most = made + 1, max(most, len(alive))
+        return conversion
 
+    monkeypatch.setattr("melcodec_cli.convert.engine.conversion_of", counted)
     pairs = [Pair("short.wav", f"{place}.mlc") for place in range(4 * STREAMS_PER_WINDOW)]
-    run(pairs, conversion_of, Overwriting(False, False, lambda pair: False, lambda pair: False), report)
-    assert most < 3 * STREAMS_PER_WINDOW
+    run(
+        pairs,
+        lambda pair, force: CompressRequest(*pair.files, force=force),
+        Overwriting(False, False, lambda pair: False, lambda pair: False),
+        report,
+        LocalEngine(models, report.notice),
+    )
+    assert made == len(pairs) and most < 3 * STREAMS_PER_WINDOW
 
 
 def test_what_a_full_disk_cannot_take_fails_and_the_rest_goes_on(
@@ -238,16 +249,11 @@ def test_progress_on_a_terminal_tells_files_audio_and_speed(
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     report = Report(batch=True)
     models = Models(report.notice, report.detail)
-    conversions = [
-        CompressConversion("talk.wav", f"{place}.mlc", models, report.notice, False, CompressSettings())
-        for place in range(2)
-    ]
-    from melcodec_cli.codec.pipeline import convert
-
-    with progress(len(conversions), report) as shown:
+    requests = [CompressRequest("talk.wav", f"{place}.mlc") for place in range(2)]
+    with progress(len(requests), report) as shown:
         assert shown is not None
-        for ended in convert(conversions, shown.job_done):
-            shown.file_done(ended.stream)
+        for outcome in LocalEngine(models, report.notice).convert(requests, shown.job_done):
+            shown.file_done(outcome.record)
         line = str(report.bar)
     assert "2/2" in line and "h of audio" in line and "x real time" in line
     with progress(1, Report(quiet=True)) as shown:

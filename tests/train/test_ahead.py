@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from melcodec_cli.systems.fmel.config import Profile
 from melcodec_cli.systems.fmel.train.pitch_labels import PitchedBatches
 from melcodec_cli.systems.fmel.train.utterances import Utterances
 from melcodec_cli.train.ahead import Source, drawn_ahead, workers_for
@@ -36,7 +37,7 @@ def pitched_batches(speech: Path, folder: Path) -> PitchedBatches:
     pytest.importorskip("pyworld")
     corpus = open_corpus([speech], folder, 16000)
     batches = Batches(corpus, "train", torch.device("cpu"), {}, PRESET.augmentation)
-    return PitchedBatches(batches, PRESET.profile)
+    return PitchedBatches(batches, Profile.from_dict(PRESET.profile))
 
 
 def utterances(speech: Path, folder: Path) -> Utterances:

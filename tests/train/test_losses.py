@@ -5,7 +5,8 @@ import torch
 
 from melcodec_cli.systems.fmel.config import PitchConfig
 from melcodec_cli.systems.fmel.pitch import Pitch
-from melcodec_cli.train.losses import average_loss, pitch_loss
+from melcodec_cli.systems.fmel.train.hearing import pitch_loss
+from melcodec_cli.train.losses import average_loss
 
 MEL = torch.randn(3, 200, 8, generator=torch.Generator().manual_seed(1))
 HEARD = torch.ones(3, 1, 8, dtype=torch.bool)

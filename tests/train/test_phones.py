@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from melcodec_cli.cli import main
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.models.installed import read_bundle_info
+from melcodec_cli.systems.fmel.config import Profile
 from melcodec_cli.systems.fmel.train.coder import CoderLosses, CoderTask
 from melcodec_cli.systems.fmel.train.letters import letter_errors, letters_of, merged, spelled, text_of
 from melcodec_cli.systems.fmel.train.listener import Listener, ListenerConfig
@@ -23,7 +24,7 @@ from melcodec_cli.train.presets import read_preset
 from melcodec_cli.train.task import Moment
 from tests.train.tiny import rows, tiny_preset
 
-PROFILE = read_preset("tiny").profile
+PROFILE = Profile.from_dict(read_preset("tiny").profile)
 WORDS = ["aba", "bab", "aab", "abba", "ab", "ba"]
 NOTE_HZ = {"a": 400.0, "b": 1900.0}
 HALF_OFF = Augmentation(equaliser=0.5, no_speech=1.0, edge=1.0, noise=1.0)
@@ -183,7 +184,7 @@ def test_a_corpus_without_transcripts_is_a_line(
     shutil.copy(speech / "s1" / "a.wav", tmp_path / "speech")
     (tmp_path / "speech" / "manifest.csv").write_text(f"path,speaker,text\na.wav,x,{text}\n")
     preset = tmp_path / "tiny.toml"
-    preset.write_text(tiny_preset() + "[coder.losses]\nphones = 0.1\n")
+    preset.write_text(tiny_preset() + "[stages.coder.losses]\nphones = 0.1\n")
     arguments = ["--preset", str(preset), "--data", str(tmp_path / "speech"), "--run", str(tmp_path / "run")]
     assert main(["train", stage, *arguments, "--steps", "1"]) == 2
     [line] = capsys.readouterr().err.splitlines()

@@ -14,7 +14,7 @@ from melcodec_cli.train.stages import Length, shares
 def test_the_minutes_are_shared_out_among_the_stages_that_the_profile_has(name: str) -> None:
     preset = read_preset(name)
     stages = shares(preset)
-    assert ("refiner" in stages) == (preset.profile.refiner is not None)
+    assert ("refiner" in stages) == (preset.profile["refiner"] is not None)
     trained = [Length(minutes=60).share(share).minutes or 0 for share in stages.values()]
     assert sum(trained) == pytest.approx(60)
     assert Length(steps=5).share(stages["coder"]) == Length(steps=5)
@@ -59,4 +59,19 @@ def test_a_stage_that_the_profile_lacks_is_refused(
 ) -> None:
     arguments = ["--preset", "speech-48k", "--data", str(tmp_path), "--run", str(tmp_path / "run")]
     assert main(["train", "refiner", *arguments]) == 2
-    assert capsys.readouterr().err.endswith("preset speech-48k: its profile has no refiner\n")
+    said = "preset speech-48k has no stage refiner; it has phones, coder, pitch, vocoder\n"
+    assert capsys.readouterr().err.endswith(said)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_stages_of_a_preset_are_listed_in_order_with_their_minutes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["train", "stages", "--preset", "tiny"]) == 0
+    assert [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()] == [
+        ["phones", "0.2 minutes, a judge, which is no part of the model, not trained by 'train all'"],
+        ["coder", "0.6 minutes"],
+        ["pitch", "0.2 minutes"],
+        ["refiner", "0.4 minutes"],
+        ["vocoder", "0.6 minutes"],
+    ]

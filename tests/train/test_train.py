@@ -13,8 +13,10 @@ from safetensors.torch import load_file
 from melcodec_cli.cli import main
 from melcodec_cli.models.bundle import load_bundle
 from melcodec_cli.models.installed import read_bundle_info
+from melcodec_cli.systems.fmel.chain import Chain
 from melcodec_cli.train.corpus import UNKNOWN_LICENCE
-from tests.train.tiny import preset_text, rows, tiny_preset
+from melcodec_cli.train.presets import preset_text
+from tests.train.tiny import rows, tiny_preset
 
 pytest.importorskip("pyworld", reason="training needs the extra train")
 
@@ -176,7 +178,7 @@ def test_the_pitch_stage_listens_to_the_coder(run: Path, speech: Path, tmp_path:
     preset = tmp_path / "heard.toml"
     only = "absolute = 0.0\nsquared = 0.0\ncodebook = 0.0\nenvelope = 0.0\ndifference = 0.0\npitch = 1.0\n"
     often = tiny_preset().replace("minutes = 0.6", "dev_steps = 1\nrate = 0.01\nminutes = 0.6", 1)
-    preset.write_text(often + "\n[coder.losses]\n" + only)
+    preset.write_text(often + "\n[stages.coder.losses]\n" + only)
     shutil.copytree(run / "pitch", tmp_path / "run" / "pitch")
     arguments = ["--data", str(speech), "--cache", str(run / "cache"), "--run", str(tmp_path / "run")]
     assert (
@@ -211,8 +213,10 @@ def test_the_published_scheme_trains_and_its_model_codes(
     for figure in ("adversary", "deceived", "features", "consistency"):
         assert figure in log
     bundle = str(tmp_path / "published.safetensors")
-    chain = load_bundle(Path(bundle), "cpu")
-    assert chain.pitch is None and chain.coder.timbre is None and chain.default_steps == 4
+    chain = load_bundle(Path(bundle), "cpu").system
+    assert isinstance(chain, Chain)
+    assert chain.pitch is None and chain.coder.timbre is None
+    assert {option.name: option.default for option in chain.options}["steps"] == 4
 
     audio, coded, decoded = speech / "s0" / "a.wav", tmp_path / "a.mlc", tmp_path / "a.wav"
     assert main(["compress", "--bundle", bundle, "--device", "cpu", str(audio), "-o", str(coded)]) == 0

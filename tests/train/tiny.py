@@ -1,12 +1,9 @@
 """Presets, the tiny one above all, to be varied, and what their runs log."""
 
 import csv
-from importlib import resources
 from pathlib import Path
 
-
-def preset_text(name: str) -> str:
-    return (resources.files("melcodec_cli.train") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
+from melcodec_cli.train.presets import preset_text
 
 
 def tiny_preset() -> str:
@@ -14,14 +11,14 @@ def tiny_preset() -> str:
 
 
 EVERY_LOSS = """
-[coder.losses]
+[stages.coder.losses]
 searched = 0.5
 average = 0.1
 adversary = 0.1
 adversary_from = 0.3
 adversary_width = 4
 phones = 0.1
-[vocoder.losses]
+[stages.vocoder.losses]
 coded = 0.5
 envelope = 0.1
 average = 0.1
@@ -29,7 +26,7 @@ pitch = 0.1
 adversary = 0.1
 adversary_from = 0.3
 adversary_width = 2
-[refiner.losses]
+[stages.refiner.losses]
 consistency_from = 0.5
 adversary = 0.1
 adversary_from = 0.3
