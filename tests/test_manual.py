@@ -104,7 +104,9 @@ def test_the_pages_name_each_other() -> None:
     for path in PAGES:
         named = set(re.findall(r"\b(m(?:elcodec|lc)[\w-]*) ?\((\d)\)", plain(path.read_text())))
         assert {f"{name}.{section}" for name, section in named} <= set(SECTIONS)
-        assert path.name == "melcodec.1" or plain(MAIN["SEE ALSO"]).count(f"{path.stem} ({path.suffix[1]})") == 1
+        assert (
+            path.name == "melcodec.1" or plain(MAIN["SEE ALSO"]).count(f"{path.stem} ({path.suffix[1]})") == 1
+        )
 
 
 def test_every_command_is_in_the_manual_and_the_other_way_round() -> None:
@@ -146,7 +148,9 @@ def test_what_is_told_of_a_model_is_what_its_file_says(path: Path) -> None:
     assert f"of {info.shape.chunk_frames / info.shape.frames_per_s:.2g} seconds" in told
     assert f"Licence: {info.licence}" in told
     readme = (PROJECT / "README.md").read_text()
-    assert re.search(rf"^\| `{info.name}` \|.* {bits_per_s:g} .*{re.escape(info.licence)}", readme, re.MULTILINE)
+    assert re.search(
+        rf"^\| `{info.name}` \|.* {bits_per_s:g} .*{re.escape(info.licence)}", readme, re.MULTILINE
+    )
 
 
 def test_what_is_told_of_the_models_defaults_is_what_their_files_say() -> None:

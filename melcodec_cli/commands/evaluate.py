@@ -33,7 +33,7 @@ system_options = options(
     click.option(
         "--steps",
         metavar="N,...",
-        help="Steps of the refiner, side by side.  [default: the model's own]",
+        help="Numbers of refiner steps to measure side by side.  [default: the model's own]",
     ),
     click.option(
         "--against",
@@ -68,8 +68,8 @@ result_options = options(
         help="What to draw: names of metrics as in the JSON.",
     ),
     click.option("--markdown", is_flag=True, help="Print the table as Markdown."),
-    click.option("-f", "--force", is_flag=True, help="Replace what exists."),
-    click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings and errors."),
+    click.option("-f", "--force", is_flag=True, help="Replace outputs that exist."),
+    click.option("-q", "--quiet", is_flag=True, help="Print nothing but warnings and errors."),
 )
 
 
@@ -81,14 +81,14 @@ result_options = options(
     nargs=2,
     type=EXISTING,
     metavar="A.json B.json",
-    help="Measure nothing: compare the figures of two earlier runs, clip by clip.",
+    help="Measure nothing, but compare the figures of two earlier runs, clip by clip.",
 )
 @click.option(
     "--from",
     "earlier",
     type=EXISTING,
     metavar="FILE.json",
-    help="Measure nothing: show, plot or convert the figures of an earlier run.",
+    help="Measure nothing, but print, plot or convert the figures of an earlier run.",
 )
 @result_options
 @model_options
@@ -114,7 +114,7 @@ def evaluate(
 ) -> None:
     """Code speech, and compare what comes back with what went in (needs the extra "eval").
 
-    Without FOLDER or FILE a small built-in set is used.
+    Without a FOLDER or FILE, a small built-in set is used.
 
     \b
     Examples:
