@@ -39,8 +39,8 @@ system_options = options(
         "--against",
         metavar="NAME,...",
         default="",
-        shell_complete=complete_listed("codec2", "opus", "speex"),
-        help="Measure these too, where they are installed: codec2, opus, speex.",
+        shell_complete=complete_listed("codec2", "opus", "speex", "original"),
+        help="Also measure these, where they are installed: codec2, opus, speex; or the original itself: original.",
     ),
 )
 result_options = options(
@@ -77,6 +77,11 @@ result_options = options(
 @speech_options
 @system_options
 @click.option(
+    "--no-judges",
+    is_flag=True,
+    help="Leave out the judges that nothing was optimised for, which take ten times as long as all else.",
+)
+@click.option(
     "--compare",
     nargs=2,
     type=EXISTING,
@@ -99,6 +104,7 @@ def evaluate(
     bundles: tuple[str, ...],
     steps: str | None,
     against: str,
+    no_judges: bool,
     compare: tuple[Path, Path] | None,
     earlier: Path | None,
     out: str | None,
@@ -123,7 +129,7 @@ def evaluate(
       melcodec evaluate --files-from dev.txt --bundle mine.safetensors --json after.json
       melcodec evaluate --compare before.json after.json
       melcodec evaluate --from after.json --plot quality.svg
-      melcodec evaluate --steps 0,1,4 --limit 6
+      melcodec evaluate --steps 0,1,4 --limit 6 --no-judges
     """
     from melcodec_cli.evaluate.clips import clips_listed, clips_of, spread
     from melcodec_cli.evaluate.peers import peers
@@ -142,7 +148,7 @@ def evaluate(
     own = models(names, _numbers(steps), device, threads)
     others, absent = peers(_listed(against))
     clips = clips_of([*places, *(clips_listed(files_from) if files_from else [])])
-    session = Session(outputs, quiet)
+    session = Session(outputs, quiet, judges=not no_judges)
     session.leave_out(absent)
     session.run(spread(clips, limit), [*own, *others], threads)
     session.write()

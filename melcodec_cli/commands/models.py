@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,18 +100,19 @@ def path(name: str | None) -> None:
       cp "$(melcodec models path speech-48k)" /mnt/
     """
     from melcodec_cli.models.installed import bundle_named, user_folder
+    from melcodec_cli.report.console import show_exact_path
 
-    # As bytes, so that a name in no encoding arrives as it is.
-    click.echo(os.fsencode(bundle_named(name).path if name else user_folder()) + b"\n", nl=False)
+    show_exact_path(bundle_named(name).path if name else user_folder())
 
 
 def _list(json_lines: bool) -> None:
     from melcodec_cli.models.installed import installed_bundles
+    from melcodec_cli.report.console import show_json
 
     bundles = list(installed_bundles())
     if json_lines:
         for bundle in bundles:
-            click.echo(json.dumps(_record(bundle)))
+            show_json(_record(bundle))
     elif bundles:
         _print_table([_record(bundle) for bundle in bundles])
 
@@ -138,18 +138,12 @@ def _record(bundle: BundleInfo) -> dict[str, Any]:
 
 
 def _print_table(records: list[dict[str, Any]]) -> None:
-    """One line a model."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from melcodec_cli.report.printable import printable
+    """One line a model, however narrow the terminal."""
+    from melcodec_cli.report.console import show_table
     from melcodec_cli.systems.system import bit_rate_text
 
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for name in ("name", "system", "rate", "bit/s", "latency", "for", "licence", "size", "ids"):
-        table.add_column(name, justify="right" if name in ("rate", "latency", "size") else "left")
+    titles = ("name", "system", "rate", "bit/s", "latency", "for", "licence", "size", "ids")
+    rows = []
     for record in records:
         cells = [record["name"], record["system"]]
         if record["rate_hz"] is None:
@@ -162,6 +156,7 @@ def _print_table(records: list[dict[str, Any]]) -> None:
                 ", ".join(record["suits"]),
             ]
         ids = f"{record['bitstream_id']}/{record['renderer_id']}"
-        cells += [record["licence"], f"{record['size_bytes'] / 1e6:.1f} MB", ids]
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    Console(highlight=False, width=LINE_WIDTH).print(table)
+        rows.append([*cells, record["licence"], f"{record['size_bytes'] / 1e6:.1f} MB", ids])
+    show_table(
+        titles, [rows], sys.stdout, words=("system", "bit/s", "for", "licence", "ids"), width=LINE_WIDTH
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from melcodec_cli.commands.options import complete_preset, licence_option
-from melcodec_cli.report.printable import printable
+from melcodec_cli.report.console import say, show_line
 
 if TYPE_CHECKING:
     import torch
@@ -109,7 +109,6 @@ def list_stages(preset_name: str) -> None:
     Examples:
       melcodec train stages --preset speech-48k
     """
-    from melcodec_cli.report.printable import printable
     from melcodec_cli.train.presets import read_preset
 
     preset = read_preset(preset_name)
@@ -120,7 +119,7 @@ def list_stages(preset_name: str) -> None:
             parts.append("a judge, which is no part of the model")
         if not stage.wanted(preset):
             parts.append("not trained by 'train all'")
-        click.echo(printable(f"{stage.name:<12}{', '.join(parts)}"))
+        show_line(f"{stage.name:<12}{', '.join(parts)}")
 
 
 @train.command("all", short_help="Train every stage in order and pack the bundle.")
@@ -148,7 +147,7 @@ def train_all(
     licence = licence or licence_for({clip.licence for clip in corpus.clips})
     for stage, share in shares(preset).items():
         if is_first():
-            click.echo(f"training the {stage}", err=True)
+            say(f"training the {stage}")
         start_from = rest["start_from"] if stage_named(preset, stage).ships else ()  # a bundle has no judges
         train_stage(
             stage, preset, corpus, rest["run_folder"], length.share(share), device, rest["resume"],
@@ -157,7 +156,7 @@ def train_all(
     if is_first():
         path = rest["run_folder"] / f"{preset.profile['name']}.safetensors"
         pack_run(preset, rest["run_folder"], path, corpus, licence)
-        click.echo(path)
+        show_line(path)
 
 
 @train.command("plot", short_help="Draw the curves and sample spectrograms of a run.")
@@ -179,7 +178,7 @@ def plot(run_folder: Path, output: Path | None) -> None:
     from melcodec_cli.train.plot import plot_run
 
     for path in plot_run(run_folder, output or run_folder):
-        click.echo(path)
+        show_line(path)
 
 
 def _command_line() -> str:
@@ -232,10 +231,10 @@ def open_data(preset: Preset, folders: tuple[Path, ...], cache: Path) -> Corpus:
     corpus = open_corpus(list(folders), cache, preset.shape.rate_hz, preset.corpus.speed_copies)
     if is_first():
         for path, reason in corpus.left_out.items():
-            click.echo(f"melcodec: {printable(path)}: left out: {printable(reason)}", err=True)
+            say(f"{path}: left out: {reason}")
         if corpus.clips and all(clip.split != "dev" for clip in corpus.clips):
             notice = "no speaker is kept for measuring: dev figures are of clips that are trained on"
-            click.echo(f"melcodec: {notice}", err=True)
+            say(notice)
     if not corpus.clips:
         raise UsageProblem(f"no file in {', '.join(map(str, folders))} can be read as audio")
     return corpus

@@ -10,14 +10,12 @@ from typing import BinaryIO, TypeVar
 import numpy as np
 
 from melcodec_cli.audio import AudioSource, Resampler, mix_down, open_source
+from melcodec_cli.audio.suffixes import AUDIO_SUFFIXES
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.evaluate.speech import FULL_RATE_HZ, RATE_HZ, Audio, Speech
 
 FULL_BAND_FROM_HZ = 32_000  # files of a lower rate are measured at 16 kHz alone
 BUILT_IN = Path(__file__).parent / "builtin"
-SUFFIXES = frozenset(
-    (".aif", ".aiff", ".au", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".w64", ".wav")
-)
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ def clips_of(places: Sequence[Path]) -> list[Clip]:
     found: dict[Path, str] = {}
     for place in places or [BUILT_IN]:
         if place.is_dir():
-            inside = sorted(path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES)
+            inside = sorted(path for path in place.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
             found.update((path, str(path.relative_to(place))) for path in inside)
         elif place.is_file():
             found[place] = f"{place.parent.name}/{place.name}"
@@ -74,7 +72,7 @@ def read_original(path: Path) -> Speech:
 
 def _mono(source: AudioSource, rate_hz: int) -> Audio:
     resampler = Resampler(source.rate_hz, rate_hz, 1)
-    pieces = [resampler.process(mix_down(block)) for block in source.blocks(source.rate_hz)]
+    pieces = [resampler.process(mix_down(block, source.speakers)) for block in source.blocks(source.rate_hz)]
     pieces.append(resampler.flush())
     audio: Audio = np.concatenate(pieces)[:, 0]
     return audio

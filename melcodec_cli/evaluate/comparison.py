@@ -8,7 +8,7 @@ from typing import Any
 
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.evaluate.results import COSTS, ClipResult, Evaluation, SystemResult
-from melcodec_cli.evaluate.statistics import Interval, mean_interval
+from melcodec_cli.evaluate.statistics import Interval, difference_interval, ratio_interval
 
 # Fewer clips than this may all point one way by chance more often than once in twenty times.
 FEWEST_CLIPS = 6
@@ -71,23 +71,23 @@ def _compare(first: SystemResult, second: SystemResult, metrics: list[dict[str, 
 def _difference(metric: dict[str, str], pairs: Sequence[tuple[ClipResult, ClipResult]]) -> Difference:
     key, better = metric["key"], metric["better"]
     found = [
-        (one, other, before.duration_s if key in COSTS else 1.0)
+        (one, other)
         for before, after in pairs
-        if (one := _value(before, key, better)) is not None
-        and (other := _value(after, key, better)) is not None
+        if (one := _part_and_whole(before, key, better)) is not None
+        and (other := _part_and_whole(after, key, better)) is not None
     ]
-    weights = [weight for *_, weight in found]
-    first = mean_interval([one for one, _, _ in found], weights)
-    second = mean_interval([other for _, other, _ in found], weights)
-    difference = mean_interval([other - one for one, other, _ in found], weights)
+    parts = [[one[0] for one, _ in found], [other[0] for _, other in found]]
+    wholes = [[one[1] for one, _ in found], [other[1] for _, other in found]]
+    first, second = (ratio_interval(*each) for each in zip(parts, wholes, strict=True))
+    difference = difference_interval(parts[0], wholes[0], parts[1], wholes[1])
     label = f"|{metric['label']}|" if better == "zero" else metric["label"]
     return Difference(key, label, first.mean, second.mean, difference, _verdict(difference, better))
 
 
-def _value(clip: ClipResult, key: str, better: str) -> float | None:
+def _part_and_whole(clip: ClipResult, key: str, better: str) -> tuple[float, float] | None:
     """Of what is best at zero, how far it is from there."""
-    value = (clip.costs if key in COSTS else clip.scores).get(key)
-    return abs(value) if value is not None and better == "zero" else value
+    found = clip.part_and_whole(key)
+    return (abs(found[0]), found[1]) if found is not None and better == "zero" else found
 
 
 def _verdict(interval: Interval, better: str) -> str:

@@ -10,9 +10,10 @@ from typing import Any
 from melcodec_cli.errors import MelcodecError, UsageProblem
 from melcodec_cli.evaluate.clips import Clip, read_original
 from melcodec_cli.evaluate.delay import aligned, constant_delay, delay_samples
-from melcodec_cli.evaluate.metrics import Metric, measure
+from melcodec_cli.evaluate.metrics import Metric, Score, measure
 from melcodec_cli.evaluate.results import ClipResult, SystemResult, defined
 from melcodec_cli.evaluate.speech import RATE_HZ, Speech
+from melcodec_cli.evaluate.statistics import Share
 from melcodec_cli.evaluate.systems import Coded, System
 from melcodec_cli.evaluate.workers import Map
 
@@ -118,6 +119,7 @@ def _measure(
                 found.encode_s,
                 found.decode_s,
                 {key: defined(score) for key, score in scores.items()},
+                {key: score for key, score in scores.items() if isinstance(score, Share)},
             )
         )
     result = SystemResult(system.name, system.kind, 1000 * delay / RATE_HZ, clips, system.describe())
@@ -126,7 +128,7 @@ def _measure(
 
 def _judge(
     original: Speech, decoded: Speech, metrics: Sequence[Metric]
-) -> tuple[dict[str, float], dict[str, Any]]:
+) -> tuple[dict[str, Score], dict[str, Any]]:
     """The scores, and what was learnt of the original: another process would have to find it out again."""
     return measure(original, decoded, metrics), original.learnt
 

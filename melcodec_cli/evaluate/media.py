@@ -9,7 +9,8 @@ import numpy as np
 
 from melcodec_cli.audio import open_sink
 from melcodec_cli.evaluate.picture import LEVELS, write_png
-from melcodec_cli.evaluate.speech import Speech, Table
+from melcodec_cli.evaluate.speech import FULL_MEL, MEL, Speech, Table
+from melcodec_cli.layers.mel import slaney_filters
 
 COLUMNS = 640  # a picture has one for every so many frames; more would be sent and not seen
 SHADES = 48  # of the palette's 254: hardly seen, and a third of the bytes
@@ -33,6 +34,19 @@ def picture(speech: Speech, loudest: float) -> str:
     file = io.BytesIO()
     write_png(file, np.ascontiguousarray(shade.round().astype(np.uint8).T[::-1]))
     return _data_uri("image/png", file.getvalue())
+
+
+def khz_places(speech: Speech) -> dict[int, float]:
+    """Where in the picture some frequencies are, as shares of its height from the top: bands are no hertz."""
+    config = FULL_MEL if speech.full_band else MEL
+    filters = slaney_filters(config)
+    bins_hz = np.arange(len(filters)) * config.rate_hz / config.fft_samples
+    centres_hz = bins_hz @ filters / filters.sum(axis=0)
+    top_khz = round(config.high_hz / 1000)
+    inside = [khz for khz in (1, 2, 4, 8, 16) if khz < top_khz]
+    bands = np.interp([1000 * khz for khz in inside], centres_hz, np.arange(config.bands) + 0.5)
+    places = {khz: float(1 - band / config.bands) for khz, band in zip(inside, bands, strict=True)}
+    return {0: 1.0, **places, top_khz: 0.0}
 
 
 def columns(log_mel: Table) -> Table:

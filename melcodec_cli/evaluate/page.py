@@ -11,20 +11,20 @@ import numpy as np
 
 from melcodec_cli.evaluate.clips import spread
 from melcodec_cli.evaluate.evaluation import Heard, Recording
-from melcodec_cli.evaluate.media import picture, sound
+from melcodec_cli.evaluate.media import khz_places, picture, sound
 from melcodec_cli.evaluate.metrics import DIGITS, METRICS
-from melcodec_cli.evaluate.plot import BETTER, NARROW, WIDE, points_of, rate_quality_svg
+from melcodec_cli.evaluate.page_tables import clips_tables, figure_choices, means_tables
+from melcodec_cli.evaluate.plot import BETTER, MIDDLE, NARROW, WIDE, points_of, rate_quality_svg, round_step
 from melcodec_cli.evaluate.results import Evaluation
 from melcodec_cli.evaluate.speech import Speech
-from melcodec_cli.evaluate.statistics import RESAMPLES, Interval, spent, times
+from melcodec_cli.evaluate.statistics import RESAMPLES
 
+PLOTS = (("wide", WIDE), ("middle", MIDDLE), ("narrow", NARROW))  # CSS shows the one that fits the screen
 TEMPLATE = Path(__file__).parent / "template"
 PLAYED_S = (
     3600  # of sound in one page, about 30 MB; of more, clips evenly spread, while the figures are of all
 )
-RATES = (("payload bit/s", "lower"), ("total bit/s", "lower"))
-TIMES = (("encode ×", "higher"), ("decode ×", "higher"))
-SHOWN_WITH_SOUND = ("pesq_wb", "stoi", "mcd_db", "speaker_similarity")
+SHOWN_WITH_SOUND = ("pesq_wb", "stoi", "mcd_db", "speaker_similarity", "dnsmos_overall", "word_error_percent")
 
 
 def listened(recordings: Sequence[Recording], systems: int) -> list[Recording]:
@@ -48,7 +48,7 @@ def page(
         + ("systems." if len(systems) > 1 else "system."),
         clip_count=len(recordings),
         resamples=RESAMPLES,
-        means=_means_table(evaluation),
+        means=means_tables(evaluation),
         missing="".join(
             f'<p class="hint">Not here: {escape(name)}, {escape(reason)}.</p>'
             for name, reason in evaluation.missing.items()
@@ -59,7 +59,8 @@ def page(
         ),
         plots="\n".join(
             f'<div class="scroll" data-metric="{each["key"]}" tabindex="0" role="region" aria-label="Plot">'
-            f"{_plot(evaluation, each, 'wide', WIDE)}{_plot(evaluation, each, 'narrow', NARROW)}</div>"
+            + "".join(_plot(evaluation, each, name, width) for name, width in PLOTS)
+            + "</div>"
             for each in evaluation.metrics
         ),
         played="" if len(played) == len(recordings) else f"{len(played)} of the {len(recordings)} clips. ",
@@ -68,7 +69,8 @@ def page(
         ),
         system_choices="".join(f"<option>{escape(name)}</option>" for name in names)
         + '<option value="">all</option>',
-        clips=_clips_table(evaluation),
+        figure_choices=figure_choices(evaluation),
+        clips=clips_tables(evaluation),
         footer=f"melcodec {escape(evaluation.melcodec)}. Times measured on {escape(evaluation.machine)}.",
         css=(TEMPLATE / "page.css").read_text(),
         script=(TEMPLATE / "page.js").read_text(),
@@ -88,76 +90,12 @@ def _definitions(evaluation: Evaluation) -> Iterable[str]:
     yield "<dt>encode, decode</dt><dd>times real time, each clip by itself, the model being loaded</dd>"
 
 
-def _means_table(evaluation: Evaluation) -> str:
-    systems, metrics = evaluation.systems, evaluation.metrics
-    rows = []
-    for system in systems:
-        cells = [
-            _mean_cell(spent(system.mean("payload_bits_per_s")), 0),
-            _mean_cell(spent(system.mean("total_bits_per_s")), 0),
-            *(_mean_cell(system.mean(key), DIGITS.get(key, 3)) for key in evaluation.keys),
-            _cell(system.delay_ms, 1),
-            _mean_cell(times(system.mean("encode_share_of_real_time")), 0),
-            _mean_cell(times(system.mean("decode_share_of_real_time")), 0),
-        ]
-        rows.append(
-            f'<tr class="{system.kind}"><td class="name">{escape(system.name)}</td>{"".join(cells)}</tr>'
-        )
-    measured = [(each["label"], each["better"]) for each in metrics]
-    return _table([("system", "lower"), *RATES, *measured, ("delay ms", "lower"), *TIMES], rows)
-
-
-def _mean_cell(found: Interval, digits: int) -> str:
-    if found.low is None or found.high is None:
-        return _cell(found.mean, digits)
-    dash = "–" if found.low >= 0 else " to "
-    return _cell(found.mean, digits, f"<small>{found.low:.{digits}f}{dash}{found.high:.{digits}f}</small>")
-
-
-def _clips_table(evaluation: Evaluation) -> str:
-    metrics = evaluation.metrics
-    rows = []
-    for system in evaluation.systems:
-        for clip in system.clips:
-            payload, total, encode, decode = clip.costs.values()
-            cells = [
-                _cell(clip.duration_s, 2),
-                _cell(payload or None, 0),
-                _cell(total or None, 0),
-                *(_cell(clip.scores.get(each["key"]), DIGITS.get(each["key"], 3)) for each in metrics),
-                _cell(1 / encode if encode else None, 0),
-                _cell(1 / decode if decode else None, 0),
-            ]
-            names = f'<td>{escape(clip.name)}</td><td class="name">{escape(system.name)}</td>'
-            rows.append(f'<tr class="{system.kind}">{names}{"".join(cells)}</tr>')
-    own = [("clip", "lower"), ("system", "lower"), ("s", "lower"), *RATES]
-    return _table([*own, *((each["label"], each["better"]) for each in metrics), *TIMES], rows)
-
-
-def _table(titles: Iterable[tuple[str, str]], rows: Iterable[str]) -> str:
-    heads = "".join(
-        f'<th scope="col" data-better="{better}"><button type="button">{_unbroken(title)}</button></th>'
-        for title, better in titles
-    )
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>\n{chr(10).join(rows)}\n</tbody></table>"
-
-
-def _unbroken(title: str) -> str:
-    """Narrow by its several words, of which "log-mel" is one."""
-    return escape(title).replace("-", "\u2011")
-
-
-def _cell(value: float | None, digits: int, note: str = "") -> str:
-    if value is None:
-        return '<td data-value="">–</td>'
-    return f'<td data-value="{value:.6g}">{value:.{digits}f}{note}</td>'
-
-
 def _listening(recording: Recording, heard: Sequence[Heard], first: bool) -> str:
     """The first clip is open, the others unfold."""
     name, original = recording.clip.name, recording.speech
     loudest = float(original.whole_log_mel.max())
-    panels = [_panel("original", "reference", [], original, loudest)]
+    preload = "metadata" if first else "none"
+    panels = [_panel("original", "reference", [], original, loudest, preload)]
     for each in heard:
         if name not in each.speech:
             continue
@@ -170,25 +108,47 @@ def _listening(recording: Recording, heard: Sequence[Heard], first: bool) -> str
         ]
         rate = [f"{result.payload_bits / result.duration_s:.0f} bit/s"] if result.payload_bits else []
         decoded = _fitted(each.speech[name], len(original.sound))
-        panels.append(_panel(each.result.name, each.result.kind, [*rate, *scores], decoded, loudest))
-    ticks = "".join(f"<span>{second:.1f} s</span>" for second in np.linspace(0, original.duration_s, 5))
+        panels.append(_panel(each.result.name, each.result.kind, [*rate, *scores], decoded, loudest, preload))
     return (
         f"<details{' open' if first else ''}><summary><h3>{escape(name)}</h3> "
         f'<span class="hint">{original.duration_s:.1f} s, to {original.rate_hz // 2000} kHz</span></summary>\n'
         + "\n".join(panels)
-        + f'\n<div class="axis" aria-hidden="true">{ticks}</div></details>'
+        + "</details>"
     )
 
 
-def _panel(name: str, kind: str, scores: Sequence[str], speech: Speech, loudest: float) -> str:
+def _panel(
+    name: str, kind: str, scores: Sequence[str], speech: Speech, loudest: float, preload: str = "none"
+) -> str:
+    """What is folded loads nothing: of players there may be hundreds. The page's script sees to it when it unfolds."""
     return (
         f'<figure class="panel {kind}"><figcaption><span class="name">{escape(name)}</span>'
         + " ".join(f'<span class="score">{escape(score)}</span>' for score in scores)
         + "</figcaption>"
-        f'<div class="mel" data-seconds="{speech.duration_s:.3f}"><img alt="Mel spectrogram, {escape(name)}" '
-        f'src="{picture(speech, loudest)}"><span class="head"></span></div>'
-        f'<audio controls preload="none" aria-label="{escape(name)}" src="{sound(speech)}"></audio></figure>'
+        f'<div class="chart">{_khz_axis(speech)}<div class="mel" data-seconds="{speech.duration_s:.3f}">'
+        f'<img alt="Mel spectrogram, {escape(name)}" src="{picture(speech, loudest)}"><span class="head"></span>'
+        f"</div>{_seconds_axis(speech.duration_s)}</div>"
+        f'<audio controls preload="{preload}" aria-label="{escape(name)}" src="{sound(speech)}"></audio></figure>'
     )
+
+
+def _khz_axis(speech: Speech) -> str:
+    places = khz_places(speech)
+    labels = (
+        f'<span style="top:{100 * place:.1f}%">{khz}{" kHz" if khz == max(places) else ""}</span>'
+        for khz, place in places.items()
+    )
+    return f'<div class="khz" aria-hidden="true">{"".join(labels)}</div>'
+
+
+def _seconds_axis(duration_s: float) -> str:
+    step_s = round_step(duration_s)
+    seconds = [number * step_s for number in range(int(duration_s / step_s * (1 + 1e-9)) + 1)]
+    labels = (
+        f'<span style="left:{100 * second / duration_s:.1f}%">{second:g}{" s" if second == seconds[-1] else ""}</span>'
+        for second in seconds
+    )
+    return f'<div class="seconds" aria-hidden="true">{"".join(labels)}</div>'
 
 
 def _fitted(speech: Speech, samples: int) -> Speech:

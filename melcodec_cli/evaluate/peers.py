@@ -1,4 +1,4 @@
-"""Other codecs, run as the programs that are installed, and the reference that a narrow band can reach at best."""
+"""Other codecs, run as the programs that are installed; and as references the original and its telephone band."""
 
 from __future__ import annotations
 
@@ -130,6 +130,16 @@ class NarrowBand(System):
         return Coded(audio, 0, 0, 0.0, 0.0)
 
 
+class Original(System):
+    """The original itself, for judges that hear the decoded speech alone: what they would say of a perfect codec."""
+
+    kind = "reference"
+    name = "original"
+
+    def code(self, clip: Clip, speech: Speech) -> Coded:
+        return Coded(speech.sound, 0, 0, 0.0, 0.0)
+
+
 @dataclass(frozen=True)
 class Family:
     programs: tuple[str, ...]
@@ -153,6 +163,7 @@ FAMILIES = {
         lambda: [Speex(name, quality) for name, quality in SPEEX_QUALITIES.items()],
         narrow=True,
     ),
+    "original": Family((), lambda: [Original()], narrow=False),
 }
 
 

@@ -7,11 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from melcodec_cli.evaluate.plot_labels import RADIUS, Box, Label, Mark, labels_of
 from melcodec_cli.evaluate.results import SystemResult
 
-WIDE, NARROW, HEIGHT = 720, 350, 360  # of a screen and of a phone, where letters keep their size
+WIDE, MIDDLE, NARROW, HEIGHT = (
+    1240,
+    720,
+    350,
+    360,
+)  # of a screen, a tablet and a phone: letters keep their size
 LEFT, RIGHT, TOP, BOTTOM = 56, 16, 30, 44
-CHARACTER, LINE = 7.2, 15  # size of a label's letters
 BETTER = {"higher": "higher is better", "lower": "lower is better", "zero": "the nearer to zero the better"}
 RATES = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000)
 
@@ -52,26 +57,26 @@ def rate_quality_svg(points: Sequence[Point], label: str, better: str, width: fl
         f'aria-label="{escape(label)} against bits per second, {BETTER[better]}">',
         *_grid(axes, label, better),
     ]
-    taken: list[_Box] = []
+    taken: list[Box] = []
+    kinds = {}
     for point in points:
         y = axes.y(point.mean)
+        mark = Mark(point.name, axes.x(point.rate) if point.rate else axes.end, y, across=not point.rate)
+        kinds[mark] = point.kind
         if point.rate:
-            x = axes.x(point.rate)
-            taken += [(x - 6, y - 6, x + 6, y + 6), (x - 1, axes.y(point.high), x + 1, axes.y(point.low))]
+            x, bar = mark.x, (axes.y(point.high), axes.y(point.low))
+            taken += [(x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS), (x - 1, bar[0], x + 1, bar[1])]
             parts.append(
                 f'<g class="{point.kind}"><title>{escape(point.name)}: {point.rate:.0f} bit/s, {point.mean:.3g}'
                 f" ({point.low:.3g} to {point.high:.3g})</title>"
-                f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{axes.y(point.low):.1f}" y2="{axes.y(point.high):.1f}"/>'
+                f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{bar[1]:.1f}" y2="{bar[0]:.1f}"/>'
                 f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5"/></g>'
             )
         else:
             parts.append(f'<line class="reference" x1="{LEFT}" x2="{axes.end}" y1="{y:.1f}" y2="{y:.1f}"/>')
-    # References first: the others have more places to go to.
-    parts += [_label(point, axes, taken) for point in sorted(points, key=lambda point: point.rate > 0)]
+    area = (LEFT, TOP, axes.end + RIGHT, HEIGHT - BOTTOM)
+    parts += [_drawn(label, kinds[label.mark]) for label in labels_of(list(kinds), taken, area)]
     return "".join([*parts, "</svg>"])
-
-
-_Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,7 @@ def _grid(axes: _Axes, label: str, better: str) -> list[str]:
             x = axes.x(rate)
             parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{floor}"/>')
             parts.append(f'<text x="{x:.1f}" y="{floor + 18}" text-anchor="middle">{rate}</text>')
-    step = _step(axes.top - axes.bottom)
+    step = round_step(axes.top - axes.bottom)
     for number in range(math.ceil(axes.bottom / step), math.floor(axes.top / step) + 1):
         y = axes.y(number * step)
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{axes.end}" y1="{y:.1f}" y2="{y:.1f}"/>')
@@ -113,44 +118,19 @@ def _grid(axes: _Axes, label: str, better: str) -> list[str]:
     return parts
 
 
-def _step(span: float) -> float:
+def round_step(span: float) -> float:
     """About five lines, at round numbers."""
     power = 10.0 ** math.floor(math.log10(span / 5))
     return next(power * factor for factor in (1, 2, 5, 10) if power * factor * 6 >= span)
 
 
-def _label(point: Point, axes: _Axes, taken: list[_Box]) -> str:
-    """Beside its point, where nothing else has been written; with a line to it from far away."""
-    width, y = CHARACTER * len(point.name), axes.y(point.mean)
-    if point.rate:
-        x = axes.x(point.rate)
-        places = [
-            (x + 9 + across * (width + 18), y + down * LINE)
-            for down in (0.3, 1.2, -0.6, 2.1, -1.5, 3.0, -2.4, 3.9, -3.3, 4.8, -4.2, 5.7, -5.1, 6.6, -6.0)
-            for across in (0, -1, -0.5)
-        ]
-    else:
-        x = axes.end
-        places = [(axes.end - width - 4, y + down * LINE) for down in (-0.4, 1.0)]
-    boxes = [(left, base - 11, left + width, base + 3) for left, base in places]
-    inside = [
-        box
-        for box in boxes
-        if box[0] >= LEFT and box[2] <= axes.end + RIGHT and box[1] >= TOP and box[3] <= HEIGHT - BOTTOM
-    ] or boxes
-    box = next((box for box in inside if not any(_overlap(box, other) for other in taken)), inside[0])
-    taken.append(box)
-    left, top, right, bottom = box
-    edge = top + 3 if top > y else bottom
+def _drawn(label: Label, kind: str) -> str:
     leader = (
-        f'<line class="leader" x1="{x:.1f}" y1="{y:.1f}" x2="{min(max(x, left), right):.1f}" y2="{edge:.1f}"/>'
-        if point.rate and not top - LINE < y < bottom + LINE
+        '<line class="leader" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>'.format(*label.leader)
+        if label.leader
         else ""
     )
+    left, _, _, bottom = label.box
     return (
-        f'{leader}<text class="{point.kind}" x="{left:.1f}" y="{bottom - 3:.1f}">{escape(point.name)}</text>'
+        f'{leader}<text class="{kind}" x="{left:.1f}" y="{bottom - 3:.1f}">{escape(label.mark.name)}</text>'
     )
-
-
-def _overlap(first: _Box, second: _Box) -> bool:
-    return first[0] < second[2] and second[0] < first[2] and first[1] < second[3] and second[1] < first[3]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from melcodec_cli.errors import UsageProblem
-from melcodec_cli.evaluate.statistics import Interval, mean_interval
+from melcodec_cli.evaluate.statistics import Interval, Share, ratio_interval
 
 FORMAT = "melcodec-evaluation-1"
 # What a second of speech costs. In means a clip counts by its length, so that they are those of all clips together.
@@ -20,6 +20,8 @@ COSTS = {
     "encode_share_of_real_time": "encoding, s/s",
     "decode_share_of_real_time": "decoding, s/s",
 }
+# Kinds of metrics, each of which has a table of its own, and its title.
+KINDS = {"likeness": "Likeness to the original", "judge": "Judges that no loss knows"}
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,22 @@ class ClipResult:
     encode_s: float
     decode_s: float
     scores: dict[str, float | None]  # by metric key; None where the metric is not defined on this clip
+    shares: dict[str, Share] = field(default_factory=dict)  # what those in per cent of something came from
+
+    @classmethod
+    def from_json(cls, clip: dict[str, Any]) -> ClipResult:
+        """Of an evaluation of before there were shares, too."""
+        shares = {key: Share(**share) for key, share in clip.get("shares", {}).items()}
+        return cls(**{**clip, "shares": shares})
+
+    def part_and_whole(self, key: str) -> tuple[float, float] | None:
+        """Of a metric or a cost, what of how much it is on this clip: sums over clips give that of all together."""
+        if key in COSTS:
+            return self.costs[key] * self.duration_s, self.duration_s
+        if key in self.shares:
+            return 100.0 * self.shares[key].errors, float(self.shares[key].of)
+        score = self.scores.get(key)
+        return None if score is None else (score, 1.0)
 
     @property
     def costs(self) -> dict[str, float]:
@@ -49,11 +67,8 @@ class SystemResult:
 
     def mean(self, key: str) -> Interval:
         """Of a metric or a cost."""
-        if key in COSTS:
-            return mean_interval(
-                [clip.costs[key] for clip in self.clips], [clip.duration_s for clip in self.clips]
-            )
-        return mean_interval([clip.scores.get(key) for clip in self.clips])
+        found = [pair for clip in self.clips if (pair := clip.part_and_whole(key)) is not None]
+        return ratio_interval([part for part, _ in found], [whole for _, whole in found])
 
     @property
     def payload_bits_per_s(self) -> float:
@@ -75,13 +90,25 @@ class SystemResult:
 class Evaluation:
     melcodec: str  # version
     machine: str
-    metrics: list[dict[str, str]]  # key, label, better, means
+    metrics: list[dict[str, str]]  # key, label, better, means, kind
     missing: dict[str, str]  # what could not be measured or run here, and why
     systems: list[SystemResult]
 
     @property
     def keys(self) -> list[str]:
         return [metric["key"] for metric in self.metrics]
+
+    @property
+    def share_keys(self) -> list[str]:
+        """Of the metrics whose errors are added up."""
+        return [
+            key
+            for key in self.keys
+            if any(key in clip.shares for each in self.systems for clip in each.clips)
+        ]
+
+    def of_kind(self, kind: str) -> list[dict[str, str]]:
+        return [metric for metric in self.metrics if metric["kind"] == kind]
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -111,6 +138,7 @@ def read_json(path: Path) -> Evaluation:
             document["machine"],
             [
                 {name: metric[name] for name in ("key", "label", "better", "means")}
+                | {"kind": metric.get("kind", "likeness")}
                 for metric in document["metrics"]
             ],
             document["missing"],
@@ -119,7 +147,7 @@ def read_json(path: Path) -> Evaluation:
                     system["name"],
                     system["kind"],
                     system["delay_ms"],
-                    [ClipResult(**clip) for clip in system["clips"]],
+                    [ClipResult.from_json(clip) for clip in system["clips"]],
                 )
                 for system in document["systems"]
             ],
@@ -134,12 +162,16 @@ def write_csv(evaluation: Evaluation, file: TextIO) -> None:
     """A row for every clip of every system."""
     own = ["duration_s", "total_bits", "payload_bits", "encode_s", "decode_s"]
     table = csv.writer(file)
-    table.writerow(["system", "clip", *own, *evaluation.keys])
+    sums = [f"{key}:{name}" for key in evaluation.share_keys for name in ("errors", "of")]
+    table.writerow(["system", "clip", *own, *evaluation.keys, *sums])
     for system in evaluation.systems:
         for clip in system.clips:
             scores = [clip.scores.get(key) for key in evaluation.keys]
-            table.writerow([system.name, clip.name, *(getattr(clip, name) for name in own), *scores])
+            shares = [clip.shares.get(key) for key in evaluation.share_keys]
+            parts = [part for each in shares for part in ((each.errors, each.of) if each else ("", ""))]
+            table.writerow([system.name, clip.name, *(getattr(clip, name) for name in own), *scores, *parts])
 
 
-def defined(score: float) -> float | None:
-    return None if math.isnan(score) else score
+def defined(score: float | Share) -> float | None:
+    value = float(score)
+    return None if math.isnan(value) else value

@@ -12,22 +12,20 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TextIO
 
-import click
-
 from melcodec_cli import __version__
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.evaluate.chart import chart_svg, check_keys
 from melcodec_cli.evaluate.clips import Clip
 from melcodec_cli.evaluate.comparison import compare
 from melcodec_cli.evaluate.evaluation import Heard, Listener, Recording, evaluate, machine, read_recordings
-from melcodec_cli.evaluate.metrics import available_metrics
+from melcodec_cli.evaluate.metrics import LIKENESS, METRICS, available_metrics
 from melcodec_cli.evaluate.page import listened, page
 from melcodec_cli.evaluate.results import Evaluation, read_json, write_csv, write_json
 from melcodec_cli.evaluate.systems import System
 from melcodec_cli.evaluate.table import print_comparison, print_markdown, print_systems
 from melcodec_cli.evaluate.workers import worker_count, workers
 from melcodec_cli.files.atomic import check_output, output_file
-from melcodec_cli.report.printable import printable
+from melcodec_cli.report.console import say
 
 STDOUT = Path("-")
 
@@ -116,14 +114,14 @@ def write_figures(evaluation: Evaluation, outputs: Outputs, quiet: bool) -> None
 
 
 class Session:
-    def __init__(self, outputs: Outputs, quiet: bool = False):
+    def __init__(self, outputs: Outputs, quiet: bool = False, judges: bool = True):
         self.recordings: list[Recording] = []
         self.played: list[Recording] = []  # those that the page lets hear
         self.heard: list[Heard] = []
         self.missing: dict[str, str] = {}
         self._outputs = outputs
         self._quiet = quiet
-        self._metrics, missing = available_metrics()
+        self._metrics, missing = available_metrics(METRICS if judges else LIKENESS)
         self.leave_out(missing)
         if outputs.plot:  # refused before hours of work rather than after them
             check_keys(outputs.plot_metrics, [metric.key for metric in self._metrics])
@@ -143,8 +141,9 @@ class Session:
             if not any(each.speech.full_band for each in self.recordings):
                 self._metrics = [metric for metric in self._metrics if not metric.full_band]
             seconds = sum(each.speech.duration_s for each in self.recordings) * len(systems)
+            judged = any(metric.kind == "judge" for metric in self._metrics)
             with (
-                workers(worker_count(seconds, threads)) as spread_out,
+                workers(worker_count(seconds, threads, judged)) as spread_out,
                 self._progress(2 * len(self.recordings) * len(systems)) as advance,
             ):
                 listener = Listener(advance, self._complain)
@@ -157,7 +156,7 @@ class Session:
     @property
     def evaluation(self) -> Evaluation:
         metrics = [
-            {"key": each.key, "label": each.label, "better": each.better, "means": each.means}
+            {name: getattr(each, name) for name in ("key", "label", "better", "means", "kind")}
             for each in self._metrics
         ]
         return Evaluation(__version__, machine(), metrics, self.missing, [each.result for each in self.heard])
@@ -170,7 +169,7 @@ class Session:
         write_figures(evaluation, outputs, self._quiet)
 
     def _complain(self, line: str) -> None:
-        click.echo(f"melcodec: {printable(line)}", err=True)
+        say(line)
 
     @contextmanager
     def _progress(self, total: int) -> Iterator[Callable[[str], None]]:

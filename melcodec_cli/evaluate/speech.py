@@ -5,8 +5,9 @@ Only what is small and slow to compute is kept: hours of spectra would fill the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -31,6 +32,7 @@ NOISE_POWER = 2.0**-30 / 12  # of those samples' rounding, all over the band
 
 Audio = NDArray[np.float32]
 Table = NDArray[np.float64]
+Found = TypeVar("Found")
 
 
 class Speech:
@@ -64,6 +66,14 @@ class Speech:
     def remember(self, learnt: dict[str, Any]) -> None:
         """What a copy of it learnt elsewhere."""
         vars(self).update(learnt)
+
+    def learn(self, find: Callable[[Audio], Found]) -> Found:
+        """What a function finds in the sound at 16 kHz, looked for once."""
+        name = f"{find.__module__}.{find.__name__}"
+        if name not in vars(self):
+            vars(self)[name] = find(self.audio)
+        found: Found = vars(self)[name]
+        return found
 
     @cached_property
     def audio(self) -> Audio:

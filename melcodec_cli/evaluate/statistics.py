@@ -7,9 +7,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 RESAMPLES = 2000
 LEVEL = 0.95
+
+Table = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Share:
+    """Errors among so many: that of a corpus is the one of its sums rather than the mean of its clips'."""
+
+    errors: int
+    of: int
+
+    def __float__(self) -> float:
+        """In per cent."""
+        return 100 * self.errors / self.of if self.of else float("nan")
 
 
 @dataclass(frozen=True)
@@ -45,10 +60,34 @@ def mean_interval(values: Sequence[float | None], weights: Sequence[float] | Non
         for value, weight in zip(values, weights or [1.0] * len(values), strict=True)
         if value is not None and not math.isnan(value)
     ]
-    if not pairs:
+    return ratio_interval([value * weight for value, weight in pairs], [weight for _, weight in pairs])
+
+
+def ratio_interval(parts: Sequence[float], wholes: Sequence[float]) -> Interval:
+    """The same of what the parts of all clips together are of their wholes."""
+    return difference_interval([0.0] * len(parts), [1.0] * len(parts), parts, wholes)
+
+
+def difference_interval(
+    parts_before: Sequence[float],
+    wholes_before: Sequence[float],
+    parts_after: Sequence[float],
+    wholes_after: Sequence[float],
+) -> Interval:
+    """The same of the ratio after less the ratio before, both of the same clips at every draw."""
+    table = np.array([parts_before, wholes_before, parts_after, wholes_after], dtype=np.float64)
+    count = table.shape[1]
+    if not count or not table[1].any() or not table[3].any():
         return NOTHING
-    numbers, shares = np.array(pairs).T
-    drawn = np.random.default_rng(0).integers(0, len(numbers), (RESAMPLES, len(numbers)))
-    means = (numbers * shares)[drawn].sum(axis=1) / shares[drawn].sum(axis=1)
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(np.average(numbers, weights=shares)), float(low), float(high), len(numbers))
+    drawn = np.random.default_rng(0).integers(0, count, (RESAMPLES, count))
+    differences = _difference(*table[:, drawn].sum(axis=2))
+    differences = differences[
+        np.isfinite(differences)
+    ]  # without draws of clips that have nothing to divide by
+    low, high = np.quantile(differences, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(float(_difference(*table.sum(axis=1))), float(low), float(high), count)
+
+
+def _difference(part_before: Table, whole_before: Table, part_after: Table, whole_after: Table) -> Table:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return part_after / whole_after - part_before / whole_before

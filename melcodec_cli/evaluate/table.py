@@ -1,4 +1,7 @@
-"""Tables for a terminal, a column a system or a row a metric of a comparison; and for a README, a row a system."""
+"""Tables for a terminal, a column a system or a row a metric of a comparison; and for a README, a row a system.
+
+Each kind of metrics has one of its own: what models were optimised for, and what no loss knows.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from rich.table import Table
 
 from melcodec_cli.evaluate.comparison import Comparison
 from melcodec_cli.evaluate.metrics import DIGITS
-from melcodec_cli.evaluate.results import Evaluation
+from melcodec_cli.evaluate.results import KINDS, Evaluation
 from melcodec_cli.evaluate.statistics import Interval, spent, times
 
 # Where the output is no terminal, whose width would otherwise be taken for 80.
@@ -22,38 +25,55 @@ FILE_WIDTH = 160
 def print_systems(evaluation: Evaluation, file: TextIO) -> None:
     """Means and half the width of their 95 % intervals, of as many systems beside each other as there is room for."""
     console = _console(file)
-    titles, systems = titles_of(evaluation), list(rows_of(evaluation))
-    widest = max(len(cell) for system in systems for cell in system)
-    abreast = max(1, (console.width - max(map(len, titles))) // (widest + 2))
-    for start in range(0, len(systems), abreast):
-        columns = [titles, *systems[start : start + abreast]]
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
-        for place, (head, *_) in enumerate(columns):
-            table.add_column(escape(head), justify="right" if place else "left", no_wrap=True)
-        for row in list(zip(*columns, strict=True))[1:]:
-            table.add_row(*row)
-        console.print(table)
+    for kind in kinds_of(evaluation):
+        titles, systems = titles_of(evaluation, kind), list(rows_of(evaluation, kind))
+        widest = max(len(cell) for system in systems for cell in system)
+        abreast = max(1, (console.width - max(map(len, titles))) // (widest + 2))
+        console.print(KINDS[kind])
+        for start in range(0, len(systems), abreast):
+            columns = [titles, *systems[start : start + abreast]]
+            table = Table(box=SIMPLE_HEAD, pad_edge=False)
+            for place, (head, *_) in enumerate(columns):
+                table.add_column(escape(head), justify="right" if place else "left", no_wrap=True)
+            for row in list(zip(*columns, strict=True))[1:]:
+                table.add_row(*row)
+            console.print(table)
 
 
 def print_markdown(evaluation: Evaluation, file: TextIO) -> None:
-    titles = titles_of(evaluation)
-    rules = ["---", *["--:"] * (len(titles) - 1)]
-    for row in (titles, rules, *rows_of(evaluation)):
-        print("|", " | ".join(row), "|", file=file)
+    for number, kind in enumerate(kinds_of(evaluation)):
+        titles = titles_of(evaluation, kind)
+        rules = ["---", *["--:"] * (len(titles) - 1)]
+        if number:
+            print(file=file)
+        for row in (titles, rules, *rows_of(evaluation, kind)):
+            print("|", " | ".join(row), "|", file=file)
 
 
-def titles_of(evaluation: Evaluation) -> list[str]:
-    labels = [metric["label"] for metric in evaluation.metrics]
+def kinds_of(evaluation: Evaluation) -> list[str]:
+    """A table each; the first has rates and times, so it is there whatever was measured."""
+    return [kind for kind in KINDS if kind == "likeness" or evaluation.of_kind(kind)]
+
+
+def titles_of(evaluation: Evaluation, kind: str) -> list[str]:
+    labels = [metric["label"] for metric in evaluation.of_kind(kind)]
+    if kind != "likeness":
+        return ["system", *labels]
     return ["system", "payload bit/s", "total bit/s", *labels, "delay ms", "encode ×", "decode ×"]
 
 
-def rows_of(evaluation: Evaluation) -> Iterator[list[str]]:
+def rows_of(evaluation: Evaluation, kind: str) -> Iterator[list[str]]:
     for system in evaluation.systems:
+        keys = [metric["key"] for metric in evaluation.of_kind(kind)]
+        means = [with_margin(system.mean(key), DIGITS.get(key, 3)) for key in keys]
+        if kind != "likeness":
+            yield [system.name, *means]
+            continue
         yield [
             system.name,
             with_margin(spent(system.mean("payload_bits_per_s")), 0),
             with_margin(spent(system.mean("total_bits_per_s")), 0),
-            *(with_margin(system.mean(key), DIGITS.get(key, 3)) for key in evaluation.keys),
+            *means,
             f"{system.delay_ms:.1f}",
             with_margin(times(system.mean("encode_share_of_real_time")), 0),
             with_margin(times(system.mean("decode_share_of_real_time")), 0),

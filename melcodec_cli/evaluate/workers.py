@@ -22,14 +22,16 @@ MOST = 8  # each holds half a gigabyte of libraries
 WORTH_S = (
     150  # of speech through one system, which is measured in about the time that a process takes to start
 )
+JUDGED = 10  # times as long does it take with the judges
 
 Result = TypeVar("Result")
 Map = Callable[..., Iterator[Any]]
 
 
-def worker_count(seconds: float, threads: int | None) -> int:
+def worker_count(seconds: float, threads: int | None, judged: bool = False) -> int:
     """For so much speech; 1 is this process alone."""
-    return max(1, min(threads or torch.get_num_threads(), MOST, int(seconds / WORTH_S)))
+    worth_s = WORTH_S / JUDGED if judged else WORTH_S
+    return max(1, min(threads or torch.get_num_threads(), MOST, int(seconds / worth_s)))
 
 
 @contextmanager

@@ -8,13 +8,18 @@ printed as they are.
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any, TextIO
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from melcodec_cli.report.printable import printable
+
+if TYPE_CHECKING:
+    from rich.console import JustifyMethod
 
 ROW_LINES = 2  # of a table, at most
 
@@ -31,6 +36,11 @@ def show_fact(label: str, value: object) -> None:
 
 def show_json(document: Mapping[str, Any], indent: int | None = None) -> None:
     click.echo(json.dumps(document, indent=indent))
+
+
+def show_exact_path(path: Path) -> None:
+    """A path for other programs, byte for byte, in whatever encoding its name is."""
+    click.echo(os.fsencode(path) + b"\n", nl=False)
 
 
 def show_document(text: str, err: bool = False) -> None:
@@ -56,15 +66,24 @@ def ask(question: str) -> bool:
     return click.confirm(printable(question), err=True)
 
 
-def show_table(titles: Sequence[str], sections: Sequence[Sequence[Sequence[object]]], file: TextIO) -> None:
-    """Rows of a name and numbers, with a line between sections. A name too long for its column loses its middle."""
+def show_table(
+    titles: Sequence[str],
+    sections: Sequence[Sequence[Sequence[object]]],
+    file: TextIO,
+    words: Collection[str] = (),
+    width: int | None = None,
+) -> None:
+    """Rows of a name and numbers, with a line between sections. A name too long for its column loses its middle.
+
+    words: titles of columns that hold no numbers. width: of a line, if not that of the terminal.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(file=file, highlight=False)
+    console = Console(file=file, highlight=False, width=width)
     rows = [[[printable(cell) for cell in row] for row in section] for section in sections]
     heads = [max(title.split("\n"), key=cell_len) for title in titles[1:]]
     columns = zip(heads, *(row[1:] for section in rows for row in section), strict=True)
@@ -73,7 +92,8 @@ def show_table(titles: Sequence[str], sections: Sequence[Sequence[Sequence[objec
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for place, title in enumerate(titles):
         if place:
-            table.add_column(Text(title), justify="right", no_wrap=True)
+            justify: JustifyMethod = "left" if title in words else "right"
+            table.add_column(Text(title), justify=justify, no_wrap=True)
         else:
             table.add_column(Text(title), overflow="fold")
     for section in rows:

@@ -82,6 +82,8 @@ class Browser:
     def resize(self, width: int, height: int) -> None:
         screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self._devtools("Emulation.setDeviceMetricsOverride", screen)
+        # Until it is drawn at that width, which on a busy machine is not at once.
+        self.run("return new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
 
     def prefer(self, scheme: str) -> None:
         self._devtools(

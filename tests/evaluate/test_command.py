@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,11 @@ import pytest
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode, MelcodecError, UsageProblem
 from melcodec_cli.evaluate.clips import Clip, clips_of
+from melcodec_cli.evaluate.metrics import LIKENESS
 from melcodec_cli.evaluate.session import Outputs, Session
 from melcodec_cli.evaluate.speech import Speech
 from melcodec_cli.evaluate.systems import Coded, System
+from tests.evaluate.conftest import CHEAP_JUDGES
 
 Capture = pytest.CaptureFixture[str]
 
@@ -22,7 +25,8 @@ def test_a_folder_gives_json_on_stdout_and_the_table_on_stderr(
     tiny_bundle: Path, two_clip_folder: Path, capsys: Capture
 ) -> None:
     assert (
-        main(["evaluate", str(two_clip_folder), "--bundle", str(tiny_bundle), "--json", "-"]) == ExitCode.OK
+        main(["evaluate", str(two_clip_folder), "--no-judges", "--bundle", str(tiny_bundle), "--json", "-"])
+        == ExitCode.OK
     )
     out, err = capsys.readouterr()
     document = json.loads(out)
@@ -45,7 +49,15 @@ def test_steps_and_bundles_stand_side_by_side(
     listed.write_text("\n".join(two_clips))
     copy = tmp_path / "copy.safetensors"
     copy.write_bytes(tiny_bundle.read_bytes())
-    arguments = ["--files-from", str(listed), "--limit", "1", "--bundle", f"{tiny_bundle},{copy}"]
+    arguments = [
+        "--files-from",
+        str(listed),
+        "--limit",
+        "1",
+        "--no-judges",
+        "--bundle",
+        f"{tiny_bundle},{copy}",
+    ]
     assert main(["evaluate", *arguments, "--steps", "0,2", "--csv", "-", "-q"]) == ExitCode.OK
     out, err = capsys.readouterr()
     assert "tiny" not in err  # no table
@@ -70,10 +82,35 @@ def test_bundles_of_one_file_name_are_told_apart_by_their_paths(tiny_bundle: Pat
 
 
 def test_the_table_can_be_markdown(tiny_bundle: Path, two_clips: list[str], capsys: Capture) -> None:
-    assert main(["evaluate", two_clips[0], "--bundle", str(tiny_bundle), "--markdown"]) == ExitCode.OK
+    assert (
+        main(["evaluate", two_clips[0], "--no-judges", "--bundle", str(tiny_bundle), "--markdown"])
+        == ExitCode.OK
+    )
     titles, rules, row = capsys.readouterr().out.splitlines()
     assert titles.startswith("| system | payload bit/s | total bit/s |") and row.startswith("| tiny | ")
     assert titles.count("|") == rules.count("|") == row.count("|")
+
+
+def test_the_judges_have_a_table_of_their_own(
+    tiny_bundle: Path, two_clips: list[str], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("melcodec_cli.evaluate.session.METRICS", (*LIKENESS[:1], *CHEAP_JUDGES))
+    assert main(["evaluate", two_clips[0], "--bundle", str(tiny_bundle), "--markdown"]) == ExitCode.OK
+    first, _, second = capsys.readouterr().out.partition("\n\n")
+    assert "| Loud % | Louder |" in second and "Loud" not in first and "PESQ" not in second
+    assert first.count("\n| tiny |") == second.count("\n| tiny |") == 1
+
+
+def test_a_missing_package_is_named_in_one_line_with_all_that_it_would_measure(
+    tiny_bundle: Path, two_clips: list[str], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needing = tuple(replace(judge, needs="no_such_package") for judge in CHEAP_JUDGES)
+    monkeypatch.setattr("melcodec_cli.evaluate.session.METRICS", (*LIKENESS[3:4], *needing))
+    assert main(["evaluate", two_clips[0], "--bundle", str(tiny_bundle), "--json", "-", "-q"]) == ExitCode.OK
+    out, err = capsys.readouterr()
+    (line,) = err.splitlines()
+    assert line.startswith("melcodec: without Loud %, Louder: no_such_package cannot be imported")
+    assert [metric["key"] for metric in json.loads(out)["metrics"]] == ["log_mel_l1"]
 
 
 def test_unreadable_files_are_named_and_left_out(
@@ -82,7 +119,18 @@ def test_unreadable_files_are_named_and_left_out(
     (two_clip_folder / "a.wav").write_bytes(b"no audio at all")
     (two_clip_folder / "b.wav").write_bytes(b"")
     assert (
-        main(["evaluate", str(two_clip_folder), "--bundle", str(tiny_bundle), "--json", "-", "-q"])
+        main(
+            [
+                "evaluate",
+                str(two_clip_folder),
+                "--no-judges",
+                "--bundle",
+                str(tiny_bundle),
+                "--json",
+                "-",
+                "-q",
+            ]
+        )
         == ExitCode.OK
     )
     out, err = capsys.readouterr()
@@ -98,7 +146,7 @@ def test_a_codec_that_fails_on_every_clip_is_an_error(two_clip_folder: Path, cap
             raise MelcodecError("out of order")
 
     with pytest.raises(UsageProblem, match="none of the clips"):
-        Session(Outputs()).run(clips_of([two_clip_folder]), [Failing()])
+        Session(Outputs(), judges=False).run(clips_of([two_clip_folder]), [Failing()])
     assert capsys.readouterr().err.count("out of order") == 2
 
 
@@ -107,7 +155,16 @@ def test_an_existing_output_is_refused_before_any_work_and_replaced_by_force(
 ) -> None:
     target = tmp_path / "a.json"
     target.write_text("precious")
-    arguments = ["evaluate", two_clips[0], "--bundle", str(tiny_bundle), "--json", str(target), "-q"]
+    arguments = [
+        "evaluate",
+        two_clips[0],
+        "--no-judges",
+        "--bundle",
+        str(tiny_bundle),
+        "--json",
+        str(target),
+        "-q",
+    ]
     assert main(arguments) == ExitCode.OUTPUT
     assert target.read_text() == "precious"
     assert main([*arguments, "--force"]) == ExitCode.OK
@@ -119,7 +176,7 @@ def test_two_runs_are_compared(
 ) -> None:
     names = [str(tmp_path / name) for name in ("a.json", "b.json")]
     for name, steps in zip(names, ("0", "2"), strict=True):
-        arguments = ["evaluate", *two_clips, "--bundle", str(tiny_bundle), "--steps", steps]
+        arguments = ["evaluate", *two_clips, "--no-judges", "--bundle", str(tiny_bundle), "--steps", steps]
         assert main([*arguments, "--json", name, "-q"]) == ExitCode.OK
     assert main(["evaluate", "--compare", *names, "--json", "-"]) == ExitCode.OK
     out, err = capsys.readouterr()
@@ -139,7 +196,18 @@ def test_full_band_recordings_are_measured_to_24_khz(
     soundfile.write(tmp_path / "narrow.wav", noise[::3], 16000)
     names = [str(tmp_path / f"{name}.wav") for name in ("wide", "narrow")]
     page = tmp_path / "page.html"
-    arguments = ["evaluate", *names, "--bundle", str(tiny_bundle), "--json", "-", "--out", str(page), "-q"]
+    arguments = [
+        "evaluate",
+        *names,
+        "--no-judges",
+        "--bundle",
+        str(tiny_bundle),
+        "--json",
+        "-",
+        "--out",
+        str(page),
+        "-q",
+    ]
     assert main(arguments) == ExitCode.OK
     wide, narrow = (clip["scores"] for clip in json.loads(capsys.readouterr().out)["systems"][0]["clips"])
     for key in ("full_lsd_db", "energy_8k_16k_db", "energy_16k_24k_db"):

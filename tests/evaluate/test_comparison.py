@@ -6,6 +6,7 @@ import pytest
 
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.evaluate.comparison import compare
+from melcodec_cli.evaluate.statistics import Share
 from tests.evaluate.conftest import Make
 
 # Clips differ among themselves far more than the two models do, which hides a difference of means but not of pairs.
@@ -74,3 +75,33 @@ def test_runs_on_other_clips_are_refused(make: Make) -> None:
         other.systems[0].clips[number] = type(clip)(**{**vars(clip), "name": f"other {number}"})
     with pytest.raises(UsageProblem, match="not measured on the same clips"):
         compare(make(CLIPS, CLIPS), other)
+
+
+def test_errors_of_all_clips_together_are_compared_rather_than_the_mean_of_the_clips(make: Make) -> None:
+    """One long clip gets better by much, eight short ones worse by a word each: of all words fewer are wrong."""
+    before, after = make([50.0] * 9, [0.0] * 9), make([50.0] * 9, [0.0] * 9)
+    for each, errors in ((before, [500, *[1] * 8]), (after, [300, *[2] * 8])):
+        each.metrics[0] = {**each.metrics[0], "better": "lower"}
+        wholes = [1000, *[10] * 8]
+        clips = each.systems[0].clips
+        clips[:] = [
+            replace(clip, shares={"good": Share(wrong, of)})
+            for clip, wrong, of in zip(clips, errors, wholes, strict=True)
+        ]
+    (found,) = compare(before, after)
+    assert (found.differences[0].first, found.differences[0].second) == pytest.approx(
+        (100 * 508 / 1080, 100 * 316 / 1080)
+    )
+    assert found.differences[0].difference.mean == pytest.approx(100 * (316 - 508) / 1080)
+    assert found.differences[0].verdict == "unclear"  # it hangs on one clip
+
+
+def test_fewer_errors_on_every_clip_are_better(make: Make) -> None:
+    before, after = make([50.0] * 9, [0.0] * 9), make([40.0] * 9, [0.0] * 9)
+    for each, errors in ((before, 5), (after, 4)):
+        each.metrics[0] = {**each.metrics[0], "better": "lower"}
+        clips = each.systems[0].clips
+        clips[:] = [replace(clip, shares={"good": Share(errors, 10)}) for clip in clips]
+    (found,) = compare(before, after)
+    assert found.differences[0].verdict == "better"
+    assert found.differences[0].difference.mean == pytest.approx(-10)

@@ -1,4 +1,4 @@
-"""Metrics on speech whose damage is known: nothing, a delay, a low-pass, noise at two levels."""
+"""Likeness on speech whose damage is known: nothing, a delay, a low-pass, noise at two levels."""
 
 import math
 import warnings
@@ -10,11 +10,12 @@ import pytest
 
 from melcodec_cli.evaluate.clips import BUILT_IN, read_speech
 from melcodec_cli.evaluate.delay import aligned, constant_delay, delay_samples
-from melcodec_cli.evaluate.metrics import METRICS, Metric, measure, mel_cepstral_distortion
+from melcodec_cli.evaluate.likeness import mel_cepstral_distortion
+from melcodec_cli.evaluate.metrics import LIKENESS, METRICS, Metric, Score, measure
 from melcodec_cli.evaluate.speech import FULL_RATE_HZ, RATE_HZ, Audio, Speech, resampled
 
 CLIP = BUILT_IN / "speechocean762-010440053.opus"
-FULL_BAND = [metric for metric in METRICS if metric.full_band]
+FULL_BAND = [metric for metric in LIKENESS if metric.full_band]
 PERFECT = {
     "pesq_wb": pytest.approx(4.644, abs=1e-3),
     "stoi": pytest.approx(1.0),
@@ -44,7 +45,7 @@ def each_of(metrics: Sequence[Metric]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("metric", metrics, ids=lambda metric: metric.key)
 
 
-metrics = each_of([metric for metric in METRICS if not metric.full_band])
+metrics = each_of([metric for metric in LIKENESS if not metric.full_band])
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def score(metric: Metric, reference: Audio, decoded: Audio, rate_hz: int = RATE_
     needs(metric)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the packages', about their own age
-        return measure(Speech(reference, rate_hz), Speech(decoded, rate_hz), [metric])[metric.key]
+        return float(measure(Speech(reference, rate_hz), Speech(decoded, rate_hz), [metric])[metric.key])
 
 
 def loss(metric: Metric, reference: Audio, decoded: Audio, rate_hz: int = RATE_HZ) -> float:
@@ -202,7 +203,7 @@ def test_an_octave_without_anything_is_as_loud_as_the_rounding_of_16_bits() -> N
 
 def test_a_level_change_is_its_decibels_in_spectra_and_nothing_in_cepstra() -> None:
     tone = (0.1 * np.random.default_rng(1).standard_normal(RATE_HZ)).astype(np.float32)
-    unneeding = [metric for metric in METRICS if metric.needs is None]
+    unneeding = [metric for metric in LIKENESS if metric.needs is None]
     found = measure(Speech(tone), Speech(tone * np.float32(0.5)), unneeding)
     assert found["log_mel_l1"] == pytest.approx(math.log(2), rel=1e-3)
     assert found["lsd_db"] == pytest.approx(20 * math.log10(2), rel=1e-3)
@@ -232,7 +233,7 @@ def test_what_is_not_defined_is_nan_and_raises_nothing(audio: Audio, rate_hz: in
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = measure(Speech(audio, rate_hz), Speech(audio, rate_hz), present)
-    assert all(isinstance(value, float) for value in found.values())
+    assert all(isinstance(value, Score) for value in found.values())
     assert math.isnan(found.get("stoi", math.nan))
 
 

@@ -12,10 +12,15 @@ from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
 from melcodec_cli.evaluate.clips import Clip
 from melcodec_cli.evaluate.evaluation import Recording
+from melcodec_cli.evaluate.media import khz_places
+from melcodec_cli.evaluate.metrics import LIKENESS
 from melcodec_cli.evaluate.page import listened
-from melcodec_cli.evaluate.plot import NARROW, WIDE
+from melcodec_cli.evaluate.page_tables import means_tables
+from melcodec_cli.evaluate.plot import MIDDLE, NARROW, WIDE
+from melcodec_cli.evaluate.results import SystemResult
 from melcodec_cli.evaluate.speech import Speech
 from tests.evaluate.browser import Browser
+from tests.evaluate.conftest import CHEAP_JUDGES, Make
 
 TAB, ENTER, SPACE = "\ue004", "\ue007", " "
 
@@ -33,7 +38,9 @@ def page(tiny_bundle: Path, two_clips: list[str], tmp_path_factory: pytest.TempP
         "--against",
         "codec2",
     ]
-    assert main([*arguments, "--out", str(folder), "-q"]) == ExitCode.OK
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("melcodec_cli.evaluate.session.METRICS", (*LIKENESS, *CHEAP_JUDGES))
+        assert main([*arguments, "--out", str(folder), "-q"]) == ExitCode.OK
     return folder / "index.html"
 
 
@@ -91,6 +98,7 @@ def test_names_from_outside_are_text_not_markup(
         str(hostile),
         "--bundle",
         str(tiny_bundle),
+        "--no-judges",
         "--out",
         str(tmp_path / "a.html"),
         "-q",
@@ -183,10 +191,119 @@ def test_a_phone_has_a_plot_of_its_own_width(opened: Browser) -> None:
     """
     ((drawn, _),) = opened.run(script)
     assert drawn == WIDE
+    opened.resize(820, 800)
+    ((drawn, seen),) = opened.run(script)
+    assert drawn == MIDDLE and 0.9 * drawn < seen <= 820
     opened.resize(390, 800)
     ((drawn, seen),) = opened.run(script)
     assert drawn == NARROW
     assert 0.9 * drawn < seen <= 390  # letters keep their size
+
+
+@pytest.mark.parametrize("width", [390, 820, 1280, 1500])
+def test_the_plot_is_as_wide_as_the_page(width: int, opened: Browser) -> None:
+    opened.resize(width, 900)
+    script = """
+        const shown = [...document.querySelectorAll("#rates svg")].filter((each) => each.checkVisibility());
+        return shown[0].getBoundingClientRect().width / document.querySelector("main").clientWidth;
+    """
+    assert opened.run(script) > 0.98
+
+
+def test_a_table_that_goes_on_beside_a_phone_says_so_until_its_end_is_in_sight(opened: Browser) -> None:
+    script = """
+        const frame = document.querySelector("#systems .frame"), scroll = frame.querySelector(".scroll");
+        if (arguments[0]) scroll.scrollLeft = scroll.scrollWidth;
+        return new Promise((resolve) => setTimeout(() => resolve([
+            frame.querySelector(".beyond").checkVisibility(), frame.classList.contains("goes-on")]), 200));
+    """
+    opened.resize(390, 800)
+    assert opened.run(script, False) == [True, True]
+    assert opened.run(script, True) == [True, False]
+    opened.resize(2000, 800)
+    opened.run("document.body.style.maxWidth = 'none'")
+    assert opened.run(script, False) == [False, False]
+
+
+def test_the_players_of_what_is_unfolded_tell_its_length_before_they_play(opened: Browser) -> None:
+    script = """
+        const clips = document.querySelectorAll("#listen details");
+        clips[1].open = true;
+        const known = (audio) => new Promise((resolve) => {
+            if (audio.readyState) return resolve(audio.duration);
+            audio.addEventListener("loadedmetadata", () => resolve(audio.duration), { once: true });
+            setTimeout(() => resolve(0), 5000);
+        });
+        return Promise.all([...document.querySelectorAll("#listen audio")].map(known));
+    """
+    durations = opened.run(script)
+    assert len(durations) >= 6 and all(2 < each < 4 for each in durations), durations
+
+
+def test_every_picture_has_axes_of_time_and_frequency_beside_it(opened: Browser) -> None:
+    script = """
+        return [...document.querySelectorAll("#listen details[open] .chart")].map((chart) => {
+            const box = (each) => each.getBoundingClientRect();
+            const mel = box(chart.querySelector(".mel"));
+            const labels = (axis) => [...chart.querySelectorAll(axis + " span")];
+            const down = (each) => ((box(each).top + box(each).bottom) / 2 - mel.top) / mel.height;
+            const across = (each) => ((box(each).left + box(each).right) / 2 - mel.left) / mel.width;
+            return [
+                labels(".khz").map((each) => [each.textContent, down(each), box(each).right < mel.left]),
+                labels(".seconds").map((each) => [each.textContent, across(each), box(each).top >= mel.bottom]),
+            ];
+        });
+    """
+    for width in (390, 1280):
+        opened.resize(width, 900)
+        charts = opened.run(script)
+        assert len(charts) >= 3
+        for khz, seconds in charts:
+            assert [text for text, *_ in khz] == ["0", "1", "2", "4", "8 kHz"]
+            assert khz[0][1] == pytest.approx(1, abs=0.02) and khz[-1][1] == pytest.approx(0, abs=0.02)
+            assert [place for _, place, _ in khz] == sorted((place for _, place, _ in khz), reverse=True)
+            assert seconds[0][:2] == ["0", pytest.approx(0, abs=0.01)] and seconds[-1][0].endswith(" s")
+            assert all(beside for _, _, beside in [*khz, *seconds])
+
+
+def test_a_frequency_stands_where_the_picture_has_its_tone() -> None:
+    for rate_hz in (16000, 48000):
+        for khz, place in khz_places(Speech(np.zeros(1, np.float32), rate_hz)).items():
+            if place in (0.0, 1.0):  # the edges
+                continue
+            tone = np.sin(2 * np.pi * 1000 * khz * np.arange(rate_hz) / rate_hz).astype(np.float32)
+            mel = Speech(0.5 * tone, rate_hz).whole_log_mel[50]
+            assert 1 - (mel.argmax() + 0.5) / len(mel) == pytest.approx(place, abs=0.8 / len(mel))
+
+
+def test_the_best_of_a_column_is_bold_and_no_reference_is(make: Make) -> None:
+    evaluation = make([2.0, 2.0], [1.0, 1.0], "good at good")
+    other = make([1.0, 1.0], [0.5, 0.5], "good at bad").systems[0]
+    perfect = make([5.0, 5.0], [0.0, 0.0]).systems[0]
+    evaluation.systems.extend([other, SystemResult("perfect", "reference", 0.0, perfect.clips)])
+    bold = [re.findall("<b>(.*?)</b>", row) for row in means_tables(evaluation).split("<tr")]
+    titles = [row for row in bold if "2.000" in row or "0.500" in row]
+    assert titles[0].count("2.000") == 1 and titles[1] == ["0.500"]
+    assert not any("5.000" in row for row in bold)
+    alone = make([2.0], [1.0])
+    assert "<b>" not in means_tables(alone)
+
+
+def test_judges_have_a_table_of_their_own_and_the_clips_show_one_kind_at_a_time(opened: Browser) -> None:
+    titles = opened.run("""
+        const heads = (table) => [...table.tHead.rows[0].cells].map((each) => each.textContent);
+        return [...document.querySelectorAll("#systems table")].map(heads);
+    """)
+    assert len(titles) == 2 and titles[1] == ["system", "Loud %", "Louder"]
+    script = """
+        const choice = document.getElementById("figures");
+        choice.value = arguments[0];
+        choice.dispatchEvent(new Event("change"));
+        return [...document.querySelectorAll("#clips table")].filter((each) => each.checkVisibility())
+            .map((each) => each.tHead.textContent.includes("Loud"));
+    """
+    assert opened.run(script, "judge") == [True]
+    assert opened.run(script, "likeness") == [False]
 
 
 def test_the_plot_and_the_clips_follow_their_choices(opened: Browser) -> None:

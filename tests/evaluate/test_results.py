@@ -12,7 +12,7 @@ import pytest
 
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.evaluate.results import COSTS, read_json, write_csv, write_json
-from melcodec_cli.evaluate.statistics import Interval, mean_interval, spent, times
+from melcodec_cli.evaluate.statistics import Interval, Share, mean_interval, spent, times
 from tests.evaluate.conftest import Make
 
 
@@ -95,3 +95,48 @@ def test_csv_has_a_row_for_every_clip_and_nothing_where_nothing_was_defined(make
         ("clip 1", "", "2.0"),
     ]
     assert {row["system"] for row in rows} == {"model"}
+
+
+def test_errors_are_added_up_over_clips_before_they_are_divided(make: Make) -> None:
+    (system,) = make([0.0, 100.0], [0.0, 0.0]).systems
+    shares = [Share(0, 30), Share(2, 2)]
+    system.clips[:] = [
+        replace(clip, shares={"good": share}) for clip, share in zip(system.clips, shares, strict=True)
+    ]
+    found = system.mean("good")
+    assert found.mean == pytest.approx(100 * 2 / 32)  # not the 50 of two clips that count alike
+    assert (found.low, found.high, found.count) == (0, 100, 2)
+
+
+def test_errors_of_a_clip_without_anything_to_divide_by_count_all_the_same(make: Make) -> None:
+    (system,) = make([50.0, None], [0.0, 0.0]).systems
+    system.clips[0] = replace(system.clips[0], shares={"good": Share(5, 10)})
+    system.clips[1] = replace(system.clips[1], shares={"good": Share(1, 0)})
+    assert system.mean("good").mean == pytest.approx(60)
+
+
+def test_shares_come_back_from_json_and_stand_in_csv(make: Make, tmp_path: Path) -> None:
+    evaluation = make([50.0, None], [1.0, 1.0])
+    clips = evaluation.systems[0].clips
+    clips[0] = replace(clips[0], shares={"good": Share(5, 10)})
+    path = tmp_path / "a.json"
+    with path.open("w") as file:
+        write_json(evaluation, file)
+    assert read_json(path).systems[0].clips == clips
+    text = io.StringIO()
+    write_csv(evaluation, text)
+    rows = list(csv.DictReader(io.StringIO(text.getvalue())))
+    assert [(row["good:errors"], row["good:of"]) for row in rows] == [("5", "10"), ("", "")]
+
+
+def test_json_of_before_there_were_judges_is_read(make: Make, tmp_path: Path) -> None:
+    document = json.loads(json.dumps(make([1.0], [1.0]).to_json()))
+    for metric in document["metrics"]:
+        del metric["kind"]
+    for clip in document["systems"][0]["clips"]:
+        del clip["shares"]
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(document))
+    read = read_json(path)
+    assert {metric["kind"] for metric in read.metrics} == {"likeness"}
+    assert read.systems[0].clips[0].shares == {}

@@ -23,6 +23,7 @@ def test_a_table_shows_means_with_margins_rates_delay_and_speed(make: Make) -> N
         ["payload", "bit/s", "250", "±0"],
         ["total", "bit/s", "600", "±0"],
         ["Good", "1.500", "±0.500"],
+        ["Bad", "1.000", "±0.000"],
         ["delay", "ms", "0.0"],
         ["encode", "×", "100", "±0"],
         ["decode", "×", "50", "±0"],
@@ -66,5 +67,8 @@ def test_a_readme_gets_a_row_for_every_system(make: Make) -> None:
     file = io.StringIO()
     evaluation: Evaluation = make([1.0, None], [1.0, 1.0])
     print_markdown(evaluation, file)
-    titles, _, row = ([cell.strip() for cell in line.split("|")] for line in file.getvalue().splitlines())
+    titles, _, row, _, judges, _, judged = (
+        [cell.strip() for cell in line.split("|")] for line in file.getvalue().splitlines()
+    )
     assert dict(zip(titles, row, strict=True))["Good"] == "1.000 ±0.000"
+    assert dict(zip(judges, judged, strict=True))["Bad"] == "1.000 ±0.000"

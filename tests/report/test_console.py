@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[2] / "melcodec_cli"
 HOSTILE = "\x1b[31m[bold]x[/nope]\u202e:smile:"
 SHOWN = "\\x1b[31m[bold]x[/nope]\\u202e:smile:"
 # Rooms whose printing is still their own.
-APART = ("evaluate/", "train/", "systems/", "commands/models.py", "commands/train.py")
+APART = ("evaluate/", "train/")
 
 
 def test_lines_facts_messages_and_questions_are_harmless(

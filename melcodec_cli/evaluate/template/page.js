@@ -36,7 +36,7 @@ showPlot();
 
 const system = document.getElementById("system");
 const showRows = () => {
-  document.querySelector("#clips table").classList.toggle("one-system", system.value !== "");
+  for (const table of document.querySelectorAll("#clips table")) table.classList.toggle("one-system", system.value !== "");
   for (const row of document.querySelectorAll("#clips tbody tr")) {
     row.hidden = system.value !== "" && row.cells[1].textContent !== system.value;
   }
@@ -44,7 +44,30 @@ const showRows = () => {
 system.addEventListener("change", showRows);
 showRows();
 
+const figures = document.getElementById("figures");
+const showFigures = () => {
+  for (const part of document.querySelectorAll("[data-figures]")) part.hidden = part.dataset.figures !== figures.value;
+};
+figures.addEventListener("change", showFigures);
+showFigures();
+
+// Tables wider than the screen: said below, and a shade at the edge until the last column is in sight.
+for (const frame of document.querySelectorAll(".frame")) {
+  const [scroll, hint] = [frame.querySelector(".scroll"), frame.querySelector(".beyond")];
+  const show = () => {
+    hint.hidden = scroll.scrollWidth <= scroll.clientWidth + 1;
+    frame.classList.toggle("goes-on", scroll.scrollLeft + scroll.clientWidth < scroll.scrollWidth - 1);
+  };
+  scroll.addEventListener("scroll", show);
+  const seen = new ResizeObserver(show);
+  seen.observe(scroll);
+  seen.observe(scroll.firstElementChild);
+}
+
 // Players: one at a time, a line through the picture where it plays, a click there to play from it.
+for (const clip of document.querySelectorAll("#listen details")) clip.addEventListener("toggle", () => {
+  for (const player of clip.querySelectorAll("audio")) if (clip.open) player.preload = "metadata"; // for its length
+});
 const players = [...document.querySelectorAll("audio")];
 for (const player of players) {
   const mel = player.closest(".panel").querySelector(".mel");

@@ -1,0 +1,55 @@
+"""A floor under the sound of every model that ships, on the built-in clips: just under what it reaches today."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+import melcodec_cli
+from melcodec_cli.evaluate.clips import BUILT_IN, clips_of, read_original, read_speech
+from melcodec_cli.evaluate.metrics import METRICS
+from melcodec_cli.evaluate.speech import Speech
+from melcodec_cli.models.installed import OWN_FOLDER
+
+SHIPPED = {path.stem: str(path) for path in sorted(OWN_FOLDER.rglob("*.safetensors"))}
+# The better the higher, but for the distance of log-mels.
+FLOORS: Mapping[str, Mapping[str, float]] = {
+    "speech-16k": {"pesq_wb": 1.65, "estoi": 0.70, "log_mel_l1": 0.58},
+    "speech-16k-strict": {"pesq_wb": 1.55, "estoi": 0.68, "log_mel_l1": 0.62},
+    "speech-48k": {"pesq_wb": 1.85, "estoi": 0.76, "log_mel_l1": 0.55},
+}
+LOWER_IS_BETTER = {"log_mel_l1"}
+
+pytestmark = pytest.mark.slow
+
+
+def test_every_shipped_model_has_a_floor() -> None:
+    assert FLOORS.keys() == SHIPPED.keys()
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_no_shipped_model_sounds_worse_than_it_did(name: str) -> None:
+    measures = {each.key: each for each in METRICS if each.key in FLOORS[name]}
+    there = [key for key, each in measures.items() if each.missing() is None]
+    figures: dict[str, list[float]] = {key: [] for key in there}
+    for clip in clips_of([BUILT_IN]):
+        original = read_original(clip.path)
+        coded, decoded = io.BytesIO(), io.BytesIO()
+        melcodec_cli.compress(clip.path, coded, bundle=SHIPPED[name], device="cpu")
+        coded.seek(0)
+        melcodec_cli.decompress(coded, decoded, form="wav", bundle=SHIPPED[name], device="cpu")
+        decoded.seek(0)
+        heard = Speech(read_speech(decoded, original.rate_hz), original.rate_hz)
+        for key in there:
+            value = measures[key].compare(original, heard)
+            assert isinstance(value, float)
+            figures[key].append(value)
+    means = {key: float(np.mean(values)) for key, values in figures.items()}
+    print(name, means)
+    assert "log_mel_l1" in means
+    for key, mean in means.items():
+        floor = FLOORS[name][key]
+        assert mean < floor if key in LOWER_IS_BETTER else mean > floor, (key, mean)
