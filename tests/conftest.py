@@ -1,6 +1,9 @@
-"""A chain of random weights, small enough to run in no time, for everything but the sound of it."""
+"""A chain of random weights, small enough to run in no time, for everything but the sound of it; standard input."""
 
+import io
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -101,3 +104,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only_tiny_bundle: Pa
     monkeypatch.chdir(tmp_path)
     (tmp_path / "talk.wav").write_bytes(wav(noise(2)))
     return tmp_path
+
+
+@pytest.fixture
+def feed(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
+    """Gives the program its standard input."""
+
+    def give(data: bytes) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+    return give

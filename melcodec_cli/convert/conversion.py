@@ -153,6 +153,7 @@ class DecompressConversion(Conversion[DecompressRequest, Decompression]):
             raise MlcTruncated(f"{self.codec.truncated}; {saved_s}", self.record.source)
 
     def _open(self) -> Decompression:
+        self._form = self.request.output_form  # a name of no format is refused before anything is read
         file = self._open_source()
         return Decompression(file, self._open_sink, self._decoder_for, self.request.settings, self.live)
 
@@ -168,7 +169,7 @@ class DecompressConversion(Conversion[DecompressRequest, Decompression]):
             raise UsageProblem((error.strerror or str(error)).lower(), source) from error
 
     def _open_sink(self, rate_hz: int, channels: int, tags: Mapping[str, str]) -> AudioSink:
-        form, subtype = self.request.output_form, self.request.subtype
+        form, subtype = self._form, self.request.subtype
         FORMATS[form].check(rate_hz, channels, subtype)
         tags = tags if self.request.copy_tags else {}
         with self._writing():

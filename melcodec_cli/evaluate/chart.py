@@ -8,7 +8,7 @@ from melcodec_cli.errors import UsageProblem
 from melcodec_cli.evaluate.plot import HEIGHT, points_of, rate_quality_svg
 from melcodec_cli.evaluate.results import Evaluation
 
-PANEL = 440  # wide enough for ten labels
+PANEL = 520  # wide enough for ten labels
 ABREAST = 2
 # Fixed colours on paper of its own: an SVG that is shown as an image cannot ask its page.
 STYLE = """

@@ -1,7 +1,6 @@
-"""Streams of .mlc that need no model, for their indices are random, and standard input."""
+"""Streams of .mlc that need no model, for their indices are random."""
 
 import io
-import sys
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -48,13 +47,3 @@ def make_stream(
 @pytest.fixture
 def stream() -> Stream:
     return make_stream
-
-
-@pytest.fixture
-def feed(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
-    """Gives the program its standard input."""
-
-    def give(data: bytes) -> None:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
-
-    return give

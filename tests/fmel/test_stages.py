@@ -162,8 +162,20 @@ def test_profile_survives_json() -> None:
         ({"mel": {"high_hz": 9000.0}}, "high_hz"),
         ({"vocoder": {"name": "wavenet"}}, "wavenet"),
         ({"pitch": None}, "pitch"),
+        (
+            {"vocoder": {"name": "hifigan", "upsample_strides": [5, 4, 4, 1]}},
+            "upsample_strides must be mel.hop",
+        ),
     ],
-    ids=["zero", "text", "unknown", "above half the rate", "unknown vocoder", "harmonic without pitch"],
+    ids=[
+        "zero",
+        "text",
+        "unknown",
+        "above half the rate",
+        "unknown vocoder",
+        "harmonic without pitch",
+        "no hop",
+    ],
 )
 def test_profile_names_the_setting_that_makes_no_sense(values: dict[str, object], named: str) -> None:
     with pytest.raises(ProfileError, match=named):

@@ -123,13 +123,14 @@ def test_an_older_bundle_is_listed_and_told_of_just_as_well(
 
 
 def test_a_bundle_whose_system_is_not_known_here_is_read_all_the_same(
-    tiny_bundle: Path, older: Path, tmp_path: Path
+    tiny_bundle: Path, older: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def edit(header: dict[str, Any]) -> None:
         header["__metadata__"]["profile"] = json.dumps({"name": "later", "system": "waves"})
 
     info = read_bundle_info(edited(tiny_bundle, tmp_path / "later.safetensors", edit))
     assert (info.system, info.suits) == ("waves", ("speech",)) and info.shape is not None
+    assert "system 'waves' is unknown; there are fmel" in refusal(info.path, capsys)
     without = read_bundle_info(edited(older, tmp_path / "without.safetensors", edit))
     assert (without.shape, without.facts.options, without.suits) == (None, (), ())
 
