@@ -24,25 +24,25 @@ BATCH_SECONDS, BATCH_REPEATS = 3000.0, 2
     "--seconds",
     type=click.FloatRange(0.1, 3600),
     metavar="S",
-    help="Length of what is coded; a shorter recording is repeated.  [default: 60; 3000 with --batch]",
+    help="How many seconds to code; a shorter recording is repeated.  [default: 60; 3000 with --batch]",
 )
 @click.option(
     "--repeat",
     type=click.IntRange(1, 1000),
     metavar="N",
-    help="Runs of which the median is told.  [default: 5; 2 with --batch]",
+    help="How many runs to take the median of.  [default: 5; 2 with --batch]",
 )
 @click.option(
     "--batch",
     is_flag=True,
-    help="Measure instead what clips of 3 s cost beside one file of the same audio, from disk to disk.",
+    help="Compare 3-second clips with one file of the same audio, from disk to disk.",
 )
 @click.option(
     "--start",
     is_flag=True,
-    help="Measure instead the processor time that a clip of 2 s takes from a cold start, beside importing torch.",
+    help="Compare the processor time of a 2-second clip from a cold start with that of importing torch.",
 )
-@click.option("--steps", type=click.IntRange(0, 64), metavar="N", help="Steps of the refiner, 0 to skip it.")
+@click.option("--steps", type=click.IntRange(0, 64), metavar="N", help="Steps of the refiner; 0 skips it.")
 @click.option(
     "--bundle",
     metavar="FILE|NAME",
@@ -50,7 +50,7 @@ BATCH_SECONDS, BATCH_REPEATS = 3000.0, 2
     help="The model to measure.  [default: speech-16k]",
 )
 @model_options
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def bench(
     places: tuple[str, ...],
     seconds: float | None,
@@ -63,10 +63,10 @@ def bench(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Measure how fast compress and decompress are on this machine, and each stage of the model.
+    """Measure how fast this machine compresses and decompresses, and how long each stage of the model takes.
 
-    Measured on a bundled recording of speech, or on what is given; from memory to memory, without loading the model.
-    Stages are measured on one thread of the CPU.
+    Codes a bundled recording of speech, or what is given, from memory to memory, without the time to load the model.
+    Stages are measured on one CPU thread.
 
     \b
     Examples:

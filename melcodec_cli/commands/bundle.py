@@ -37,7 +37,7 @@ def bundle() -> None:
 @click.option(
     "--cache", metavar="DIR", type=click.Path(path_type=Path), help="Where its decoded audio is kept."
 )
-@click.option("--name", metavar="NAME", help="What the bundle is called.  [default: as its profile]")
+@click.option("--name", metavar="NAME", help="Name of the bundle.  [default: that of its profile]")
 @licence_option
 @click.option("--force", is_flag=True, help="Replace BUNDLE if it exists.")
 def pack(
@@ -72,9 +72,9 @@ def pack(
 @click.argument("path", metavar="BUNDLE", type=BUNDLE)
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--stage", "stages", multiple=True, metavar="NAME",
-              help="Only this one; may be given several times.")  # fmt: skip
+              help="Only this stage; may be given several times.")  # fmt: skip
 def unpack(path: Path, run_folder: Path, stages: tuple[str, ...]) -> None:
-    """Put the stages of BUNDLE into the folder of a training RUN, for others to be trained beside them.
+    """Put the stages of BUNDLE into the folder of a training RUN, so that others can be trained beside them.
 
     \b
     Examples:

@@ -19,12 +19,12 @@ STREAMS_SHOWN = 1000  # a megabyte of file can hold fifty times as many
 
 @click.command(short_help="Show what .mlc files hold.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
-@click.option("--json", "json_lines", is_flag=True, help="One JSON object a file on standard output.")
+@click.option("--json", "json_lines", is_flag=True, help="Print one JSON object per file.")
 def info(files: tuple[str, ...], json_lines: bool) -> None:
     """Show header, bitrates, blocks, tags and models of each FILE ("-" for standard input).
 
-    Needs neither the model nor torch, but says which installed model decodes the file. A file that is damaged
-    is shown as far as it can be read; the exit status is then that of "melcodec verify".
+    Says which installed model decodes the file, and needs neither the model nor torch. A damaged file is shown
+    as far as it can be read; the exit status is then that of "melcodec verify".
 
     \b
     Examples:

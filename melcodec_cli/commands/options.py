@@ -93,35 +93,39 @@ def complete_profile(ctx: click.Context, param: click.Parameter, incomplete: str
 
 input_options = options(
     click.option(
-        "--files-from", metavar="LIST", help="Convert the files that LIST names, one a line or ended by NULs."
+        "--files-from",
+        metavar="LIST",
+        help="Convert the files named in LIST, one per line or ended by NUL bytes.",
     ),
     click.option(
         "--include",
         multiple=True,
         metavar="GLOB",
-        help="Only files whose name matches; several may be given.",
+        help="Convert only files whose name matches; may be given several times.",
     ),
-    click.option("--exclude", multiple=True, metavar="GLOB", help="No files or folders whose name matches."),
+    click.option(
+        "--exclude", multiple=True, metavar="GLOB", help="Leave out files and folders whose name matches."
+    ),
 )
 
 output_options = options(
     click.option("-o", "--output", metavar="FILE|DIR", help="Write to this file, or into this folder."),
     click.option(
-        "-r", "--recursive", is_flag=True, help="Convert what is in folders; -o DIR mirrors their tree."
+        "-r", "--recursive", is_flag=True, help="Convert everything in folders; -o DIR mirrors their tree."
     ),
-    click.option("-f", "--force", is_flag=True, help="Replace what exists (never an input)."),
+    click.option("-f", "--force", is_flag=True, help="Replace outputs that exist (never an input)."),
     click.option(
-        "--skip-existing", is_flag=True, help="Leave files alone whose output is there and complete."
+        "--skip-existing", is_flag=True, help="Leave out files whose output exists and is complete."
     ),
 )
 
 report_options = options(
-    click.option("--dry-run", is_flag=True, help="Say what would be converted to what, and do nothing."),
+    click.option("--dry-run", is_flag=True, help="Say what would be converted to what, and write nothing."),
     click.option(
         "--report", "report_file", metavar="FILE.jsonl", help="Write a line of JSON for every input."
     ),
-    click.option("--json", "json_lines", is_flag=True, help="One JSON object a file on standard output."),
-    click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings and errors."),
+    click.option("--json", "json_lines", is_flag=True, help="Print one JSON object per file."),
+    click.option("-q", "--quiet", is_flag=True, help="Print nothing but warnings and errors."),
     click.option("-v", "--verbose", is_flag=True, help="Say which model runs, where and how."),
 )
 
@@ -131,19 +135,19 @@ engine_options = options(
         type=click.Choice(["local", "ray"]),
         default="local",
         show_default=True,
-        help="Who converts: this process, or workers of a Ray cluster.",
+        help="Who does the work: this process, or the workers of a Ray cluster.",
     ),
     click.option(
         "--ray-address",
         metavar="HOST:PORT",
-        help="The cluster.  [default: $RAY_ADDRESS, else this machine]",
+        help="The Ray cluster to use.  [default: $RAY_ADDRESS, else this machine]",
     ),
 )
 
 licence_option = click.option(
     "--licence",
     metavar="NAME",
-    help="Licence of the weights.  [default: what --data asks for, else unknown]",
+    help="Licence of the weights.  [default: what that of the speech in --data requires]",
 )
 
 model_options = options(
@@ -155,6 +159,9 @@ model_options = options(
         help="Where the model runs.",
     ),
     click.option(
-        "--threads", type=click.IntRange(1, 1024), metavar="N", help="CPU threads  [default: all cores]"
+        "--threads",
+        type=click.IntRange(1, 1024),
+        metavar="N",
+        help="CPU threads to use.  [default: all cores]",
     ),
 )

@@ -29,11 +29,12 @@ class StageGroup(click.Group):
 def train() -> None:
     """Train the stages of a model on folders of audio (needs the extra "train").
 
-    STAGE is one that the preset's system has: "melcodec train stages" lists them, in the order in which they are
-    trained.  Each finds in the --run folder what was trained before it.
-    The manifest.csv (path, source, speaker, split, licence, text) of a folder, or of the folders directly in it, is
-    obeyed.  Without one, each folder directly in it, or in its parts such as dev-clean and wav48, is a speaker, files
-    that lie directly in it are all of one, and a twentieth of the speakers, one at least, is kept for measuring.
+    COMMAND may be the name of a stage: "melcodec train stages" lists them in the order in which they are trained. Each
+    finds in the --run folder what was trained before it.
+
+    A folder, or the folders directly in it, may have a manifest.csv (path, source, speaker, split, licence, text).
+    Without one, each folder directly in it, or in parts such as dev-clean and wav48, is a speaker, and files that lie
+    directly in it are all by one. A twentieth of the speakers, at least one, is kept for measuring.
 
     \b
     Examples:
@@ -57,20 +58,20 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
                          help="Where checkpoints, logs and weights go."),
             click.option("--preset", "preset_name", default="speech-16k", show_default=True, metavar="NAME|FILE",
                          shell_complete=complete_preset,
-                         help="A preset that ships, or a TOML file like them."),
+                         help="A preset that ships, or a TOML file like one."),
             click.option("--minutes", type=click.FloatRange(min=0, min_open=True),
                          help="Length of the run in minutes, instead of the preset's."),
-            click.option("--steps", type=click.IntRange(min=1), help="Length of the run in steps, instead."),
-            click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint."),
-            click.option("--force", is_flag=True, help="Begin again where the run has been trained already."),
+            click.option("--steps", type=click.IntRange(min=1), help="Length of the run in steps, instead of minutes."),
+            click.option("--resume", is_flag=True, help="Continue from the run's last checkpoint."),
+            click.option("--force", is_flag=True, help="Start again where the run has been trained already."),
             click.option("--init", "start_from", metavar="PATH", multiple=True,
                          type=click.Path(path_type=Path, exists=True),
-                         help="Begin with the weights of a bundle or of another run; of several, with their mean."),
+                         help="Start from the weights of a bundle or another run, or from the mean of several."),
             click.option("--cache", metavar="DIR", type=folder,
                          help="Where decoded audio is kept.  [default: cache beside the run]"),
             click.option("--device", default="auto", show_default=True, metavar="NAME",
                          help="auto, cpu, cuda, cuda:N or mps."),
-            click.option("--threads", type=click.IntRange(min=1), help="Threads of the CPU to use."),
+            click.option("--threads", type=click.IntRange(min=1), help="CPU threads to use."),
         )
     ):  # fmt: skip
         command = option(command)
@@ -100,9 +101,9 @@ def _stage_command(stage: str) -> click.Command:
 @train.command("stages", short_help="List the stages of a preset.")
 @click.option("--preset", "preset_name", default="speech-16k", show_default=True, metavar="NAME|FILE",
               shell_complete=complete_preset,
-              help="A preset that ships, or a TOML file like them.")  # fmt: skip
+              help="A preset that ships, or a TOML file like one.")  # fmt: skip
 def list_stages(preset_name: str) -> None:
-    """List the stages of a preset, in the order in which they are trained, and the minutes that it gives each.
+    """List the stages of a preset in the order in which they are trained, with the minutes that it gives each.
 
     \b
     Examples:
@@ -129,7 +130,7 @@ def train_all(
 ) -> None:
     """Train every stage in order and pack the bundle.
 
-    --minutes is the length of the whole and is shared out as in the preset; --steps is that of each stage.  The bundle
+    --minutes is the length of the whole, shared out as in the preset; --steps is the length of each stage. The bundle
     is DIR/NAME.safetensors.
 
     \b

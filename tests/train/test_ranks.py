@@ -84,10 +84,3 @@ def test_a_signal_to_one_rank_stops_both_with_a_checkpoint(speech: Path, tmp_pat
     assert [process.returncode for process in ranks] == [143, 143], said
     with safe_open(tmp_path / "coder" / "checkpoint.safetensors", "pt") as file:
         assert json.loads(file.metadata()["progress"])["step"] >= 1
-
-
-def test_the_manual_shows_the_command_that_the_help_shows() -> None:
-    help_text = subprocess.run([*MELCODEC, "train", "--help"], capture_output=True, text=True).stdout
-    [line] = [line.strip() for line in help_text.splitlines() if "torchrun" in line]
-    manual = Path(__file__).parents[2] / "man" / "melcodec.1"
-    assert line in manual.read_text().replace("\\-", "-").splitlines()
