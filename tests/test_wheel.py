@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parents[1]
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "melcodec_cli", "formats", "man")
 
@@ -82,7 +84,10 @@ def test_the_wheel_has_packages_models_clips_and_manuals_and_no_tests(wheel: Pat
     presets = {str(path.relative_to(PROJECT)) for path in (PROJECT / "melcodec_cli").rglob("*.toml")}
     assert presets and presets == {name for name in names if name.endswith(".toml")}
     manuals = {name.partition("/data/")[2] for name in names if "/share/man/" in name}
-    assert manuals == {"share/man/man1/melcodec.1", "share/man/man5/mlc.5"}
+    assert manuals == {
+        f"share/man/man{path.suffix[1:]}/{path.name}" for path in (PROJECT / "man").glob("*.[0-9]")
+    }
+    assert "share/man/man1/melcodec-train.1" in manuals
     assert any(name.endswith("/licenses/LICENSE") for name in names)
     assert {name.split("/")[0].split("-")[0] for name in names} == {"melcodec_cli", "mlcfile", "melcodec"}
 

@@ -24,25 +24,25 @@ BATCH_SECONDS, BATCH_REPEATS = 3000.0, 2
     "--seconds",
     type=click.FloatRange(0.1, 3600),
     metavar="S",
-    help="Length of what is coded; a shorter recording is repeated.  [default: 60; 3000 with --batch]",
+    help="How many seconds to code; a shorter recording is repeated.  [default: 60; 3000 with --batch]",
 )
 @click.option(
     "--repeat",
     type=click.IntRange(1, 1000),
     metavar="N",
-    help="Runs of which the median is told.  [default: 5; 2 with --batch]",
+    help="How many runs to take the median of.  [default: 5; 2 with --batch]",
 )
 @click.option(
     "--batch",
     is_flag=True,
-    help="Measure instead what clips of 3 s cost beside one file of the same audio, from disk to disk.",
+    help="Compare 3-second clips with one file of the same audio, from disk to disk.",
 )
 @click.option(
     "--start",
     is_flag=True,
-    help="Measure instead the processor time that a clip of 2 s takes from a cold start, beside importing torch.",
+    help="Compare the processor time of a 2-second clip from a cold start with that of importing torch.",
 )
-@click.option("--steps", type=click.IntRange(0, 64), metavar="N", help="Steps of the refiner, 0 to skip it.")
+@click.option("--steps", type=click.IntRange(0, 64), metavar="N", help="Steps of the refiner; 0 skips it.")
 @click.option(
     "--bundle",
     metavar="FILE|NAME",
@@ -50,7 +50,7 @@ BATCH_SECONDS, BATCH_REPEATS = 3000.0, 2
     help="The model to measure.  [default: speech-16k]",
 )
 @model_options
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def bench(
     places: tuple[str, ...],
     seconds: float | None,
@@ -63,10 +63,10 @@ def bench(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Measure how fast compress and decompress are on this machine, and each stage of the model.
+    """Measure how fast this machine compresses and decompresses, and how long each stage of the model takes.
 
-    Measured on a bundled recording of speech, or on what is given; from memory to memory, without loading the model.
-    Stages are measured on one thread of the CPU.
+    Codes a bundled recording of speech, or what is given, from memory to memory, without the time to load the model.
+    Stages are measured on one CPU thread.
 
     \b
     Examples:
@@ -118,10 +118,12 @@ def _bench_start(audio: Audio, rate_hz: int, bundle: str | None, repeat: int, as
         document = {"clip_s": CLIP_S, "repeats": repeat, "ways": [vars(figures) for figures in ways]}
         show_json(document)
         return
-    show_line(f"processor time of {CLIP_S} s of audio from a cold start, on one thread, median of {repeat}")
+    show_line(
+        f"processor time of {CLIP_S} s of audio from a cold start, on one thread, median of {repeat} runs"
+    )
     for figures in ways:
-        beside = f"{figures.cpu_s:.2f} s, and import torch {figures.torch_cpu_s:.2f} s"
-        show_line(f"{figures.name:<11}{beside}: {figures.ratio:.2f} times as much")
+        times = f"{figures.cpu_s:.2f} s, import torch {figures.torch_cpu_s:.2f} s"
+        show_line(f"{figures.name:<11}{times}: {figures.ratio:.2f} times as long")
 
 
 def _bench_batch(benchmark: BatchBenchmark, repeat: int, as_json: bool) -> None:
@@ -132,16 +134,16 @@ def _bench_batch(benchmark: BatchBenchmark, repeat: int, as_json: bool) -> None:
         document = {"clips": benchmark.clips, "clip_s": CLIP_S, "duration_s": benchmark.duration_s}
         show_json(document | {"repeats": repeat, "ways": [vars(figures) for figures in ways]})
         return
-    show_line(f"{benchmark.clips} clips of {CLIP_S} s beside one file of {benchmark.duration_s:g} s")
+    show_line(f"{benchmark.clips} clips of {CLIP_S} s against one file of {benchmark.duration_s:g} s")
     for figures in ways:
-        times = f"{figures.clips_s:.2f} s beside {figures.one_file_s:.2f} s"
-        show_line(f"{figures.name:<11}{times}, {figures.ratio:.2f} times the time")
+        times = f"{figures.clips_s:.2f} s against {figures.one_file_s:.2f} s"
+        show_line(f"{figures.name:<11}{times}: {figures.ratio:.2f} times as long")
 
 
 def _document(
     benchmark: Benchmark, repeat: int, stages: list[Figures], ways: list[Figures]
 ) -> dict[str, Any]:
-    """The keys stay as they are."""
+    """The figures as JSON; the keys must not change."""
     return {
         "model": benchmark.model.name,
         "device": str(benchmark.system.device),
@@ -156,7 +158,7 @@ def _document(
 
 
 def _decode_options(benchmark: Benchmark) -> dict[str, int]:
-    """By name, with the defaults of those that nobody set."""
+    """All decoding options by name, with defaults for those not set."""
     options = [option for option in benchmark.system.options if option.way == "decode"]
     return {option.name: benchmark.decoder.options.get(option.name, option.default) for option in options}
 

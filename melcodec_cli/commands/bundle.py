@@ -37,7 +37,7 @@ def bundle() -> None:
 @click.option(
     "--cache", metavar="DIR", type=click.Path(path_type=Path), help="Where its decoded audio is kept."
 )
-@click.option("--name", metavar="NAME", help="What the bundle is called.  [default: as its profile]")
+@click.option("--name", metavar="NAME", help="Name of the bundle.  [default: that of its profile]")
 @licence_option
 @click.option("--force", is_flag=True, help="Replace BUNDLE if it exists.")
 def pack(
@@ -62,7 +62,7 @@ def pack(
     from melcodec_cli.train.presets import read_preset
 
     if target.exists() and not force:
-        raise OutputExists("exists already; --force replaces it", target)
+        raise OutputExists("already exists (use --force to replace it)", target)
     preset = read_preset(preset_name)
     corpus = open_data(preset, folders, cache or run_folder / "cache") if folders else None
     pack_run(preset, run_folder, target, corpus, licence, name)
@@ -72,9 +72,9 @@ def pack(
 @click.argument("path", metavar="BUNDLE", type=BUNDLE)
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--stage", "stages", multiple=True, metavar="NAME",
-              help="Only this one; may be given several times.")  # fmt: skip
+              help="Only this stage; may be given several times.")  # fmt: skip
 def unpack(path: Path, run_folder: Path, stages: tuple[str, ...]) -> None:
-    """Put the stages of BUNDLE into the folder of a training RUN, for others to be trained beside them.
+    """Put the stages of BUNDLE into the folder of a training RUN, so that others can be trained beside them.
 
     \b
     Examples:

@@ -19,7 +19,7 @@ from melcodec_cli.commands.options import (
 
 
 class Channels(click.ParamType):
-    """What to code of several channels, or how many there are."""
+    """What to do with several channels, or how many raw samples have."""
 
     name = "channels"
 
@@ -32,7 +32,7 @@ class Channels(click.ParamType):
 
 
 class BitRate(click.ParamType):
-    """250, 1000 or 1k, 7.5k: bits per second."""
+    """Bits per second, such as 250, 1000, 1k or 7.5k."""
 
     name = "bit rate"
 
@@ -45,9 +45,7 @@ class BitRate(click.ParamType):
         except ValueError:
             bits_per_s = 0.0
         if not 0 < bits_per_s < float("inf"):
-            self.fail(
-                f"{value!r} is no bit rate: a number of bits per second, such as 1000 or 1k", param, ctx
-            )
+            self.fail(f"{value!r} is not a bit rate: give bits per second, such as 1000 or 1k", param, ctx)
         return bits_per_s
 
 
@@ -56,9 +54,9 @@ raw_options = options(
     click.option("--rate", "--raw-rate", "raw_rate", type=int, metavar="HZ",
                  help="Its sampling rate; needed with --raw."),
     click.option("--raw-channels", type=int, default=1, show_default=True, metavar="N",
-                 help="Its channels; --channels N says the same."),
+                 help="Its number of channels, as --channels N says, too."),
     click.option("--format", "--raw-format", "raw_format", default="s16le", show_default=True, metavar="NAME",
-                 help="Its samples."),
+                 help="Its sample format."),
 )  # fmt: skip
 
 
@@ -72,7 +70,7 @@ raw_options = options(
     default="mix",
     show_default=True,
     metavar="mix|keep",
-    help="Code one channel that mixes them, or each.",
+    help="Code one channel, a mix of all, or each.",
 )
 @click.option(
     "--profile",
@@ -81,13 +79,13 @@ raw_options = options(
     help="The installed model to use; auto: by each recording's rate.  [default: speech-16k]",
 )
 @click.option(
-    "--bundle", metavar="FILE", shell_complete=complete_bundle_or_file, help="The model in this file instead."
+    "--bundle", metavar="FILE", shell_complete=complete_bundle_or_file, help="Use the model in this file."
 )
 @click.option(
     "--chunk-seconds",
     type=float,
     metavar="S",
-    help="Length of the chunks, 0.5 to 60; short ones leave a pipe sooner and cost more.  "
+    help="Length of a chunk, 0.5 to 60; short ones leave a live pipe sooner and cost more bytes.  "
     "[default: the model's, 20 in speech-16k]",
 )
 @click.option(
@@ -95,7 +93,7 @@ raw_options = options(
     "bits_per_s",
     type=BitRate(),
     metavar="N[k]",
-    help="Bits per second, such as 6k; of those that the model has.  [default: its highest]",
+    help="Bits per second, such as 6k: a rate that the model has.  [default: its highest]",
 )
 @click.option(
     "--effort",
@@ -104,7 +102,7 @@ raw_options = options(
     help="Codewords tried for each index: 1 is fastest, 8 sounds best.  "
     "[default: the model's, 3 in speech-16k]",
 )
-@click.option("--no-tags", is_flag=True, help="Do not copy title, artist and the like.")
+@click.option("--no-tags", is_flag=True, help="Do not copy title, artist and other tags.")
 @raw_options
 @model_options
 @engine_options
@@ -141,8 +139,8 @@ def compress(
 ) -> None:
     """Compress each FILE ("-" for standard input) to an .mlc file.
 
-    Without -o a file keeps its name and gains .mlc; a pipe goes to standard output. Of exactly two names, the second is
-    the output if it ends in .mlc, is "-", or is a pipe or device.
+    Without -o, .mlc is appended to the name of a file, and a pipe goes to standard output. If there are exactly two
+    names, the second is the output if it ends in .mlc, is "-", or is a pipe or device.
 
     \b
     Examples:
@@ -150,7 +148,7 @@ def compress(
       melcodec compress talk.wav talk.mlc
       melcodec compress -o coded/ *.flac
       melcodec compress -r recordings/ -o coded/   mirrors the tree
-      melcodec compress --profile auto *.wav       a model of 48 kHz, if installed, for those from 32 kHz up
+      melcodec compress --profile auto *.wav       a 48 kHz model, if installed, from 32 kHz up
       find . -name '*.wav' -print0 | melcodec compress --files-from - -o coded/
       arecord -f S16_LE -r 16000 | melcodec compress - - | ssh far 'melcodec decompress - -' | aplay
       melcodec compress --raw --rate 8000 --channels 2 --format s16be call.pcm
@@ -168,9 +166,9 @@ def compress(
     from melcodec_cli.report.report import Report
 
     if raw and raw_rate is None:
-        raise UsageProblem("--raw needs --rate, which nothing in the input tells")
+        raise UsageProblem("--raw needs --rate: raw samples carry no sampling rate")
     if not raw and (raw_rate is not None or isinstance(channels, int)):
-        raise UsageProblem("--rate and a number of --channels describe what is read with --raw")
+        raise UsageProblem("--rate and a number for --channels need --raw")
     raw_channels = channels if isinstance(channels, int) else raw_channels
     raw_form = RawFormat(raw_rate, raw_channels, raw_format) if raw and raw_rate else None
     settings = CompressSettings(channels == "keep", chunk_seconds, not no_tags)

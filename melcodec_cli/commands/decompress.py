@@ -19,7 +19,7 @@ from melcodec_cli.commands.options import (
 
 
 class Rate(click.ParamType):
-    """A rate in Hz, or "model" (None is the original's)."""
+    """A rate in Hz, or "model" for that of the model; None is the original's."""
 
     name = "rate"
 
@@ -32,7 +32,7 @@ class Rate(click.ParamType):
 
 
 class Form(click.Choice[str]):
-    """The name of a format, or of samples for --raw."""
+    """The name of a format or, for --raw, of a sample format."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         from melcodec_cli.audio.raw import encoding_named
@@ -50,23 +50,23 @@ format_options = options(
         "--format",
         "form",
         type=Form(["wav", "flac", "ogg", "opus", "mp3", "raw"]),
-        help="Format of the output; with --raw its samples.  [default: by its suffix, else wav]",
+        help="Format of the output; with --raw its sample format.  [default: as its suffix says, else wav]",
     ),
-    click.option("--subtype", metavar="NAME", help="Samples of the format, such as PCM_24, FLOAT or s16be."),
-    click.option("--raw", is_flag=True, help="Write PCM without a header: --format raw."),
+    click.option("--subtype", metavar="NAME", help="Sample format, such as PCM_24, FLOAT or s16be."),
+    click.option("--raw", is_flag=True, help="Write PCM without a header, as --format raw does."),
     click.option(
         "--rate",
         type=Rate(),
         metavar="HZ|model",
-        help="Sampling rate; 'model' saves resampling.  [default: original]",
+        help="Sampling rate; 'model' saves resampling.  [default: that of the original]",
     ),
     click.option(
         "--channels",
         type=click.IntRange(1, 8),
         metavar="N",
-        help="Channels of the output.  [default: original]",
+        help="Channels of the output.  [default: those of the original]",
     ),
-    click.option("--no-tags", is_flag=True, help="Do not copy title, artist and the like."),
+    click.option("--no-tags", is_flag=True, help="Do not copy title, artist and other tags."),
 )
 
 
@@ -75,10 +75,10 @@ format_options = options(
 @input_options
 @output_options
 @format_options
-@click.option("--start", type=Seconds(), metavar="T", default=0.0, help="From there on: seconds or m:ss.")
-@click.option("--end", type=Seconds(), metavar="T", help="Up to there.")
-@click.option("--conceal", is_flag=True, help="Put silence in the place of what is damaged.")
-@click.option("--steps", type=click.IntRange(min=0), metavar="N", help="Steps of the refiner, 0 to skip it.")
+@click.option("--start", type=Seconds(), metavar="T", default=0.0, help="Start here: seconds or m:ss.")
+@click.option("--end", type=Seconds(), metavar="T", help="Stop here.")
+@click.option("--conceal", is_flag=True, help="Put silence in place of what is damaged.")
+@click.option("--steps", type=click.IntRange(min=0), metavar="N", help="Steps of the refiner; 0 skips it.")
 @click.option(
     "--bundle",
     metavar="FILE|NAME",
@@ -118,11 +118,11 @@ def decompress(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Decompress each FILE ("-" for standard input) to a recording of the original's rate, channels and length.
+    """Decompress each FILE ("-" for standard input) to a recording with the original's rate, channels and length.
 
-    Without -o a file loses its .mlc, and gains .wav where what is left names no format that can be written:
-    talk.flac.mlc becomes talk.flac, and talk.aiff.mlc becomes talk.aiff.wav. A pipe goes to standard output. Of exactly
-    two names, the second is the output unless it ends in .mlc.
+    Without -o, .mlc is removed from the name of a file, and .wav is appended if what is left names no format that can
+    be written: talk.flac.mlc becomes talk.flac, and talk.aiff.mlc becomes talk.aiff.wav. A pipe goes to standard
+    output. If there are exactly two names, the second is the output unless it ends in .mlc.
 
     \b
     Examples:
@@ -149,10 +149,10 @@ def decompress(
 
     if form is not None and form not in FORMATS:
         if not raw or subtype:
-            raise UsageProblem(f"--format {form} names samples: it needs --raw, and no --subtype beside it")
+            raise UsageProblem(f"--format {form} is a sample format: use it with --raw and without --subtype")
         form, subtype = "raw", form
     if raw and form not in (None, "raw"):
-        raise UsageProblem(f"--raw and --format {form} contradict each other")
+        raise UsageProblem(f"--raw and --format {form} cannot be combined")
     form = "raw" if raw else form
     settings = DecompressSettings(
         rate if isinstance(rate, int) else None, rate == "model", start, end, conceal, channels

@@ -13,7 +13,7 @@ from melcodec_cli.commands.options import complete_bundle_or_file, model_options
 @click.argument(
     "folder", metavar="[FOLDER]", default="demo", type=click.Path(file_okay=False, path_type=Path)
 )
-@click.option("-f", "--force", is_flag=True, help="Replace what an earlier demo left there.")
+@click.option("-f", "--force", is_flag=True, help="Replace what an earlier demo wrote there.")
 @click.option(
     "--bundle",
     metavar="FILE|NAME",

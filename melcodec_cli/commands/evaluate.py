@@ -14,10 +14,10 @@ OUTPUT = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 speech_options = options(
     click.argument("places", metavar="[FOLDER|FILE]...", nargs=-1, type=click.Path(path_type=Path)),
     click.option(
-        "--files-from", type=EXISTING, metavar="LIST", help="Take the files named in LIST, one a line."
+        "--files-from", type=EXISTING, metavar="LIST", help="Take the files named in LIST, one per line."
     ),
     click.option(
-        "--limit", type=click.IntRange(min=1), metavar="N", help="Of all clips only N, evenly spread."
+        "--limit", type=click.IntRange(min=1), metavar="N", help="Take only N of the clips, evenly spread."
     ),
 )
 system_options = options(
@@ -33,14 +33,14 @@ system_options = options(
     click.option(
         "--steps",
         metavar="N,...",
-        help="Steps of the refiner, side by side.  [default: the model's own]",
+        help="Numbers of refiner steps to measure side by side.  [default: the model's own]",
     ),
     click.option(
         "--against",
         metavar="NAME,...",
         default="",
         shell_complete=complete_listed("codec2", "opus", "speex", "original"),
-        help="Measure these too, where they are installed: codec2, opus, speex; or the original itself: original.",
+        help="Also measure these, where they are installed: codec2, opus, speex; or the original itself: original.",
     ),
 )
 result_options = options(
@@ -55,11 +55,21 @@ result_options = options(
         "csv_file",
         type=OUTPUT,
         metavar="FILE",
-        help='Write those of each clip as CSV ("-": stdout).',
+        help='Write the figures of each clip as CSV ("-": stdout).',
+    ),
+    click.option(
+        "--plot", type=OUTPUT, metavar="FILE.svg", help='Draw quality against bit rate as SVG ("-": stdout).'
+    ),
+    click.option(
+        "--plot-metrics",
+        metavar="NAME,...",
+        default="pesq_wb,estoi",
+        show_default=True,
+        help="What to draw: names of metrics as in the JSON.",
     ),
     click.option("--markdown", is_flag=True, help="Print the table as Markdown."),
-    click.option("-f", "--force", is_flag=True, help="Replace what exists."),
-    click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings and errors."),
+    click.option("-f", "--force", is_flag=True, help="Replace outputs that exist."),
+    click.option("-q", "--quiet", is_flag=True, help="Print nothing but warnings and errors."),
 )
 
 
@@ -69,14 +79,21 @@ result_options = options(
 @click.option(
     "--no-judges",
     is_flag=True,
-    help="Leave out the judges that no loss knows, which take ten times as long as all else.",
+    help="Leave out the judges that nothing was optimised for, which take ten times as long as all else.",
 )
 @click.option(
     "--compare",
     nargs=2,
     type=EXISTING,
     metavar="A.json B.json",
-    help="Measure nothing: compare the figures of two earlier runs, clip by clip.",
+    help="Measure nothing, but compare the figures of two earlier runs, clip by clip.",
+)
+@click.option(
+    "--from",
+    "earlier",
+    type=EXISTING,
+    metavar="FILE.json",
+    help="Measure nothing, but print, plot or convert the figures of an earlier run.",
 )
 @result_options
 @model_options
@@ -89,9 +106,12 @@ def evaluate(
     against: str,
     no_judges: bool,
     compare: tuple[Path, Path] | None,
+    earlier: Path | None,
     out: str | None,
     json_file: Path | None,
     csv_file: Path | None,
+    plot: Path | None,
+    plot_metrics: str,
     markdown: bool,
     force: bool,
     quiet: bool,
@@ -100,7 +120,7 @@ def evaluate(
 ) -> None:
     """Code speech, and compare what comes back with what went in (needs the extra "eval").
 
-    Without FOLDER or FILE a small built-in set is used.
+    Without a FOLDER or FILE, a small built-in set is used.
 
     \b
     Examples:
@@ -108,17 +128,22 @@ def evaluate(
       melcodec evaluate recordings/ --against codec2,opus,speex --out report/
       melcodec evaluate --files-from dev.txt --bundle mine.safetensors --json after.json
       melcodec evaluate --compare before.json after.json
+      melcodec evaluate --from after.json --plot quality.svg
       melcodec evaluate --steps 0,1,4 --limit 6 --no-judges
     """
     from melcodec_cli.evaluate.clips import clips_listed, clips_of, spread
     from melcodec_cli.evaluate.peers import peers
-    from melcodec_cli.evaluate.session import Outputs, Session, compare_files, page_path
+    from melcodec_cli.evaluate.session import Outputs, Session, compare_files, page_path, show_again
     from melcodec_cli.evaluate.systems import models
     from melcodec_cli.models.choose import DEFAULT_BUNDLE
 
-    outputs = Outputs(page_path(out) if out else None, json_file, csv_file, force, markdown)
+    outputs = Outputs(
+        page_path(out) if out else None, json_file, csv_file, force, markdown, plot, _listed(plot_metrics)
+    )
     if compare:
         return compare_files(*compare, outputs)
+    if earlier:
+        return show_again(earlier, outputs, quiet)
     names = [name for bundle in bundles for name in _listed(bundle)] or [DEFAULT_BUNDLE]
     own = models(names, _numbers(steps), device, threads)
     others, absent = peers(_listed(against))
@@ -138,5 +163,5 @@ def _numbers(text: str | None) -> list[int | None]:
         return [int(word) for word in _listed(text or "")] or [None]
     except ValueError:
         raise click.BadParameter(
-            f"{text!r} is not whole numbers with commas between", param_hint="--steps"
+            f"{text!r} is not a list of whole numbers separated by commas", param_hint="--steps"
         ) from None

@@ -1,4 +1,4 @@
-"""`melcodec models`: the bundles that are installed."""
+"""`melcodec models`: lists, adds and removes installed bundles."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from melcodec_cli.commands.options import complete_bundle
 if TYPE_CHECKING:
     from melcodec_cli.models.installed import BundleInfo
 
-LINE_WIDTH = 400  # of the table at most: a narrow terminal folds a line itself, and a pipe has whole ones
+LINE_WIDTH = (
+    400  # of the table in columns, so that pipes get whole lines; a narrow terminal wraps them itself
+)
 
 
 @click.group(short_help="List, add and remove models.", invoke_without_command=True)
@@ -21,7 +23,7 @@ LINE_WIDTH = 400  # of the table at most: a narrow terminal folds a line itself,
 def models(ctx: click.Context) -> None:
     """List, add and remove installed models; without a command, list them.
 
-    A file says which model it needs, and decompress finds it among these.
+    A file names the model it needs, and decompress finds it among these.
 
     \b
     Examples:
@@ -34,11 +36,11 @@ def models(ctx: click.Context) -> None:
 
 
 @models.command("list", short_help="List the installed models.")
-@click.option("--json", "json_lines", is_flag=True, help="One JSON object a model on standard output.")
+@click.option("--json", "json_lines", is_flag=True, help="Print one JSON object per model.")
 def list_models(json_lines: bool) -> None:
-    """List the installed models, a line each: name, system, rate, bit rates, latency, purpose, licence, size, ids.
+    """List the installed models, one per line: name, system, rate, bit rates, latency, purpose, licence, size, ids.
 
-    The latency is that of a live pipe with the model's own chunks: --chunk-seconds shortens them.
+    The latency is that of a live pipe with chunks of the model's own length; --chunk-seconds shortens it.
 
     \b
     Examples:
@@ -54,7 +56,8 @@ def list_models(json_lines: bool) -> None:
 def add(path: Path, force: bool) -> None:
     """Check the bundle FILE as "melcodec bundle check" does, and copy it to the user's models.
 
-    It may come from a stranger: it is no program and runs none. Files made by a model that is replaced need its file.
+    It may come from a stranger: a bundle contains no code. Files that were made with a model that --force replaces need
+    that model's file again.
 
     \b
     Examples:
@@ -75,7 +78,7 @@ def add(path: Path, force: bool) -> None:
 @models.command(short_help="Remove an installed model.")
 @click.argument("name", shell_complete=complete_bundle)
 def remove(name: str) -> None:
-    """Remove the model NAME, which was added; the one that comes with melcodec stays.
+    """Remove the model NAME, if it was added; the one that comes with melcodec stays.
 
     \b
     Examples:
@@ -88,7 +91,7 @@ def remove(name: str) -> None:
         say(f"removed {bundle.name}, ids {bundle.bitstream_id}/{bundle.renderer_id}: {bundle.path}")
 
 
-@models.command(short_help="Print where a model lies.")
+@models.command(short_help="Print the path of a model's file.")
 @click.argument("name", required=False, shell_complete=complete_bundle)
 def path(name: str | None) -> None:
     """Print the path of the model NAME, or of the folder that models are added to.
@@ -117,7 +120,7 @@ def _list(json_lines: bool) -> None:
 
 
 def _record(bundle: BundleInfo) -> dict[str, Any]:
-    """The keys stay as they are; what this release does not know of a model is null."""
+    """The model as JSON; the keys must not change. Anything that this release does not know is null."""
     shape = bundle.shape
     return {
         "name": bundle.name,
@@ -137,7 +140,7 @@ def _record(bundle: BundleInfo) -> dict[str, Any]:
 
 
 def _print_table(records: list[dict[str, Any]]) -> None:
-    """One line a model, however narrow the terminal."""
+    """Print one line per model, however narrow the terminal."""
     from melcodec_cli.report.console import show_table
     from melcodec_cli.systems.system import bit_rate_text
 
@@ -146,7 +149,7 @@ def _print_table(records: list[dict[str, Any]]) -> None:
     for record in records:
         cells = [record["name"], record["system"]]
         if record["rate_hz"] is None:
-            cells += ["unknown to this release, which cannot run it", "", "", ""]
+            cells += ["unknown: this release cannot run it", "", "", ""]
         else:
             cells += [
                 f"{record['rate_hz'] / 1000:g} kHz",

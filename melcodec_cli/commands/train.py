@@ -1,4 +1,4 @@
-"""`melcodec train`: every stage of a model, trained on any folder of audio."""
+"""`melcodec train`: trains the stages of a model on folders of audio."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class StageGroup(click.Group):
-    """Takes any name that is none of its commands for that of a stage, which a preset's system declares."""
+    """Treats any name that is not a command as the name of a stage, which the preset's system declares."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return super().get_command(ctx, cmd_name) or _stage_command(cmd_name)
@@ -29,11 +29,12 @@ class StageGroup(click.Group):
 def train() -> None:
     """Train the stages of a model on folders of audio (needs the extra "train").
 
-    STAGE is one that the preset's system has: "melcodec train stages" lists them, in the order in which they are
-    trained.  Each finds in the --run folder what was trained before it.
-    The manifest.csv (path, source, speaker, split, licence, text) of a folder, or of the folders directly in it, is
-    obeyed.  Without one, each folder directly in it, or in its parts such as dev-clean and wav48, is a speaker, files
-    that lie directly in it are all of one, and a twentieth of the speakers, one at least, is kept for measuring.
+    COMMAND may be the name of a stage: "melcodec train stages" lists them in the order in which they are trained. Each
+    finds in the --run folder what was trained before it.
+
+    A folder, or the folders directly in it, may have a manifest.csv (path, source, speaker, split, licence, text).
+    Without one, each folder directly in it, or in parts such as dev-clean and wav48, is a speaker, and files that lie
+    directly in it are all by one. A twentieth of the speakers, at least one, is kept for measuring.
 
     \b
     Examples:
@@ -57,20 +58,20 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
                          help="Where checkpoints, logs and weights go."),
             click.option("--preset", "preset_name", default="speech-16k", show_default=True, metavar="NAME|FILE",
                          shell_complete=complete_preset,
-                         help="A preset that ships, or a TOML file like them."),
+                         help="A preset that ships, or a TOML file like one."),
             click.option("--minutes", type=click.FloatRange(min=0, min_open=True),
                          help="Length of the run in minutes, instead of the preset's."),
-            click.option("--steps", type=click.IntRange(min=1), help="Length of the run in steps, instead."),
-            click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint."),
-            click.option("--force", is_flag=True, help="Begin again where the run has been trained already."),
+            click.option("--steps", type=click.IntRange(min=1), help="Length of the run in steps, instead of minutes."),
+            click.option("--resume", is_flag=True, help="Continue from the run's last checkpoint."),
+            click.option("--force", is_flag=True, help="Start again where the run has been trained already."),
             click.option("--init", "start_from", metavar="PATH", multiple=True,
                          type=click.Path(path_type=Path, exists=True),
-                         help="Begin with the weights of a bundle or of another run; of several, with their mean."),
+                         help="Start from the weights of a bundle or another run, or from the mean of several."),
             click.option("--cache", metavar="DIR", type=folder,
                          help="Where decoded audio is kept.  [default: cache beside the run]"),
             click.option("--device", default="auto", show_default=True, metavar="NAME",
                          help="auto, cpu, cuda, cuda:N or mps."),
-            click.option("--threads", type=click.IntRange(min=1), help="Threads of the CPU to use."),
+            click.option("--threads", type=click.IntRange(min=1), help="CPU threads to use."),
         )
     ):  # fmt: skip
         command = option(command)
@@ -100,9 +101,9 @@ def _stage_command(stage: str) -> click.Command:
 @train.command("stages", short_help="List the stages of a preset.")
 @click.option("--preset", "preset_name", default="speech-16k", show_default=True, metavar="NAME|FILE",
               shell_complete=complete_preset,
-              help="A preset that ships, or a TOML file like them.")  # fmt: skip
+              help="A preset that ships, or a TOML file like one.")  # fmt: skip
 def list_stages(preset_name: str) -> None:
-    """List the stages of a preset, in the order in which they are trained, and the minutes that it gives each.
+    """List the stages of a preset in the order in which they are trained, with the minutes that it gives each.
 
     \b
     Examples:
@@ -115,7 +116,7 @@ def list_stages(preset_name: str) -> None:
         run = preset.stages[stage.name].run
         parts = [f"{run.minutes:g} minutes"]
         if not stage.ships:
-            parts.append("a judge, which is no part of the model")
+            parts.append("a judge, not part of the model")
         if not stage.wanted(preset):
             parts.append("not trained by 'train all'")
         show_line(f"{stage.name:<12}{', '.join(parts)}")
@@ -129,7 +130,7 @@ def train_all(
 ) -> None:
     """Train every stage in order and pack the bundle.
 
-    --minutes is the length of the whole and is shared out as in the preset; --steps is that of each stage.  The bundle
+    --minutes is the length of the whole, shared out as in the preset; --steps is the length of each stage. The bundle
     is DIR/NAME.safetensors.
 
     \b
@@ -142,11 +143,11 @@ def train_all(
 
     length = Length(minutes, steps)
     preset, corpus, device = _prepare("all", preset_name, **rest)
-    # Before hours of training: licences may contradict each other.
+    # Check this before hours of training, as licences may contradict each other.
     licence = licence or licence_for({clip.licence for clip in corpus.clips})
     for stage, share in shares(preset).items():
         if is_first():
-            say(f"training the {stage}")
+            say(f"training the stage {stage}")
         start_from = rest["start_from"] if stage_named(preset, stage).ships else ()  # a bundle has no judges
         train_stage(
             stage, preset, corpus, rest["run_folder"], length.share(share), device, rest["resume"],
@@ -214,7 +215,7 @@ def _prepare(
             refuse_to_lose(run_folder / each.name, resume)
     if threads:
         torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)  # silence otherwise slows a CPU down tenfold
+    torch.set_flush_denormal(True)  # otherwise silence slows a CPU down tenfold
     own_device = join_ranks()
     with first_of_the_ranks():
         corpus = open_data(preset, folders, cache or run_folder / "cache")
@@ -222,7 +223,7 @@ def _prepare(
 
 
 def open_data(preset: Preset, folders: tuple[Path, ...], cache: Path) -> Corpus:
-    """The corpus in the folders; what it lacks is said on stderr."""
+    """Open the corpus in the folders; files left out are reported on stderr."""
     from melcodec_cli.errors import UsageProblem
     from melcodec_cli.train.corpus import open_corpus
     from melcodec_cli.train.ranks import is_first
@@ -232,7 +233,7 @@ def open_data(preset: Preset, folders: tuple[Path, ...], cache: Path) -> Corpus:
         for path, reason in corpus.left_out.items():
             say(f"{path}: left out: {reason}")
         if corpus.clips and all(clip.split != "dev" for clip in corpus.clips):
-            notice = "no speaker is kept for measuring: dev figures are of clips that are trained on"
+            notice = "no speaker is kept for measuring, so dev figures are measured on training clips"
             say(notice)
     if not corpus.clips:
         raise UsageProblem(f"no file in {', '.join(map(str, folders))} can be read as audio")

@@ -1,4 +1,4 @@
-"""`melcodec verify`: is a file sound, and if not, where is the damage?"""
+"""`melcodec verify`: checks that files are sound, and locates any damage."""
 
 import click
 
@@ -9,14 +9,14 @@ DAMAGE_TOLD = 100
 
 @click.command(short_help="Check .mlc files without decoding them.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
-@click.option("--json", "json_lines", is_flag=True, help="One JSON object a file on standard output.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("--json", "json_lines", is_flag=True, help="Print one JSON object per file.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def verify(files: tuple[str, ...], json_lines: bool, quiet: bool) -> None:
     """Check every checksum, length and digest of each FILE ("-" for standard input).
 
-    Needs neither the model nor torch. Damage is told in seconds of the recording; "melcodec decompress
-    --conceal" saves the rest. The exit status is 0 if all is sound, 4 for a damaged or truncated file, 7 for
-    a newer version of the format, 8 if any of several files failed.
+    Needs neither the model nor torch. Damage is reported in seconds of the recording; "melcodec decompress
+    --conceal" rescues the rest. The exit status is 0 if everything is sound, 4 for a damaged or truncated file,
+    7 for a newer version of the format, and 8 if any of several files failed.
 
     \b
     Examples:
@@ -41,12 +41,14 @@ def verify(files: tuple[str, ...], json_lines: bool, quiet: bool) -> None:
             }
             show_json(record)
         elif failure is not None:
-            # Reading goes on after damage where it can: its places first, then the failure, which sums up.
+            # Where possible, reading goes on after damage: list the places first, then the failure, which sums up.
             damages = inspection.damage if len(inspection.damage) > 1 or inspection.lost else []
             for damage in damages[:DAMAGE_TOLD]:
                 say(f"{name}: {damage}")
             if len(damages) > DAMAGE_TOLD:
-                say(f"{name}: and damage in {len(damages) - DAMAGE_TOLD} more places; --json has them all")
+                say(
+                    f"{name}: and damage in {len(damages) - DAMAGE_TOLD} more places (use --json to show all)"
+                )
         elif not quiet:
             chunks = sum(stream.chunks for stream in inspection.streams)
             plural = "" if chunks == 1 else "s"

@@ -14,6 +14,7 @@ from typing import TextIO
 
 from melcodec_cli import __version__
 from melcodec_cli.errors import UsageProblem
+from melcodec_cli.evaluate.chart import chart_svg, check_keys
 from melcodec_cli.evaluate.clips import Clip
 from melcodec_cli.evaluate.comparison import compare
 from melcodec_cli.evaluate.evaluation import Heard, Listener, Recording, evaluate, machine, read_recordings
@@ -38,6 +39,8 @@ class Outputs:
     csv: Path | None = None
     force: bool = False
     markdown: bool = False  # the table, for a README
+    plot: Path | None = None
+    plot_metrics: Sequence[str] = ()  # keys
 
     def __post_init__(self) -> None:
         """Refused before hours of work rather than after them."""
@@ -86,6 +89,30 @@ def compare_files(first: Path, second: Path, outputs: Outputs) -> None:
         print_comparison(comparison, outputs.table)
 
 
+def show_again(path: Path, outputs: Outputs, quiet: bool) -> None:
+    """The figures of an earlier run, written once more; its sounds are gone, so there is no page."""
+    if outputs.page:
+        raise UsageProblem("--out needs the recordings, which --from does not have")
+    write_figures(read_json(path), outputs, quiet)
+
+
+def write_figures(evaluation: Evaluation, outputs: Outputs, quiet: bool) -> None:
+    if outputs.json:
+        with outputs.opened(outputs.json) as file:
+            write_json(evaluation, file)
+    if outputs.csv:
+        with outputs.opened(outputs.csv) as file:
+            write_csv(evaluation, file)
+    if outputs.plot:
+        chart = chart_svg(evaluation, outputs.plot_metrics)
+        with outputs.opened(outputs.plot) as file:
+            file.write(chart)
+    if outputs.markdown:  # which was asked for, as a file is
+        print_markdown(evaluation, outputs.table)
+    elif not quiet:
+        print_systems(evaluation, outputs.table)
+
+
 class Session:
     def __init__(self, outputs: Outputs, quiet: bool = False, judges: bool = True):
         self.recordings: list[Recording] = []
@@ -96,6 +123,8 @@ class Session:
         self._quiet = quiet
         self._metrics, missing = available_metrics(METRICS if judges else LIKENESS)
         self.leave_out(missing)
+        if outputs.plot:  # refused before hours of work rather than after them
+            check_keys(outputs.plot_metrics, [metric.key for metric in self._metrics])
 
     def leave_out(self, missing: dict[str, str]) -> None:
         """Metrics and systems that this machine cannot run, and why."""
@@ -134,19 +163,10 @@ class Session:
 
     def write(self) -> None:
         evaluation, outputs = self.evaluation, self._outputs
-        if outputs.json:
-            with outputs.opened(outputs.json) as file:
-                write_json(evaluation, file)
-        if outputs.csv:
-            with outputs.opened(outputs.csv) as file:
-                write_csv(evaluation, file)
         if outputs.page:
             with outputs.opened(outputs.page) as file:
                 file.write(page(evaluation, self.recordings, self.played, self.heard))
-        if outputs.markdown:  # which was asked for, as a file is
-            print_markdown(evaluation, outputs.table)
-        elif not self._quiet:
-            print_systems(evaluation, outputs.table)
+        write_figures(evaluation, outputs, self._quiet)
 
     def _complain(self, line: str) -> None:
         say(line)

@@ -1,4 +1,4 @@
-"""What a conversion must not import: each of these takes as long as all of it should."""
+"""Modules that a conversion must not import: each takes as long as the whole start should."""
 
 import json
 import subprocess
@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.sounds import noise, wav
+
+pytestmark = pytest.mark.slow
 
 HEAVY = {"torch._dynamo", "torch._inductor", "sympy", "scipy", "pandas", "matplotlib", "numba", "rich", "ray"}
 SCRIPT = """

@@ -1,18 +1,23 @@
-"""What the README says of errors is what they say themselves."""
+"""The messages that the manual explains are those that the program gives."""
 
+import io
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from melcodec_cli.cli import main
 from tests.commands.conftest import make_stream
 from tests.sounds import noise, wav
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-PART = README.split("## When something goes wrong", 1)[1].split("\n## ", 1)[0]
-MESSAGES = re.findall(r"^\| `([^`]+)` \|", PART, flags=re.MULTILINE)  # with "..." for a rest that varies
+MANUAL = (Path(__file__).parents[2] / "man" / "melcodec.1").read_text()
+PART = MANUAL.split(".SH DIAGNOSTICS", 1)[1].split("\n.SH ", 1)[0]
+MESSAGES = [  # with "..." for a rest that varies
+    heading.replace(r"\-", "-").replace(r"\(aq", "'")
+    for heading in re.findall(r"^\.TP\n\.B (.+)$", PART, flags=re.MULTILINE)
+]
 
 
 def compressed(name: str = "talk.wav.mlc", change: Callable[[bytearray], bytes] = bytes) -> None:
@@ -21,6 +26,12 @@ def compressed(name: str = "talk.wav.mlc", change: Callable[[bytearray], bytes] 
     data = Path("talk.wav.mlc").read_bytes()
     Path(name).parent.mkdir(exist_ok=True)
     Path(name).write_bytes(change(bytearray(data)))
+
+
+def float_wav(samples: list[float]) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, samples, 16000, format="WAV", subtype="FLOAT")
+    return file.getvalue()
 
 
 def with_a_bad_byte(data: bytearray) -> bytes:
@@ -49,6 +60,12 @@ CASES: dict[str, tuple[Callable[[], object], str]] = {
     "existing output": (compressed, "compress talk.wav"),
     "no file": (lambda: None, "compress absent.wav"),
     "folder": (lambda: Path("recordings").mkdir(), "compress recordings"),
+    "maybe the original": (compressed, "decompress talk.wav.mlc"),
+    "MP4": (lambda: Path("notes.m4a").write_bytes(b"\0\0\0\x20ftypM4A "), "compress notes.m4a"),
+    "no number": (
+        lambda: Path("nan.wav").write_bytes(float_wav([0.0] * 8000 + [float("nan")] * 8000)),
+        "compress nan.wav",
+    ),
     "no audio": (lambda: Path("notes.txt").write_text("notes"), "compress notes.txt"),
     "empty": (Path("empty.wav").touch, "compress empty.wav"),
     "no mlc": (lambda: None, "decompress talk.wav"),
@@ -67,7 +84,7 @@ CASES: dict[str, tuple[Callable[[], object], str]] = {
 
 
 def told(message: str) -> list[str]:
-    """The README's messages that this is."""
+    """The manual's messages that this is."""
     return [
         line
         for line in MESSAGES
@@ -76,7 +93,7 @@ def told(message: str) -> list[str]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_each_error_has_a_line_in_the_readme(
+def test_each_error_is_explained_in_the_manual(
     folder: Path, capsys: pytest.CaptureFixture[str], case: str
 ) -> None:
     arrange, command = CASES[case]
@@ -88,5 +105,5 @@ def test_each_error_has_a_line_in_the_readme(
     assert len(told(message)) == 1, message
 
 
-def test_the_readme_has_no_error_that_is_not_provoked() -> None:
+def test_the_manual_explains_no_error_that_is_not_provoked() -> None:
     assert len(MESSAGES) == len(CASES)

@@ -1,4 +1,4 @@
-"""Noise that is made so that its spectrum hardly changes."""
+"""Noise whose spectrum hardly changes."""
 
 import pytest
 import torch
@@ -8,12 +8,14 @@ from melcodec_cli.layers.mel import LogMel
 from melcodec_cli.layers.mel_config import MelConfig
 from melcodec_cli.systems.fmel.train.steady_noise import steady_noise
 
+pytestmark = pytest.mark.slow
+
 MEL = MelConfig()
 FRAMES = 200
 
 
 def unsteadiness(noise: Tensor) -> float:
-    """Of (samples,): by how much its log-mel varies."""
+    """How much the log-mel of (samples,) varies."""
     return float(LogMel(MEL)(noise.unsqueeze(0)).std(1).mean())
 
 
