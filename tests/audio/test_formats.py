@@ -171,7 +171,7 @@ def test_unknown_suffix_is_a_usage_problem_that_lists_the_known(name: str) -> No
         ("wav", {"channels": 9}, "1 to 8 channels, not 9"),
         ("wav", {"subtype": "pcm_12"}, "no subtype 'pcm_12'; it has PCM_16, PCM_U8"),
         ("flac", {"subtype": "FLOAT"}, "no subtype 'FLOAT'; it has PCM_16"),
-        ("raw", {"subtype": "s20"}, "'s20' is unknown"),
+        ("raw", {"subtype": "s20"}, "unknown raw encoding 's20'"),
     ],
     ids=lambda value: " ".join(map(str, *value.items())) if isinstance(value, dict) else None,
 )

@@ -103,12 +103,12 @@ def test_the_number_of_channels_of_the_output(folder: Path, keep: bool) -> None:
         (["compress", "--chunk-seconds", "0.1", "talk.wav"], "outside 0.5 to 60 s"),
         (["compress", "--force", "--skip-existing", "talk.wav"], "contradict"),
         (["compress", "--json", "talk.wav", "-"], "--json"),
-        (["compress", "talk.wav", "nowhere/out.mlc"], "no folder"),
+        (["compress", "talk.wav", "nowhere/out.mlc"], "does not exist"),
         (["decompress", "--start", "3:xx", "a.mlc"], "no time"),
         (["decompress", "--start", "2", "--end", "1:00:00", "--rate", "100", "a.mlc"], "neither a rate"),
         (["decompress", "--start", "2", "--end", "1", "talk.wav"], "not after the start"),
         (["decompress", "--raw", "--format", "wav", "talk.wav"], "cannot be combined"),
-        (["decompress", "talk.wav", "talk.docx"], "no audio format"),
+        (["decompress", "talk.wav", "talk.docx"], "unknown audio format"),
     ],
 )
 def test_nonsense_is_refused_in_one_line(
