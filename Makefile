@@ -35,7 +35,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 $(VENV)/installed-for-tests: $(VENV)/installed
 	$(PIP) -e .[test]
-	$(PIP) -e .[train,eval] || echo "no compiler for pesq and webrtcvad? the tests that need them will be skipped" >&2
+	$(PIP) -e .[train,eval] || echo "no compiler for pesq, webrtcvad and libsvm? the tests that need them will be skipped" >&2
 	touch $@
 
 # What some tests are skipped without: Ray, and the compiler of the Kaitai description.

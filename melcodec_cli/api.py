@@ -1,4 +1,4 @@
-"""compress and decompress for Python programs: on paths, on file objects and on arrays."""
+"""compress and decompress for Python programs: paths, file objects and arrays."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from melcodec_cli.report.record import Record
 
 Bytes = bytes | bytearray | memoryview
 
-# What messages call the options of the command line, and what they are here. Others have the same name.
+# Command-line options in messages, and their names here if different.
 TERMS = {
     "describe bare samples with --raw": "give bare samples as an array",
     "--channels keep": "keep_channels=True",
@@ -90,9 +90,9 @@ def compress(
 
     `source` is a path, a binary file object, the bytes of an audio file, or an array with its `rate_hz`: (sample,) or
     (sample, channel), of floats within +-1 or of integers that use their whole range. `effort`, 1 to 8, is the number
-    of codewords tried for each index; `bits_per_s` chooses among the bit rates that a model has. `profile` is the name
-    of an installed bundle, or "auto" for one by the recording's rate; `bundle` names the file of one instead. Raises
-    the errors of `melcodec_cli.errors`; what the command would note on stderr is a warning.
+    of codewords tried for each index; `bits_per_s` chooses among the bit rates that a model has. `profile` names an
+    installed bundle, or "auto" to choose one by the recording's rate; `bundle` names a bundle file instead. Raises the
+    errors of `melcodec_cli.errors`; what the command would note on stderr becomes a warning.
     """
     memory = io.BytesIO()
     with _in_python_terms():
@@ -161,7 +161,7 @@ def decompress(
     """Decompress an .mlc file, or the bytes of one, to a recording; without a target, return (array, rate in Hz).
 
     The array is (sample,) for one channel, else (sample, channel). `form` is wav, flac, ogg, opus, mp3 or raw; a path's
-    suffix says it as well.
+    suffix chooses it too.
     """
     memory = io.BytesIO()
     if target is None:
@@ -182,7 +182,7 @@ def decompress(
 
 
 def in_python_terms(message: str) -> str:
-    """The message with arguments of Python in the place of the command line's options."""
+    """The message with Python's arguments instead of command-line options."""
     for option, argument in TERMS.items():
         message = message.replace(option, argument)
     return re.sub(r"(?<!\w)--([a-z]+(?:-[a-z]+)*)", lambda found: found[1].replace("-", "_"), message)
@@ -201,7 +201,7 @@ def _in_python_terms() -> Iterator[None]:
 def _opened(
     source: File | Bytes | ArrayLike, rate_hz: float | SupportsIndex | None
 ) -> tuple[File, RawFormat | None]:
-    """The source as a path or file, and what there is to know about an array."""
+    """The source as a path or file, and the format of an array."""
     if isinstance(source, Bytes):
         source = io.BytesIO(source)
     if is_array(source):
@@ -211,24 +211,24 @@ def _opened(
         return from_array(source, whole_hz)
     file = _checked(source)
     if rate_hz is not None:
-        raise TypeError("rate_hz is for arrays; a file says its own")
+        raise TypeError("rate_hz is for arrays only; a file has its own")
     return file, None
 
 
 def _checked(source: object) -> File:
     if isinstance(source, str | os.PathLike) or hasattr(source, "read"):
         return source  # type: ignore[return-value]
-    raise TypeError(f"source is a {type(source).__name__}, and neither a path nor a binary file nor an array")
+    raise TypeError(f"source is a {type(source).__name__}; it must be a path, a binary file or an array")
 
 
 def _options(**values: object) -> dict[str, int]:
-    """The model's options that were given."""
+    """The model's options, as far as they were given."""
     whole = {name: _whole(value, name) for name, value in values.items()}
     return {name: value for name, value in whole.items() if value is not None}
 
 
 def _whole(value: object, name: str) -> int | None:
-    """A number that must be whole, though it may come as a float, or out of an array."""
+    """Check that a number is whole; it may be a float or come from an array."""
     if value is None:
         return None
     if (
@@ -236,7 +236,7 @@ def _whole(value: object, name: str) -> int | None:
         or not isinstance(value, int | float | np.number)
         or not float(value).is_integer()
     ):
-        raise TypeError(f"{name} is {value!r}, which is no whole number")
+        raise TypeError(f"{name} must be a whole number, not {value!r}")
     return int(value)
 
 

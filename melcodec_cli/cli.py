@@ -1,4 +1,4 @@
-"""The `melcodec` command: `program` finds the command, `main` turns whatever happens into an exit code."""
+"""The `melcodec` program: `program` finds the command, `main` turns every outcome into an exit code."""
 
 import difflib
 import importlib
@@ -15,7 +15,7 @@ from melcodec_cli.errors import ExitCode, MelcodecError, Terminated, show_traceb
 from melcodec_cli.files.standard import fill_gaps
 from melcodec_cli.report.console import say, show_document
 
-# In the order in which a user meets them. The module melcodec_cli.commands.NAME holds the command NAME.
+# In the order in which a user needs them. The module melcodec_cli.commands.NAME holds the command NAME.
 COMMANDS = (
     "compress",
     "decompress",
@@ -32,7 +32,7 @@ COMMANDS = (
 
 
 class LazyGroup(click.Group):
-    """Imports a command's module when that command is asked for, so that none pays for another's imports."""
+    """Imports a command's module only when it is used, so that no command pays for another's imports."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -47,14 +47,14 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Like click's own, but what is no command brings the one that was probably meant."""
+        """Like click's own, but an unknown command suggests the one that was probably meant."""
         if args and args[0] not in COMMANDS and args[0][:1] != "-" and not ctx.resilient_parsing:
             raise click.UsageError(f"no such command '{args[0]}'{_meant(args[0])}", ctx)
         return super().resolve_command(ctx, args)
 
 
 def _meant(word: str) -> str:
-    """A question after the command that somebody meant who typed this word, or nothing."""
+    """A question that suggests the command meant by this word, or nothing."""
     if os.path.exists(word):
         meant = "decompress" if word.lower().endswith(".mlc") else "compress"
         return f"; did you mean 'melcodec {meant} {word}'?"
@@ -77,10 +77,10 @@ def program() -> None:
 
 
 def run(arguments: list[str]) -> None:
-    """Like click's own `main`, which however ends the process itself when a pipe is closed or ^C is typed."""
+    """Like click's own `main`, which would end the process itself on a closed pipe or Ctrl-C."""
     if "_MELCODEC_COMPLETE" in os.environ:
         program.main(prog_name="melcodec")  # answers a shell's question and exits
-    # What was typed stays with the context: training notes it.
+    # The context keeps the arguments, because training records them.
     with program.make_context("melcodec", arguments, obj=tuple(arguments)) as context:
         program.invoke(context)
 
@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fill_gaps()
     try:
         run(sys.argv[1:] if arguments is None else list(arguments))
-        # A reader that went away may only be noticed when the last buffer is written.
+        # A closed pipe may only be noticed when the last buffer is written.
         sys.stdout.flush()
         return ExitCode.OK
     except click.exceptions.Exit as done:
@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Terminated:
         return _fail("terminated", ExitCode.TERMINATED)
     except BrokenPipeError:
-        # Without this the interpreter flushes stdout once more on its way out and complains.
+        # Without this, the interpreter flushes stdout again at exit and complains.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.BROKEN_PIPE
     except OSError as error:
@@ -119,20 +119,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(line: str, code: ExitCode) -> ExitCode:
-    """Say `line` on stderr; the traceback of the error being handled only on request."""
+    """Print `line` on stderr, and the current traceback on request."""
     show_traceback(sys.exc_info()[1])
     say(line)
     return code
 
 
 def _usage_line(error: click.ClickException) -> str:
-    """click's sentence as one lower-case line, naming the help to read."""
+    """click's message as one lower-case line that points to the help."""
     sentence = " ".join(error.format_message().split()).rstrip(".")
     where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "melcodec"
     return f"{sentence[:1].lower()}{sentence[1:]} (see '{where} --help')"
 
 
 def _raise_terminated(signal_number: int, frame: FrameType | None) -> None:
-    # A second SIGTERM ends the process at once, should clean-up itself hang.
+    # A second SIGTERM ends the process at once, in case clean-up hangs.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     raise Terminated

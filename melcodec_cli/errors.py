@@ -1,7 +1,7 @@
-"""Every way melcodec can fail: one family of exceptions, each class owning its exit code.
+"""Every way melcodec can fail: one family of exceptions, each class with its exit code.
 
-A message is one lower-case line without a full stop that says what, where and what to do. The path it is
-about, when there is one, is given apart so that batches and JSON reports can name it themselves.
+A message is one lower-case line without a full stop that says what, where and what to do. If it is about a path, the
+path is kept separately, so that batches and JSON reports can name it themselves.
 """
 
 import os
@@ -10,7 +10,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the shell sees. Codes from 126 up are left to the shell's own "128 + signal" convention."""
+    """What the shell sees. Codes from 126 up follow the shell's own "128 + signal" convention."""
 
     OK = 0
     INTERNAL = 1
@@ -38,7 +38,7 @@ class MelcodecError(Exception):
 
 
 class UsageProblem(MelcodecError):
-    """The arguments make no sense together, or name nothing that exists."""
+    """The arguments contradict each other, or name something that does not exist."""
 
     exit_code = ExitCode.USAGE
 
@@ -50,7 +50,7 @@ class AudioUnreadable(MelcodecError):
 
 
 class MlcCorrupt(MelcodecError):
-    """The input is not an .mlc file, or a damaged one."""
+    """The input is not an .mlc file, or is damaged."""
 
     exit_code = ExitCode.MLC_CORRUPT
 
@@ -60,31 +60,31 @@ class MlcTruncated(MlcCorrupt):
 
 
 class ModelMissing(MelcodecError):
-    """No installed bundle has the name or the bitstream id asked for."""
+    """No installed bundle has the requested name or bitstream id."""
 
     exit_code = ExitCode.MODEL
 
 
 class ModelMismatch(MelcodecError):
-    """The bundle cannot be used: not a bundle, or one for another bitstream."""
+    """The file is not a bundle, or is one for another bitstream."""
 
     exit_code = ExitCode.MODEL
 
 
 class OutputExists(MelcodecError):
-    """The target is there already and nobody allowed to replace it."""
+    """The target already exists, and replacing it was not allowed."""
 
     exit_code = ExitCode.OUTPUT
 
 
 class SameFile(MelcodecError):
-    """Input and output are one file, which not even --force may destroy."""
+    """Input and output are the same file, which not even --force may destroy."""
 
     exit_code = ExitCode.OUTPUT
 
 
 class OutputOutside(MelcodecError):
-    """A link would have the output of a batch written outside of the folder that was named for it."""
+    """A link would lead a batch's output outside the folder that was named for it."""
 
     exit_code = ExitCode.OUTPUT
 
@@ -96,23 +96,23 @@ class Unsupported(MelcodecError):
 
 
 class BatchFailures(MelcodecError):
-    """Some files of a batch failed; each was reported when it did, this is the last line."""
+    """Some files of a batch failed. Each was reported at the time; this is the last line."""
 
     exit_code = ExitCode.BATCH
 
 
 class Terminated(BaseException):
-    """SIGTERM arrived. Like KeyboardInterrupt it passes every `except Exception` and runs every clean-up."""
+    """SIGTERM arrived. Like KeyboardInterrupt, it passes every `except Exception` and runs every clean-up."""
 
 
 def show_traceback(error: BaseException | None) -> None:
-    """Only on request: it is for who looks for a fault in the program."""
+    """Print the traceback if MELCODEC_DEBUG asks for it: users do not need it."""
     if os.environ.get("MELCODEC_DEBUG") == "1":
         traceback.print_exception(error)
 
 
 def describe(error: Exception) -> str:
-    """One line for an error that is none of the family's."""
+    """One line for an error that is not a MelcodecError."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     reason = (str(error).splitlines() or [""])[0]
@@ -120,12 +120,12 @@ def describe(error: Exception) -> str:
 
 
 def path_of(error: Exception) -> str | None:
-    """The file that the system's error is about, which may be the output, on a full disk."""
+    """The file that a system error is about; on a full disk, that may be the output."""
     return os.fsdecode(error.filename) if isinstance(error, OSError) and error.filename else None
 
 
 def from_mlc_error(error: Exception, path: object = None) -> MelcodecError:
-    """The family's exception for one of mlcfile's errors, which know neither paths nor exit codes."""
+    """Turn one of mlcfile's errors, which know neither paths nor exit codes, into ours."""
     import mlcfile
 
     if isinstance(error, mlcfile.UnsupportedError):

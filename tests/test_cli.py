@@ -1,4 +1,4 @@
-"""The frame of every command: exit codes, one line an error, signals, pipes, and what may not be imported."""
+"""What all commands share: exit codes, one line per error, signals, pipes, and forbidden imports."""
 
 import os
 import signal
@@ -149,7 +149,7 @@ def test_signals_end_a_waiting_command_with_their_own_code(number: signal.Signal
 
 
 def wait_until_reading(pid: int) -> None:
-    """Until the process sleeps in a read of its standard input (only Linux tells)."""
+    """Wait until the process sleeps in a read of its standard input (only Linux can tell)."""
     syscall = Path(f"/proc/{pid}/syscall")
     for _ in range(200):
         try:

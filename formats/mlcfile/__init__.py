@@ -1,4 +1,4 @@
-"""Reads and writes .mlc files: the bytes of a neural speech codec, without the codec; by SPEC.md."""
+"""Reads and writes .mlc files, the bytes of a neural speech codec, as SPEC.md defines them. Needs no codec."""
 
 from .blocks import Block, Chunk, End
 from .errors import CorruptError, MlcError, NotMlcError, TruncatedError, UnsupportedError

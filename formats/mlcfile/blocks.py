@@ -16,8 +16,8 @@ from .source import Source
 from .tags import Tags
 
 END, CODES, GLOBAL, TAGS, PADDING = 0x00, 0x01, 0x02, 0x81, 0x82
-ANCILLARY = 0x80  # a type with this bit may be skipped by who does not know it
-NOT_A_TYPE = 0x8D  # never given to a block: a header begins with it
+ANCILLARY = 0x80  # a reader may skip an unknown type that has this bit
+NOT_A_TYPE = 0x8D  # never a block type: a header begins with this byte
 NAMES = {END: "END", CODES: "CODES", GLOBAL: "GLOBAL", TAGS: "TAGS", PADDING: "PADDING"}
 
 
@@ -33,15 +33,15 @@ class Chunk:
 
 @dataclass(frozen=True)
 class End:
-    """What an END block says of the whole stream."""
+    """What an END block says about the whole stream."""
 
     frames: int
     samples: int  # of the original, per channel
     digest: int  # the checksum over all payloads
-    verified: bool  # False when chunks before it were lost or skipped, so that the digest cannot be checked
+    verified: bool  # False if chunks before it were lost or skipped: then the digest cannot be checked
 
 
-Content: TypeAlias = Chunk | End | Tags | Indices | None  # None where the type says no more than its bytes
+Content: TypeAlias = Chunk | End | Tags | Indices | None  # None: nothing beyond the bytes, as in padding
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class Block:
 
 @dataclass(frozen=True)
 class RawBlock:
-    """A block as it was read, before its checksum is compared."""
+    """A block as it was read, before its checksum is checked."""
 
     type: int
     body: bytes
@@ -81,7 +81,7 @@ class RawBlock:
         return checksum(self.checked, chunk, seed) == self.checksum
 
     def chunk_among(self, chunks: range, seed: int) -> int | None:
-        """The number with which the checksum is right."""
+        """The chunk number that makes the checksum right, if it is one of `chunks`."""
         number = chunk_with(crc32(self.checked, seed), self.checksum)
         return number if number in chunks else None
 
@@ -91,9 +91,9 @@ def name_of(type_: int) -> str:
 
 
 def checksum(block: bytes, chunk: int, seed: int) -> int:
-    """Of a block up to its checksum. Seed and chunk number count, though neither is stored with it.
+    """The checksum of a block, from its bytes and from the seed and chunk number, which are not stored with it.
 
-    The number comes last, so that a search for it goes over the block once.
+    The number comes last, so that a search for it reads the block only once.
     """
     return crc32(chunk.to_bytes(4, "big"), crc32(block, seed))
 
@@ -104,12 +104,12 @@ def _bytewise(index: int) -> int:
     return index
 
 
-_STEPS = [_bytewise(index) for index in range(256)]  # of CRC32, a byte at a time
-_STEP_WITH_TOP = {step >> 24: index for index, step in enumerate(_STEPS)}  # the way back
+_STEPS = [_bytewise(index) for index in range(256)]  # CRC32's table, for a byte at a time
+_STEP_WITH_TOP = {step >> 24: index for index, step in enumerate(_STEPS)}  # the table in reverse
 
 
 def chunk_with(before: int, stored: int) -> int:
-    """The one chunk number that makes `stored` of the checksum `before` it: CRC32 over four bytes, run backwards."""
+    """The one chunk number that turns the checksum `before` into `stored`: CRC32 over four bytes, run backwards."""
     state = stored ^ 0xFFFFFFFF
     for _ in range(4):
         index = _STEP_WITH_TOP[state >> 24]
@@ -123,14 +123,14 @@ def pack_block(type_: int, body: bytes, chunk: int, seed: int) -> bytes:
 
 
 def read_raw_block(source: Source, header: Header) -> RawBlock:
-    """Takes exactly one block from `source`; its checksum is still to be compared."""
+    """Reads exactly one block from `source`; the caller checks its checksum."""
     try:
         type_ = source.take(1)[0]
         size = read_varint(source.take)
         if type_ == NOT_A_TYPE:
             raise TruncatedError("another stream begins before this one's END block")
         limit = max_body_bytes(type_, header)
-        if size > limit:  # nothing has been read or allocated yet for what it claims
+        if size > limit:  # checked before anything of that size is read or allocated
             name = name_of(type_)
             raise CorruptError(f"a {name} block of {size} bytes is over the limit of {limit}")
         body = source.take(size)
@@ -148,12 +148,12 @@ def max_body_bytes(type_: int, header: Header) -> int:
 
 
 def pack_end(frames: int, samples: int | None) -> bytes:
-    """`samples` only where the header does not say them."""
+    """Packs an END block's body; `samples` is None if the header already gives the length."""
     return pack_varint(frames) + (b"" if samples is None else pack_varint(samples))
 
 
 def unpack_end(body: bytes) -> tuple[int, int | None]:
-    """(frames, samples)"""
+    """Returns (frames, samples)."""
     stream = BytesIO(body)
 
     def take(size: int) -> bytes:
@@ -164,5 +164,5 @@ def unpack_end(body: bytes) -> tuple[int, int | None]:
     frames = read_varint(take)
     samples = read_varint(take) if stream.tell() < len(body) else None
     if stream.tell() < len(body):
-        raise CorruptError("the END block is longer than its numbers")
+        raise CorruptError("the END block has extra bytes after its numbers")
     return frames, samples

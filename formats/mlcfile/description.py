@@ -1,7 +1,7 @@
-"""The bytes of headers and blocks, as construct describes them; `mlc.ksy` says the same to Kaitai.
+"""The bytes of headers and blocks, described for construct; `mlc.ksy` describes the same bytes for Kaitai.
 
-Writers build from this description. The reader is written by hand, because construct takes 100 us for a header and
-30 us for a block, and a file made to do harm begins one at every other byte; a test holds the reader to it.
+Writers build from this description. The reader is written by hand: construct takes 100 us for a header and 30 us for a
+block, and a hostile file can begin one at every other byte. A test checks the reader against this description.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .errors import CorruptError
 MAX_VARINT_BYTES = 7  # 49 bits: what the longest length needs
 
 MUST_LAYOUT, MUST_GLOBALS, MUST_ALL_CHANNELS, MUST_EXTENDED = 1, 2, 4, 8
-EXPLICIT_RATE = 0  # the rate code that says: a varint follows
+EXPLICIT_RATE = 0  # the rate code for: the rate follows as a varint
 
 
 def pack_varint(value: int, width_bytes: int = 1) -> bytes:
@@ -41,16 +41,16 @@ def pack_varint(value: int, width_bytes: int = 1) -> bytes:
 
 
 def read_varint(take: Callable[[int], bytes], stretchable: bool = False) -> int:
-    """`take` returns as many bytes as it is told or raises."""
+    """Reads a varint; `take(n)` must return exactly n bytes or raise."""
     value = 0
     for i in range(MAX_VARINT_BYTES):
         byte = take(1)[0]
         value |= (byte & 0x7F) << 7 * i
         if byte < 0x80:
             if byte == 0 and i > 0 and not stretchable:
-                raise CorruptError("a number is written longer than it needs")
+                raise CorruptError("a number is written in more bytes than it needs")
             return value
-    raise CorruptError(f"a number runs on past {MAX_VARINT_BYTES} bytes")
+    raise CorruptError(f"a number is longer than {MAX_VARINT_BYTES} bytes")
 
 
 class Varint(Construct):

@@ -12,7 +12,7 @@ from .reader import Reader, read_streams
 
 
 def dump(file: BinaryIO, conceal: bool = False, indices: bool = False) -> list[dict[str, Any]]:
-    """One entry a stream; with `indices` the content of every chunk too."""
+    """One entry per stream; `indices` adds the content of every chunk."""
     return [_dump_stream(reader, indices) for reader in read_streams(file, conceal)]
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong with an .mlc file: one family, so that a caller can catch `MlcError` and nothing else."""
+"""What can go wrong with an .mlc file: one family, so that callers need to catch only `MlcError`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class NotMlcError(MlcError):
 
 
 class UnsupportedError(MlcError):
-    """A sound file that needs a newer reader: its version, a flag or a critical block is unknown."""
+    """An intact file that needs a newer reader: its version, a flag or a critical block is unknown."""
 
 
 class CorruptError(MlcError):

@@ -12,14 +12,14 @@ MAX_CHUNKS = (1 << 32) - 1  # chunk numbers are four bytes where checksums need 
 
 @dataclass(frozen=True)
 class Header:
-    """What a stream says of itself before its first block."""
+    """What a stream says about itself before its first block."""
 
     bitstream_id: bytes  # 4: the model without which the indices mean nothing
     renderer_id: bytes  # 2: what turned them into sound when they were made
     rate_hz: int  # of the original
     channels: int  # of the original
-    samples: int | None  # of the original, per channel; None: not known yet, END will say
-    all_channels: bool = False  # every channel is coded; otherwise one that mixes them
+    samples: int | None  # of the original, per channel; None: not known yet, END will give it
+    all_channels: bool = False  # every channel is coded; otherwise only their mix
     layout: Layout = Layout()
     globals_: Globals | None = None
 
@@ -40,7 +40,7 @@ class Header:
         return self.channels if self.all_channels else 1
 
     def frames_of(self, samples: int) -> int:
-        """Frames that hold `samples` of the original: the last one may be partly filled."""
+        """The number of frames that `samples` of the original take; the last may be partly filled."""
         return -(-samples * self.layout.model_rate_hz // (self.rate_hz * self.layout.frame_samples))
 
     def chunks_of(self, samples: int) -> int:
@@ -48,12 +48,12 @@ class Header:
 
     @property
     def frames(self) -> int | None:
-        """Frames of the stream when its length is known."""
+        """The number of frames, if the length is known."""
         return None if self.samples is None else self.frames_of(self.samples)
 
     @property
     def chunks(self) -> int | None:
-        """Chunks of the stream when its length is known."""
+        """The number of chunks, if the length is known."""
         return None if self.samples is None else self.chunks_of(self.samples)
 
     def chunk_start_s(self, number: int) -> float:
@@ -76,7 +76,7 @@ class Header:
 
     @property
     def chunk_bytes(self) -> int:
-        """Body bytes of a full chunk; the one more bit is the stop bit."""
+        """Body bytes of a full chunk, stop bit included."""
         return -(-(self.chunk_globals_bits + self.layout.chunk_frames * self.frame_bits + 1) // 8)
 
 

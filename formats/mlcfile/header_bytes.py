@@ -1,4 +1,4 @@
-"""Headers to bytes and back, and the seed that ties every block to its header."""
+"""Converts headers to bytes and back, and derives the seed that ties every block to its header."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class HeaderBytes(NamedTuple):
 
     @property
     def seed(self) -> int:
-        """Begins every block's checksum. It leaves the length out, so that the length can be patched."""
+        """The start value of every block's checksum. It leaves out the length, which may be patched later."""
         return crc32(self.data[: self.length_offset])
 
     @property
@@ -60,7 +60,7 @@ class HeaderBytes(NamedTuple):
 
 
 def pack_header(header: Header, patchable: bool = False) -> HeaderBytes:
-    """`patchable` stretches the length field, so that `patch_length` can fill it in later."""
+    """Packs a header; `patchable` stretches the length field, so that `patch_length` can fill it in later."""
     must = (
         (MUST_LAYOUT if header.layout != Layout() else 0)
         | (MUST_GLOBALS if header.globals_ is not None else 0)
@@ -73,12 +73,12 @@ def pack_header(header: Header, patchable: bool = False) -> HeaderBytes:
 
 
 def patch_length(header: HeaderBytes, samples: int) -> HeaderBytes:
-    """The same header with its length filled in, in as many bytes as the field has."""
+    """The same header with its length filled in; the field keeps its size."""
     return _with_length(header.data[: header.length_offset], samples, header.length_bytes)
 
 
 def read_header(source: Source) -> tuple[Header, HeaderBytes]:
-    """Takes exactly the header's bytes from `source`."""
+    """Reads exactly the header's bytes from `source`."""
     begin = source.offset
     recorder = _Recorder(source)
     try:
@@ -91,7 +91,7 @@ def read_header(source: Source) -> tuple[Header, HeaderBytes]:
         length_offset = len(recorder.data)
         length = recorder.varint(stretchable=True)
         checksum = crc32(recorder.data) & 0xFFFF
-        # Limits are looked at only after the checksum: out of range is a bad writer, not a bad bit.
+        # The checksum comes first: a value out of range then means a bad writer, not a flipped bit.
         if int.from_bytes(recorder.take(2), "big") != checksum:
             raise CorruptError("the header's checksum does not match")
         header = _header_of(fields, must, length)
@@ -104,7 +104,7 @@ def read_header(source: Source) -> tuple[Header, HeaderBytes]:
 
 
 class _Recorder:
-    """Hands bytes through and keeps them for the checksum."""
+    """Passes bytes on and keeps them for the checksum."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -125,13 +125,13 @@ class _Recorder:
 
 
 class _Fields(NamedTuple):
-    """As they stand in the file; their limits are still to be checked."""
+    """The fields as stored in the file, before their limits are checked."""
 
     bitstream_id: bytes
     renderer_id: bytes
     channels: int
     rate_code: int
-    rate_hz: int  # 0 where the code says it
+    rate_hz: int  # 0 if the rate code gives it
     layout: tuple[int, int, int, int, int, int] | None
     globals_: tuple[int, int] | None  # count, and width with scope
 
@@ -207,7 +207,7 @@ def _check_start(start: bytes) -> None:
 
 
 def _check_more_must(more: int) -> None:
-    """Only the flags beyond the four known ones can be unknown; they are numbered from 4."""
+    """Refuses unknown flags. All flags up to 3 are known, so this looks at those from 4 on."""
     unknown = [str(4 + i) for i in range(more.bit_length()) if more >> i & 1]
     if unknown:
         names = " and ".join(unknown)

@@ -1,10 +1,10 @@
-"""How the indices of a stream are arranged: their width, how many in a frame, how many frames in a chunk."""
+"""The arrangement of a stream's indices: their width, the number per frame, the frames per chunk."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-MAX_BODY_BYTES = 1 << 20  # no block is longer, so that no reader allocates more on the word of a damaged file
+MAX_BODY_BYTES = 1 << 20  # no block is longer, so a damaged file cannot make a reader allocate more
 MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
 KINDS = ("stages", "column")  # position in the tuple = value in the file
 SCOPES = ("chunk", "stream")
@@ -17,7 +17,7 @@ def check_range(name: str, value: int, low: int, high: int) -> None:
 
 @dataclass(frozen=True)
 class Layout:
-    """The defaults are the standard layout, which a header does not spell out."""
+    """The arrangement of indices. The defaults are the standard layout, which headers leave out."""
 
     index_bits: int = 10  # width of every index
     rows: int = 1  # indices per frame and coded channel
@@ -30,7 +30,7 @@ class Layout:
         check_range("index_bits", self.index_bits, 1, 16)
         check_range("rows", self.rows, 1, 32)
         if self.kind not in KINDS:
-            raise ValueError(f"kind {self.kind!r} is none of {', '.join(KINDS)}")
+            raise ValueError(f"kind {self.kind!r} is not one of {', '.join(KINDS)}")
         check_range("model_rate_hz", self.model_rate_hz, MIN_RATE_HZ, MAX_RATE_HZ)
         check_range("frame_samples", self.frame_samples, 1, 1 << 20)
         check_range("chunk_frames", self.chunk_frames, 1, 1 << 16)
@@ -48,4 +48,4 @@ class Globals:
         check_range("globals count", self.count, 1, 64)
         check_range("globals bits", self.bits, 1, 16)
         if self.scope not in SCOPES:
-            raise ValueError(f"globals scope {self.scope!r} is none of {', '.join(SCOPES)}")
+            raise ValueError(f"globals scope {self.scope!r} is not one of {', '.join(SCOPES)}")

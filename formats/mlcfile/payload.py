@@ -1,4 +1,4 @@
-"""Indices to bits and back: fixed widths, most significant bit first, a stop bit, zeros up to the byte."""
+"""Packs indices into bits and back: fixed widths, high bit first, then a stop bit and zeros to fill the byte."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Indices = NDArray[np.uint16]
 
 
 def pack_codes(header: Header, indices: Indices, globals_: Indices | None) -> bytes:
-    """indices (coded channel, frame, row), globals_ (coded channel, count) if chunks carry them."""
+    """Packs indices (coded channel, frame, row) and, if chunks carry them, globals_ (coded channel, count)."""
     bits = [_bits_of(indices.transpose(1, 0, 2), header.layout.index_bits)]  # frame by frame
     if globals_ is not None and header.globals_ is not None:
         bits.insert(0, _bits_of(globals_, header.globals_.bits))
@@ -20,7 +20,7 @@ def pack_codes(header: Header, indices: Indices, globals_: Indices | None) -> by
 
 
 def unpack_codes(header: Header, body: bytes) -> tuple[Indices, Indices | None]:
-    """The inverse of `pack_codes`, which refuses what it cannot have written."""
+    """The inverse of `pack_codes`. Refuses anything that `pack_codes` cannot have written."""
     frames = frames_in(header, len(body), body[-1:])
     bits = _unpack(body)
     head, body_bits = np.split(bits, [header.chunk_globals_bits])
@@ -30,11 +30,11 @@ def unpack_codes(header: Header, body: bytes) -> tuple[Indices, Indices | None]:
 
 
 def frames_in(header: Header, size: int, last_byte: bytes) -> int:
-    """How many frames a chunk of `size` bytes has: its last byte tells, so that none is unpacked in vain."""
+    """The number of frames in a chunk of `size` bytes. Its last byte is enough to know it, without unpacking."""
     bits = _bits_in(size, last_byte)
     frames, rest = divmod(bits - header.chunk_globals_bits, header.frame_bits)
     if rest or not 1 <= frames <= header.layout.chunk_frames:
-        raise CorruptError(f"{bits} bits are no chunk of 1 to {header.layout.chunk_frames} frames")
+        raise CorruptError(f"{bits} bits do not make a chunk of 1 to {header.layout.chunk_frames} frames")
     return frames
 
 
@@ -44,25 +44,25 @@ def pack_globals(header: Header, globals_: Indices) -> bytes:
 
 
 def unpack_globals(header: Header, body: bytes) -> Indices:
-    """(coded channel, count)"""
+    """Returns global indices (coded channel, count)."""
     check_globals(header, len(body), body[-1:])
     return _globals_of(header, _unpack(body))
 
 
 def check_globals(header: Header, size: int, last_byte: bytes) -> None:
-    """Raises unless a GLOBAL block of `size` bytes holds just one set."""
+    """Raises unless a GLOBAL block of `size` bytes holds exactly one set of indices."""
     bits = _bits_in(size, last_byte)
     if bits != header.globals_bits:
         raise CorruptError(f"{bits} bits of global indices instead of {header.globals_bits}")
 
 
 def check_indices(name: str, values: ArrayLike, shape: tuple[int, ...], bits: int) -> Indices:
-    """`values` as uint16 if they have this shape (-1: any size) and fit the width."""
+    """Returns `values` as uint16 if they have this shape (-1: any size) and fit the width; otherwise raises."""
     array = np.asarray(values)
     if array.ndim != len(shape) or any(w not in (-1, h) for h, w in zip(array.shape, shape, strict=True)):
-        raise ValueError(f"{name} of shape {array.shape} instead of {shape}")
+        raise ValueError(f"{name} have shape {array.shape} instead of {shape}")
     if array.size and not np.issubdtype(array.dtype, np.integer):
-        raise ValueError(f"{name} of type {array.dtype} instead of integers")
+        raise ValueError(f"{name} have type {array.dtype} instead of integers")
     lowest, highest = (int(array.min()), int(array.max())) if array.size else (0, 0)
     if lowest < 0 or highest >= 1 << bits:
         raise ValueError(f"{name} {lowest}..{highest} do not fit {bits} bits")
@@ -76,7 +76,7 @@ def _bits_of(values: Indices, width: int) -> NDArray[np.uint8]:
 
 def _indices_of(bits: NDArray[np.uint8], width: int) -> Indices:
     values = np.zeros(bits.size // width, np.uint16)
-    for column in bits.reshape(-1, width).T:  # in place: no copy of the bits that is sixteen times as large
+    for column in bits.reshape(-1, width).T:  # in place, to avoid a copy sixteen times as large
         values *= 2
         values += column
     return values

@@ -1,4 +1,4 @@
-"""How far a stream has been read, and the rules by which a block may follow the ones before it."""
+"""Tracks how far a stream has been read, and checks that each block may follow the ones before it."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from .tags import Tags, unpack_tags
 
 @dataclass
 class Progress:
-    """Taking a block changes this, or raises and changes nothing."""
+    """The state of reading one stream. Taking a block updates it, or raises and changes nothing."""
 
     header: Header
-    digest: int | None  # over all payloads so far; at first the seed; None once it cannot be told any more
+    digest: int | None  # over all payloads so far, from the seed on; None once it cannot be known
     chunk: int = 0  # number of the next one
     frames: int = 0  # in the chunks before it
-    globals_: Indices | None = None  # of the last GLOBAL block
+    globals_: Indices | None = None  # from the last GLOBAL block
     globals_chunk: int | None = None  # the chunk which that block precedes
     tags: Tags = field(default_factory=list)
     lost: list[range] = field(default_factory=list)  # numbers of chunks that were passed over
     end: End | None = None
 
     def at_chunk(self, number: int) -> Progress:
-        """As if chunk `number` came next, with all but chunks read."""
+        """A copy that expects chunk `number` next and keeps the tags and globals read so far."""
         frames = number * self.header.layout.chunk_frames
         return replace(
             self, chunk=number, frames=frames, digest=None, tags=list(self.tags), lost=[], end=None
         )
 
     def pass_over(self, number: int) -> None:
-        """Counts the chunks up to `number` as lost, if there are any."""
+        """Counts the unread chunks before `number` as lost."""
         if number > self.chunk:
             self.lost.append(range(self.chunk, number))
             self.chunk, self.frames, self.digest = number, number * self.header.layout.chunk_frames, None
 
     def take(self, raw: RawBlock, number: int, damaged: bool = False) -> Content:
-        """What a block other than END holds, whose checksum is right for this chunk number.
+        """Takes a block other than END, whose checksum is right for chunk `number`, and returns its content.
 
-        In a `damaged` stream a chunk may lack its GLOBAL block.
+        In a `damaged` stream, a chunk's GLOBAL block may be missing.
         """
         if raw.type & ANCILLARY:
             tags = unpack_tags(raw.body) if raw.type == TAGS else None
@@ -65,28 +65,26 @@ class Progress:
         return content
 
     def take_end(self, raw: RawBlock, damaged: bool = False) -> End:
-        """An END block; in a `damaged` stream chunks may lack before it and the digest be another."""
+        """Takes an END block. In a `damaged` stream, chunks may be missing before it and the digest may differ."""
         verified = self.digest is not None and raw.matches(self.chunk, self.digest)
         if self.digest is not None and not verified and not damaged:
             raise CorruptError("the digest of the END block does not match")
         frames, own_samples = unpack_end(raw.body)
         samples = own_samples if self.header.samples is None else self.header.samples
         if samples is None:
-            raise CorruptError("neither the header nor the END block says the length")
+            raise CorruptError("neither the header nor the END block gives the length")
         if own_samples not in (None, samples):
-            raise CorruptError(
-                f"a length of {own_samples} samples at the end, and of {samples} in the header"
-            )
+            raise CorruptError(f"the END block gives {own_samples} samples, but the header gives {samples}")
         if (expected := self.header.frames_of(samples)) != frames:
             raise CorruptError(f"{samples} samples make {expected} frames, not {frames}")
         if frames != self.frames and not (damaged and frames > self.frames):
-            raise CorruptError(f"{self.frames} frames before an END block that counts {frames}")
+            raise CorruptError(f"the END block counts {frames} frames, but {self.frames} came before it")
         self.pass_over(self.header.chunks_of(samples))
         self.end = End(frames, samples, raw.checksum, verified)
         return self.end
 
     def check_next(self, type_: int, number: int, size: int, last_byte: bytes) -> None:
-        """Raises where a CODES or GLOBAL block may not be the next one, by what its body's size tells."""
+        """Raises if a CODES or GLOBAL block cannot come next, judging by the size and last byte of its body."""
         if type_ == CODES:
             self._check_codes(number, size, last_byte)
         else:
@@ -108,7 +106,9 @@ class Progress:
         if header.frames is not None:
             expected = max(0, min(header.frames - first_frame, header.layout.chunk_frames))
             if frames != expected:
-                raise CorruptError(f"a chunk of {frames} frames where the header's length has {expected}")
+                raise CorruptError(
+                    f"a chunk has {frames} frames, but the header's length gives it {expected}"
+                )
 
     def _globals_of(self, body: bytes, number: int) -> Indices:
         self._check_global(number, len(body), body[-1:])
@@ -116,7 +116,7 @@ class Progress:
 
     def _check_global(self, number: int, size: int, last_byte: bytes) -> None:
         if self.header.globals_ is None or self.header.globals_.scope != "stream":
-            raise CorruptError("a GLOBAL block though the header announces none")
+            raise CorruptError("a GLOBAL block, but the header announces none")
         if self.globals_chunk == number:
             raise CorruptError("two GLOBAL blocks for one chunk")
         check_globals(self.header, size, last_byte)

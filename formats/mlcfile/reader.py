@@ -27,18 +27,18 @@ from .progress import Progress
 from .source import Source
 from .tags import Tags
 
-RUBBISH = "what follows the stream is no other stream"
-SEARCHED_CHUNKS = 64  # how far beyond the last sound chunk the number of the next one is looked for
-# A search that goes over this many bytes for each byte of the file is in one that was made to keep it busy: what looks
-# like a block by its size is none, thousands of times over. Chance comes nowhere near.
+RUBBISH = "unexpected data after the end of the stream"
+SEARCHED_CHUNKS = 64  # how many chunk numbers a search tries after the last intact chunk
+# A search that reads more than this for each byte of the file is in a hostile file, where thousands of places look like
+# blocks and are not. Chance damage comes nowhere near it.
 VAIN_BYTES_FREE, VAIN_BYTES_EACH = 64 << 20, 1024
 
 
 class Reader:
-    """Iterating yields the stream's chunks; `blocks` yields all that it holds.
+    """Reads one stream. Iterating yields its chunks; `blocks` yields every block.
 
-    Takes no byte more from the file than the blocks it has yielded. With `conceal`, damage is not raised but
-    gathered in `damage`, and reading goes on at the next sound block; `lost` has the missing chunk numbers.
+    It reads no byte beyond the blocks it has yielded. With `conceal`, damage is collected in `damage` instead of
+    raised, and reading goes on at the next intact block; `lost` has the missing chunk numbers.
     """
 
     def __init__(self, file: BinaryIO | Source, conceal: bool = False) -> None:
@@ -51,24 +51,24 @@ class Reader:
         # Offset and size of chunk 0, and the state before it.
         self._first_chunk: tuple[int, int, Progress] | None = None
         self._done = False
-        self._next_header = -1  # offset of one that was seen to follow
-        # The longest bodies of what a search looks for.
+        self._next_header = -1  # offset of a header already seen to follow
+        # The largest body of each block type that a search looks for.
         self._searched_bytes = {type_: max_body_bytes(type_, self.header) for type_ in (CODES, END)}
         self._searched_bytes[GLOBAL] = max_body_bytes(GLOBAL, self.header) if self.header.globals_ else 0
 
     @property
     def tags(self) -> Tags:
-        """Of the blocks read so far."""
+        """The tags in the blocks read so far."""
         return self._progress.tags
 
     @property
     def lost(self) -> list[range]:
-        """Numbers of the chunks that damage has cost so far."""
+        """Numbers of the chunks lost to damage so far."""
         return self._progress.lost
 
     @property
     def end(self) -> End | None:
-        """Totals and digest, once their block was read."""
+        """Totals and digest, once the END block has been read."""
         return self._progress.end
 
     def __iter__(self) -> Iterator[Chunk]:
@@ -98,14 +98,14 @@ class Reader:
                 yield block
 
     def seek_chunk(self, number: int) -> None:
-        """Makes `number`, or with `conceal` the next sound one, the next chunk to be read of a seekable file.
+        """Makes chunk `number`, or with `conceal` the next intact one, the next to be read. Needs a seekable file.
 
-        Chunks of fixed width lie where arithmetic says, so that only chunk 0 and the one sought are read.
-        Where other blocks lie between, or damage, the stream is read over from its beginning. The end of a
-        stream of unknown length can be sought too.
+        Full chunks all have the same size, so normally only chunk 0 and the wanted one are read. If other blocks or
+        damage lie between, the stream is read again from its beginning. If its length is unknown, seeking to its
+        end is possible too.
         """
         if not self._source.seekable():
-            raise ValueError("the file cannot be seeked")
+            raise ValueError("the file is not seekable")
         if not 0 <= number < (MAX_CHUNKS if self.header.chunks is None else self.header.chunks):
             raise ValueError(f"there is no chunk {number}")
         while self._first_chunk is None and next(self.blocks(), None):
@@ -116,7 +116,7 @@ class Reader:
             raise ValueError(f"there is no chunk {number}")
 
     def _jump_to(self, number: int) -> bool:
-        """Whether the chunk lies where it must if only full chunks lie between it and chunk 0."""
+        """Goes to where the chunk lies if only full chunks come between; False if it is not there."""
         if self._first_chunk is None:
             return False
         offset, size, progress = self._first_chunk
@@ -135,12 +135,12 @@ class Reader:
         self._progress, self._done = Progress(self.header, self.header_bytes.seed), False
         self.damage.clear()
         while self._progress.chunk < number and (block := next(self.blocks(), None)):
-            if block.type == CODES and block.chunk > number:  # taken already, as the one sought is lost
+            if block.type == CODES and block.chunk > number:  # the wanted one is lost: back to this one
                 self._source.seek(block.offset)
                 self._progress = replace(self._progress.at_chunk(block.chunk), lost=self.lost)
 
     def _read_block(self, searched_chunks: int = 1) -> Block:
-        """The block that begins here, if it belongs to one of so many chunks from the next one on."""
+        """Reads the block that begins here, which must belong to one of the next `searched_chunks` chunks."""
         offset, progress = self._source.offset, self._progress
         chunk = progress.chunk
         try:
@@ -158,7 +158,7 @@ class Reader:
         return Block(raw.type, raw.body, raw.data, offset, chunk, content)
 
     def _chunk_number(self, raw: RawBlock, searched_chunks: int) -> int:
-        """The number with which the block's checksum is right."""
+        """Finds the chunk number that makes the block's checksum right."""
         first = self._progress.chunk
         searched = range(first, min(first + searched_chunks, MAX_CHUNKS))
         number = raw.chunk_among(searched, self.header_bytes.seed)
@@ -174,20 +174,20 @@ class Reader:
             if not (self.conceal and raw.type & ANCILLARY):
                 raise
             error.offset = offset
-            self._note(error)  # where it ends is beyond doubt, so nothing need be searched for
+            self._note(error)  # its checksum is right, so its end is known and no search is needed
             return None
         if before is not None:
             self._first_chunk = offset, self._source.offset - offset, before
         return content
 
     def _take_end(self, raw: RawBlock) -> End:
-        """After damage the digest may be no help; then what follows tells END from a zero byte."""
+        """Takes an END block. After damage the digest may not help, so what follows decides: END or a stray zero."""
         if self.damage and self._source.peek(len(MAGIC)) not in (b"", MAGIC):
-            raise CorruptError("the END block is followed by what is no other stream")
+            raise CorruptError("unexpected data after the END block")
         return self._progress.take_end(raw, damaged=bool(self.damage))
 
     def _find_block(self) -> Block | None:
-        """The next sound block at whatever byte, once damage has been met; None where the stream stops."""
+        """Searches byte by byte for the next intact block after damage; None where the stream stops."""
         source = self._source
         while head := source.peek(4):
             if head[0] in (CODES, GLOBAL, END):
@@ -198,7 +198,9 @@ class Reader:
                     except CorruptError:
                         source.rewind()
                 if source.vain_bytes > VAIN_BYTES_FREE + VAIN_BYTES_EACH * source.offset:
-                    self._note(CorruptError("too much looks like a block and is none", offset=source.offset))
+                    self._note(
+                        CorruptError("too much data looks like a block but is not", offset=source.offset)
+                    )
                     break
             elif self._header_follows():
                 break
@@ -209,20 +211,20 @@ class Reader:
         return None
 
     def _may_begin(self, head: bytes) -> bool:
-        """Whether a sound block may begin here: all that can be told without reading it for good."""
+        """True if an intact block may begin here, as far as can be seen without consuming it."""
         type_, size, head_bytes = head[0], 0, 1
         for place, byte in enumerate(head[1:]):
             size |= (byte & 0x7F) << 7 * place
             if byte < 0x80:
                 head_bytes = 2 + place
                 break
-        # None is without a body, so a wiped stretch of zeros is passed over quickly.
+        # All of these have a body, so a stretch of zeros is skipped quickly.
         if head_bytes == 1 or not 0 < size <= self._searched_bytes[type_]:
             return False
         whole = head_bytes + size
         if type_ == END:
             return self._source.ahead(whole + 4, whole + 4 + len(MAGIC)) in (b"", MAGIC)
-        end = self._source.ahead(whole - 1, whole + 4)  # of the body, and the checksum
+        end = self._source.ahead(whole - 1, whole + 4)  # the body's last byte, and the checksum
         if len(end) < 5:
             return False
         before = self._source.checksum(whole, self.header_bytes.seed)
@@ -236,12 +238,12 @@ class Reader:
         return True
 
     def _note(self, error: CorruptError) -> None:
-        """Keeps an error without the frames that it was raised in, and so without their bytes."""
+        """Keeps an error without its traceback, which would keep the data of its frames alive."""
         error.__context__ = None
         self.damage.append(error.with_traceback(None))
 
     def _skip_rubbish(self) -> None:
-        """To the next stream, or the end of the file."""
+        """Skips to the next stream, or to the end of the file."""
         if self._source.peek(1) and not self._header_follows(newer_too=True):
             self._note(CorruptError(RUBBISH, offset=self._source.offset))
             while self._source.peek(1) and not self._header_follows():
@@ -265,7 +267,7 @@ class Reader:
 
 
 def read_streams(file: BinaryIO, conceal: bool = False) -> Iterator[Reader]:
-    """A reader for each of the streams that lie one after the other; what one leaves unread is read over."""
+    """Yields a reader for each stream of the file. Whatever the caller leaves unread is skipped."""
     source = Source(file)
     while True:
         reader = Reader(source, conceal)

@@ -14,7 +14,7 @@ from .tags import pack_tags
 def remux(
     source: BinaryIO, target: BinaryIO, tags: Mapping[str, str] | Iterable[tuple[str, str]] | None = None
 ) -> None:
-    """Every block as it is, also of unknown type. `tags`, if given, take the place of each stream's own."""
+    """Copies every block unchanged, even of unknown type. `tags`, if given, replace each stream's own."""
     body = None if tags is None else pack_tags(tags)
     for reader in read_streams(source):
         write_all(target, reader.header_bytes.data)

@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 
 def write_all(file: BinaryIO, data: bytes) -> None:
-    """All of `data`, which raw files take in pieces."""
+    """Writes all of `data`; a raw file may take it in pieces."""
     view = memoryview(data)
     while view:
         written = file.write(view)

@@ -1,4 +1,4 @@
-"""Exact reads from any file object, and the way back that a search for the next sound block needs."""
+"""Exact reads from any file object, and the rewinding that a search for the next intact block needs."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from zlib import crc32
 
 
 class Source:
-    """Takes just what is asked for, so that a live stream's chunk is there as soon as its bytes are."""
+    """Reads only what is asked for, so that a live stream's chunk is ready as soon as its bytes arrive."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._buffer = bytearray()  # bytes since the mark, and bytes peeked at
-        self._next = 0  # place in the buffer of the byte that is read next
+        self._next = 0  # index in the buffer of the next byte to read
         self._marked = False
-        self.offset = 0  # bytes since the start of what we were given
-        self.vain_bytes = 0  # that were gone over without being taken for good
+        self.offset = 0  # bytes since the file was handed over
+        self.vain_bytes = 0  # bytes that a search read without consuming them
 
     def peek(self, size: int) -> bytes:
-        """The next `size` bytes, or fewer when the file ends before, without taking them."""
+        """The next `size` bytes, or fewer at the end of the file, without consuming them."""
         if self._next + size > len(self._buffer):
             self._fill(size)
         return bytes(self._buffer[self._next : self._next + size])
 
     def _fill(self, size: int) -> None:
-        """Has the next `size` bytes in the buffer, or all that there are."""
+        """Reads until the buffer holds the next `size` bytes, or all that are left."""
         while (missing := self._next + size - len(self._buffer)) > 0:
             piece = self._file.read(missing)  # raw files and sockets return less than asked
             if piece is None:
@@ -42,26 +42,26 @@ class Source:
         return data
 
     def take(self, size: int) -> bytes:
-        """As `read`, but EOFError where the file ends before."""
+        """Like `read`, but raises EOFError if the file ends too early."""
         data = self.read(size)
         if len(data) < size:
             raise EOFError
         return data
 
     def checksum(self, size: int, seed: int) -> int:
-        """Of the next `size` bytes, which were peeked at and are not copied."""
+        """The checksum of the next `size` bytes, which must be in the buffer and are not copied."""
         self.vain_bytes += size
         with memoryview(self._buffer) as view:
             return crc32(view[self._next : self._next + size], seed)
 
     def ahead(self, start: int, stop: int) -> bytes:
-        """The bytes from `start` to `stop`, counted from the next one; fewer when the file ends before."""
+        """The bytes from `start` to `stop`, counted from the next one; fewer at the end of the file."""
         if self._next + stop > len(self._buffer):
             self._fill(stop)
         return bytes(self._buffer[self._next + start : self._next + stop])
 
     def mark(self) -> None:
-        """From here on all is kept, so that `rewind` can return to this place."""
+        """Keeps everything from here on, so that `rewind` can come back."""
         self._forget()
         self._marked = True
 
@@ -69,7 +69,7 @@ class Source:
         self._marked = False
 
     def rewind(self) -> None:
-        """Back to the mark, which is released."""
+        """Goes back to the mark and releases it."""
         self.vain_bytes += self._next
         self.offset -= self._next
         self._next = 0
@@ -79,7 +79,7 @@ class Source:
         return bool(getattr(self._file, "seekable", lambda: False)())
 
     def seek(self, offset: int) -> None:
-        """To an `offset` as counted by this source, forward or back."""
+        """Moves to an `offset` as this source counts it, forward or back."""
         taken = self.offset + len(self._buffer) - self._next
         self._file.seek(self._file.tell() + offset - taken)
         self._buffer.clear()

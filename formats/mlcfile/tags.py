@@ -15,7 +15,7 @@ def pack_tags(tags: Mapping[str, str] | Iterable[tuple[str, str]]) -> bytes:
     data = b""
     for key, value in tags.items() if isinstance(tags, Mapping) else tags:
         if not _is_key(key):
-            raise ValueError(f"tag name {key!r} is not made of printable ASCII without '='")
+            raise ValueError(f"tag name {key!r} must be printable ASCII without '='")
         entry = f"{key}={value}".encode()
         data += pack_varint(len(entry)) + entry
     return data

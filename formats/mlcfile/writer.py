@@ -25,10 +25,10 @@ except ImportError:  # not a POSIX system
 
 
 class Writer:
-    """The header is written at once and every block as soon as it is given; `finish` writes the END block.
+    """Writes the header at once and every block as soon as it is given; `finish` writes the END block.
 
-    Where the header does not know the length and the file can be seeked, `finish` fills it in. As a context
-    manager it finishes when the block was left without an exception, and otherwise leaves a truncated stream.
+    If the header lacks the length and the file is seekable, `finish` fills it in. As a context manager it finishes
+    if the block ends without an exception, and otherwise leaves a truncated stream.
     """
 
     def __init__(self, file: BinaryIO, header: Header) -> None:
@@ -48,19 +48,19 @@ class Writer:
         self.write_ancillary(TAGS, pack_tags(tags))
 
     def write_padding(self, size: int) -> None:
-        """`size` zero bytes, to be replaced later by something that takes their place."""
+        """Writes `size` zero bytes as room for something that replaces them later."""
         self.write_ancillary(PADDING, bytes(size))
 
     def write_ancillary(self, type_: int, body: bytes) -> None:
-        """A block that readers may skip, of a type from 0x80 to 0xff."""
+        """Writes a block that readers may skip, of a type from 0x80 to 0xff."""
         if not ANCILLARY <= type_ <= 0xFF or type_ == NOT_A_TYPE:
-            raise ValueError(f"{type_:#04x} is no type of an ancillary block")
+            raise ValueError(f"{type_:#04x} is not the type of an ancillary block")
         if len(body) > MAX_BODY_BYTES:
             raise ValueError(f"a body of {len(body)} bytes is over the limit of {MAX_BODY_BYTES}")
         self._write_block(type_, body)
 
     def write_globals(self, globals_: ArrayLike) -> None:
-        """globals_ (coded channel, count), for all chunks from the next one on; only with stream scope."""
+        """Writes globals_ (coded channel, count) for all chunks from the next one on. Only with stream scope."""
         if self.header.globals_ is None or self.header.globals_.scope != "stream":
             raise ValueError("the header announces no global indices of stream scope")
         if self._global_at == self._chunks:
@@ -69,7 +69,7 @@ class Writer:
         self._global_at = self._chunks
 
     def write_chunk(self, indices: ArrayLike, globals_: ArrayLike | None = None) -> None:
-        """indices (coded channel, frame, row); globals_ (coded channel, count) with chunk scope only."""
+        """Writes indices (coded channel, frame, row), with chunk scope also globals_ (coded channel, count)."""
         header = self.header
         checked = check_indices(
             "indices", indices, (header.coded_channels, -1, header.layout.rows), header.layout.index_bits
@@ -86,27 +86,29 @@ class Writer:
         if header.globals_ is not None and header.globals_.scope == "stream" and self._global_at is None:
             raise ValueError("no GLOBAL block before the first chunk")
         if bool(header.chunk_globals_bits) != (globals_ is not None):
-            raise ValueError("global indices belong to a chunk exactly where the header announces them")
+            raise ValueError(
+                "global indices belong to a chunk if, and only if, the header announces them for chunks"
+            )
         own = None if globals_ is None else self._checked_globals(globals_)
         self._write_block(CODES, pack_codes(header, checked, own))
         self._chunks += 1
         self._frames += frames
 
     def finish(self, samples: int | None = None) -> None:
-        """The END block. `samples` of the original must be given where the header does not know them."""
+        """Writes the END block. Needs the original's `samples` if the header lacks them."""
         if self.finished:
-            raise ValueError("the stream is finished already")
+            raise ValueError("the stream is already finished")
         known = self.header.samples
         if samples is None:
             samples = known
         if samples is None or known not in (None, samples):
-            raise ValueError(f"the length is {samples} samples now, and {known} in the header")
+            raise ValueError(f"the length is {samples} samples, but {known} in the header")
         if (expected := self.header.frames_of(samples)) != self._frames:
             raise ValueError(f"{samples} samples make {expected} frames, not {self._frames}")
         body = pack_end(self._frames, None if known is not None else samples)
         self._emit(pack_block(END, body, self._chunks, self._digest))
         self.finished = True
-        if self._patchable:  # only now: at no time does the header promise what the file does not hold
+        if self._patchable:  # only now, so that the header never promises more than the file holds
             self._overwrite(self._start, patch_length(self._header_bytes, samples).data)
 
     def __enter__(self) -> Writer:
@@ -125,13 +127,13 @@ class Writer:
 
     def _write_block(self, type_: int, body: bytes) -> None:
         if self.finished:
-            raise ValueError("the stream is finished already")
+            raise ValueError("the stream is already finished")
         self._emit(pack_block(type_, body, self._chunks, self._header_bytes.seed))
         if not type_ & ANCILLARY:
             self._digest = crc32(body, self._digest)
 
     def _emit(self, data: bytes) -> None:
-        """Nothing stays in a buffer, for a listener may be waiting."""
+        """Writes and flushes, as a listener may be waiting."""
         write_all(self._file, data)
         self._file.flush()
 
@@ -143,12 +145,12 @@ class Writer:
 
 
 def _can_overwrite(file: BinaryIO) -> bool:
-    """Whether bytes can be replaced. A file opened for appending can be seeked, but writes at its end."""
+    """True if written bytes can be replaced. A file opened for appending is seekable, but only writes at its end."""
     if not getattr(file, "seekable", lambda: False)():
         return False
     if fcntl is None:
         return True
     try:
         return not fcntl.fcntl(file.fileno(), fcntl.F_GETFL) & os.O_APPEND
-    except (AttributeError, OSError):  # a file in memory has no number
+    except (AttributeError, OSError):  # a file in memory has no descriptor
         return True

@@ -44,7 +44,7 @@ def frames() -> Iterator[Broken]:
         data = b"".join([*SOUND[:2], damaged, *SOUND[3:]])
         yield Broken(f"block-checksum-{name}", "a block's checksum matches", error, message, data, 1)
     stretched = b"\x01\x86\x00" + SOUND[1][2:]
-    message = f"a number is written longer than it needs {place(0)}"
+    message = f"a number is written in more bytes than it needs {place(0)}"
     yield Broken(
         "stretched-size",
         "only the length may be stretched",
@@ -86,10 +86,10 @@ def codes() -> Iterator[Broken]:
         ("codes-of-no-frames", 0, b"\x80"),
         ("codes-of-broken-frame", 39, bytes(4) + b"\x01"),
     ):
-        message = f"{bits} bits are no chunk of 1 to 4 frames {place(0)}"
+        message = f"{bits} bits do not make a chunk of 1 to 4 frames {place(0)}"
         yield Broken(name, rule, error, message, stream([(CODES, data), *CHUNKS[1:]]))
     narrow = header(8, rate_hz=4_000, layout=Layout(1, 1, "stages", 4_000, 1, 4))
-    message = f"5 bits are no chunk of 1 to 4 frames {place(0, len(pack_header(narrow).data))}"
+    message = f"5 bits do not make a chunk of 1 to 4 frames {place(0, len(pack_header(narrow).data))}"
     yield Broken(
         "codes-of-too-many-frames",
         rule,
@@ -103,7 +103,7 @@ def codes() -> Iterator[Broken]:
     message = f"a chunk follows one that is not full {place(1, len(short_first[0] + short_first[1]))}"
     yield Broken("chunk-after-short-chunk", rule, error, message, b"".join(short_first), 1)
     rule = "chunks hold as many frames as the length makes"
-    message = "a chunk of {} frames where the header's length has {} {}"
+    message = "a chunk has {} frames, but the header's length gives it {} {}"
     yield Broken(
         "short-chunk-too-early",
         rule,

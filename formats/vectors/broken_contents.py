@@ -27,7 +27,7 @@ def globals_() -> Iterator[Broken]:
     head = pack_header(of)
     start = len(head.data)
     content = (GLOBAL, pack_globals(of, np.array([[1, 2, 3]], np.uint16)))
-    message = f"a GLOBAL block though the header announces none {place(0)}"
+    message = f"a GLOBAL block, but the header announces none {place(0)}"
     yield Broken(
         "global-not-announced",
         "GLOBAL blocks come only where the header says so",
@@ -36,7 +36,7 @@ def globals_() -> Iterator[Broken]:
         stream([content, *CHUNKS]),
     )
     per_chunk = header(10 * 640, layout=SMALL, globals_=Globals(3, 4))
-    message = f"a GLOBAL block though the header announces none {place(0, start)}"
+    message = f"a GLOBAL block, but the header announces none {place(0, start)}"
     yield Broken(
         "global-beside-chunk-scope",
         "GLOBAL blocks come only where the header says so",
@@ -94,7 +94,7 @@ def tags() -> Iterator[Broken]:
         (
             "tag-length-stretched",
             "only the length may be stretched",
-            "a number is written longer than it needs",
+            "a number is written in more bytes than it needs",
             b"\x87\x00TITLE=x",
         ),
     ):
@@ -122,19 +122,19 @@ def end() -> Iterator[Broken]:
         (
             "end-samples-and-header",
             "END and header agree",
-            f"a length of 6399 samples at the end, and of 6400 in the header {at}",
+            f"the END block gives 6399 samples, but the header gives 6400 {at}",
             stream(CHUNKS, pack_end(10, 6399)),
         ),
         (
             "end-without-samples",
             "header or END say the length",
-            f"neither the header nor the END block says the length {at_unknown}",
+            f"neither the header nor the END block gives the length {at_unknown}",
             assemble(unknown, CHUNKS, pack_end(10, None)),
         ),
         (
             "end-frames-and-chunks",
             "END counts the frames that there are",
-            f"10 frames before an END block that counts 11 {at_unknown}",
+            f"the END block counts 11 frames, but 10 came before it {at_unknown}",
             assemble(unknown, CHUNKS, pack_end(11, 11 * 640)),
         ),
         ("end-empty", "END has its numbers", f"the END block is cut off {at}", stream(CHUNKS, b"")),
@@ -142,18 +142,18 @@ def end() -> Iterator[Broken]:
         (
             "end-stretched",
             "only the length may be stretched",
-            f"a number is written longer than it needs {at}",
+            f"a number is written in more bytes than it needs {at}",
             stream(CHUNKS, b"\x8a\x00"),
         ),
         (
             "end-too-long",
             "END has nothing but its numbers",
-            f"the END block is longer than its numbers {at}",
+            f"the END block has extra bytes after its numbers {at}",
             stream(CHUNKS, pack_end(10, 6400) + b"\x00"),
         ),
     ):
         yield Broken(name, rule, error, message, data, 3)
-    message = f"4 frames before an END block that counts 10 {place(1)}"
+    message = f"the END block counts 10 frames, but 4 came before it {place(1)}"
     yield Broken(
         "end-too-early", "END counts the frames that there are", error, message, stream(CHUNKS[:1]), 1
     )
@@ -161,7 +161,7 @@ def end() -> Iterator[Broken]:
 
 def after_end() -> Iterator[Broken]:
     rule, sound = "only another stream follows END", b"".join(SOUND)
-    message = f"what follows the stream is no other stream (byte {len(sound)})"
+    message = f"unexpected data after the end of the stream (byte {len(sound)})"
     yield Broken("rubbish-after-end", rule, "CorruptError", message, sound + b"\n", 3)
     yield Broken("magic-cut-off-after-end", rule, "CorruptError", message, sound + b"\x8dM", 3)
     message = f"the file ends within a header (byte {len(sound)})"

@@ -95,8 +95,8 @@ def unknown_features() -> Iterator[Broken]:
 
 
 def numbers() -> Iterator[Broken]:
-    long = "a number runs on past 7 bytes (byte 0)"
-    padded = "a number is written longer than it needs (byte 0)"
+    long = "a number is longer than 7 bytes (byte 0)"
+    padded = "a number is written in more bytes than it needs (byte 0)"
     yield Broken(
         "number-of-8-bytes",
         "a number has at most 7 bytes",

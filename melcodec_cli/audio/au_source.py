@@ -23,7 +23,7 @@ def recognises(magic: bytes) -> bool:
 
 
 def open_stream(stream: ByteStream) -> PcmSource | None:
-    """None if the samples are in a codec that this reader does not know."""
+    """Open an AU stream; None if its samples are in a codec that this reader does not know."""
     header = stream.read(HEADER_BYTES)
     if len(header) < HEADER_BYTES:
         return None

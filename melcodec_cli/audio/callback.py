@@ -5,9 +5,9 @@ from typing import BinaryIO
 
 
 class CallbackFile:
-    """Keeps what goes wrong inside a call from C, where an exception would be printed and forgotten.
+    """Keeps exceptions raised during a call from C, where they would be printed and forgotten.
 
-    After each use of libsndfile, `check()` raises it: a full disk, a closed pipe, the user's Ctrl-C.
+    After each use of libsndfile, `check()` raises what was kept: a full disk, a closed pipe, the user's Ctrl-C.
     """
 
     def __init__(self, file: BinaryIO):
@@ -51,12 +51,12 @@ class CallbackFile:
 class OverlongFile(CallbackFile):
     """A file that claims to be far longer than it is.
 
-    Without a Xing header the length of an MP3 is guessed from its size and the bitrate of its first frame,
-    and libsndfile stops there: in the middle of the recording if that frame was a big one. Guessed from this
-    file the length lies beyond its end, and the end is where decoding stops.
+    Without a Xing header, libsndfile guesses an MP3's length from its size and the bitrate of its first frame, and
+    stops there: in the middle of the recording if that frame was a big one. With this file, the guess lies beyond
+    the end, so decoding goes on to the end.
     """
 
-    FACTOR = 64  # more than 320 over 8 kbit/s, the widest that bitrates can lie apart
+    FACTOR = 64  # more than 320 / 8 kbit/s, the largest ratio of two bitrates
 
     def __init__(self, file: BinaryIO):
         super().__init__(file)

@@ -1,4 +1,4 @@
-"""Writing everything but PCM through libsndfile: FLAC, Ogg Vorbis, Opus, MP3."""
+"""Writes all formats but PCM through libsndfile: FLAC, Ogg Vorbis, Opus, MP3."""
 
 import shutil
 from collections.abc import Callable, Mapping
@@ -16,15 +16,15 @@ from melcodec_cli.audio.sink import AudioSink, start_of
 from melcodec_cli.audio.stream import nameless_file
 from melcodec_cli.errors import UsageProblem
 
-# Always as much at a time: libvorbis starts differently on blocks of different sizes, and takes one of whatever
-# size on the C stack.
+# A fixed block size: libvorbis starts differently on blocks of different sizes, and puts a whole block, however large,
+# on the C stack.
 ENCODER_FRAMES = 4096
 
 Result = TypeVar("Result")
 
 
 class EncodedSink(AudioSink):
-    """What libsndfile encodes. It needs a file to seek in, so for a pipe everything leaves at the end."""
+    """Audio encoded by libsndfile, which must seek; so a pipe gets everything at the end."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class EncodedSink(AudioSink):
         self._file = file
         self._form = form
         self._subtype = subtype
-        self._held = np.zeros((0, channels), np.float32)  # less than the encoder gets at a time
+        self._held = np.zeros((0, channels), np.float32)  # less than ENCODER_FRAMES
         self._spool = None if start_of(file) == 0 else nameless_file()
         self._callback = CallbackFile(self._spool or file)
         self._sound = self._call(
@@ -61,7 +61,7 @@ class EncodedSink(AudioSink):
         self._held = held[whole:]
 
     def _values(self, block: Samples) -> np.ndarray:
-        """In the type that libsndfile passes on unchanged, whose integers are left-aligned."""
+        """The samples in a type that libsndfile passes on unchanged; its integers are left-aligned."""
         if self._subtype == "PCM_16":
             return quantise(block, 16).astype(np.int16)
         if self._subtype in ("PCM_24", "PCM_S8"):
@@ -82,13 +82,13 @@ class EncodedSink(AudioSink):
         self._file.flush()
 
     def abort(self) -> None:
-        with suppress(OSError):  # the reason to abort, very likely; it has been told already
+        with suppress(OSError):  # very likely the reason to abort, and already reported
             self._call(self._sound.close)
         if self._spool:
             self._spool.close()
 
     def _call(self, function: Callable[..., Result], *arguments: object, **options: object) -> Result:
-        """What goes wrong is the file's trouble, whatever libsndfile makes of it."""
+        """Call libsndfile; raise an error of the file itself rather than what libsndfile makes of it."""
         try:
             result = function(*arguments, **options)
         except (soundfile.LibsndfileError, AssertionError) as error:  # it asserts that all was written

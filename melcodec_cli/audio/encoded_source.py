@@ -1,4 +1,4 @@
-"""Reading everything else through libsndfile: FLAC, Ogg, Opus, MP3, AIFF, CAF, companded WAV and more."""
+"""Reads all other formats through libsndfile: FLAC, Ogg, Opus, MP3, AIFF, CAF, companded WAV and more."""
 
 import os
 from collections.abc import Iterator
@@ -16,19 +16,19 @@ from melcodec_cli.audio.source import AudioSource
 from melcodec_cli.audio.speakers import OGG
 from melcodec_cli.errors import AudioUnreadable
 
-UNRECOGNISED = 1  # libsndfile's number of this error
-UNKNOWN_FRAMES = 1 << 62  # libsndfile puts 2^63 - 1
+UNRECOGNISED = 1  # libsndfile's error number
+UNKNOWN_FRAMES = 1 << 62  # libsndfile reports 2^63 - 1
 
 
 class Forward(soundfile.SoundFile):
-    """soundfile seeks after every read of a seekable file, which decoders answer by starting anew."""
+    """A file that only reads on: soundfile seeks after every read of a seekable one, and decoders then start over."""
 
     def seekable(self) -> bool:
         return False
 
 
 class EncodedSource(AudioSource):
-    """Decodes a real file, straight on; the file stays the caller's to close."""
+    """Decodes a regular file from start to end; the caller closes the file."""
 
     def __init__(self, file: BinaryIO, name: str):
         self._overlong: OverlongFile | None = None
@@ -60,7 +60,7 @@ class EncodedSource(AudioSource):
 
     @contextmanager
     def _translated(self, name: str) -> Iterator[None]:
-        """libsndfile's errors as ours."""
+        """Turn libsndfile's errors into ours."""
         try:
             yield
         except soundfile.LibsndfileError as error:
@@ -70,9 +70,9 @@ class EncodedSource(AudioSource):
                 raise AudioUnreadable(how_to_convert(foreign, name), name) from error
             if error.code == UNRECOGNISED:
                 hint = "convert it to wav or flac, or describe bare samples with --raw"
-                raise AudioUnreadable(f"no audio format that is known here; {hint}", name) from error
+                raise AudioUnreadable(f"not a known audio format; {hint}", name) from error
             sentence = error.error_string.rstrip(".").lower()
-            raise AudioUnreadable(f"audio that cannot be decoded: {sentence}", name) from error
+            raise AudioUnreadable(f"the audio cannot be decoded: {sentence}", name) from error
         if self._overlong:
             self._overlong.check()
 
@@ -82,8 +82,8 @@ class EncodedSource(AudioSource):
 
 
 def _tells_its_length(mp3: int) -> bool:
-    """Whether the first frame is none of sound but a Xing (or "Info") header with the number of frames."""
-    # Not by read(): the decoder that has the file open shares its position.
+    """True if the first frame is not sound but a Xing (or "Info") header with the number of frames."""
+    # pread, because the decoder that has the file open shares its position.
     tag = os.pread(mp3, 10, 0)
     start = 0
     if tag[:3] == b"ID3":

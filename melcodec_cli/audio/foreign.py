@@ -1,12 +1,12 @@
-"""Formats that are not read here, known by their first bytes, so that a message can say what the file is."""
+"""Recognises formats that cannot be read by their first bytes, so that a message can name them."""
 
 from __future__ import annotations
 
 import os
 from shlex import quote
 
-# (where it stands, what stands there, what it is). Of Ogg, the first page's header has 28 bytes; its first packet says
-# which codec it is.
+# (offset, bytes at that offset, name of the format). In Ogg, 28 bytes of page header precede the first packet, which
+# names the codec.
 SIGNS: tuple[tuple[int, bytes, str], ...] = (
     (28, b"\x7fFLAC", "FLAC in Ogg"),
     (28, b"Speex   ", "Speex"),
@@ -28,14 +28,14 @@ LONGEST = max(place + len(sign) for place, sign, _ in SIGNS)
 
 
 def foreign_format(start: bytes) -> str | None:
-    """What a file is that begins like this, if it is one of these."""
+    """The name of the format that begins like this, if it is in SIGNS."""
     return next((what for place, sign, what in SIGNS if start[place:].startswith(sign)), None)
 
 
 def how_to_convert(what: str, name: str) -> str:
-    """The message for such a file; `name` is its path, or what a pipe is called."""
+    """The message for such a file; `name` is its path or a pipe's name."""
     advice = "convert it first, with ffmpeg"
     if os.path.isfile(name):
         wav = os.path.splitext(name)[0] + ".wav"
         advice = f"convert it first: ffmpeg -i {quote(name)} {quote(wav)}"
-    return f"is {what}, which is not read here; {advice}"
+    return f"is {what}, which melcodec cannot read; {advice}"

@@ -1,4 +1,4 @@
-"""The formats that can be written and what each of them can hold."""
+"""The formats that can be written, and what each of them can hold."""
 
 import os
 from collections.abc import Mapping
@@ -18,11 +18,11 @@ class OutputFormat:
     name: str
     suffixes: tuple[str, ...]
     subtypes: Mapping[str, Encoding | None]  # None: only libsndfile knows it
-    rates_hz: tuple[int, ...] = ()  # none named: all from the lowest up to max_rate_hz
+    rates_hz: tuple[int, ...] = ()  # empty: all from MIN_RATE_HZ to max_rate_hz
     max_rate_hz: int = MAX_RATE_HZ
     max_channels: int = MAX_CHANNELS
-    container: str = field(default="")  # libsndfile's name of it
-    holds_nothing: bool = True  # a recording of no samples is possible
+    container: str = field(default="")  # libsndfile's name for it
+    holds_nothing: bool = True  # whether it can hold a recording of no samples
 
     def subtype_named(self, name: str | None) -> str:
         """The subtype as this table spells it: PCM_16 for pcm16, pcm-16 or PCM_16."""
@@ -37,7 +37,7 @@ class OutputFormat:
         raise UsageProblem(f"{self.name} has no subtype {name!r}; it has {', '.join(self.subtypes)}")
 
     def check(self, rate_hz: int, channels: int, subtype: str | None = None) -> None:
-        """Refuse what the format cannot hold, saying what it can."""
+        """Refuse what the format cannot hold, and say what it can."""
         self.subtype_named(subtype)
         if self.rates_hz and rate_hz not in self.rates_hz:
             possible = ", ".join(map(str, self.rates_hz[:-1])) + f" or {self.rates_hz[-1]}"
@@ -79,7 +79,7 @@ FORMATS = {
         ),
         # libvorbis has no settings above 200 kHz, and libsndfile crashes there.
         OutputFormat("ogg", (".ogg", ".oga"), {"VORBIS": None}, max_rate_hz=200_000, container="OGG"),
-        # With more than five channels Opus takes one for low-frequency effects and leaves no speech in it.
+        # With more than five channels, Opus uses one for low-frequency effects and removes the speech from it.
         OutputFormat(
             "opus",
             (".opus",),
@@ -110,4 +110,4 @@ def format_for(path: str | os.PathLike[str]) -> str:
         if suffix in known.suffixes:
             return known.name
     suffixes = ", ".join(suffix for known in FORMATS.values() for suffix in known.suffixes)
-    raise UsageProblem(f"its suffix names no audio format that can be written; known are {suffixes}", path)
+    raise UsageProblem(f"unknown audio format; the suffix must be one of {suffixes}", path)

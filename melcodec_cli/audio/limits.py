@@ -1,4 +1,4 @@
-"""The audio that melcodec handles, in one place for reading and for writing."""
+"""The rates and channel counts that melcodec can read and write."""
 
 MIN_RATE_HZ = 4_000
 MAX_RATE_HZ = 384_000

@@ -1,4 +1,4 @@
-"""The reader for what comes in, the writer for what goes out."""
+"""Chooses the reader for an input and the writer for an output."""
 
 import os
 import stat
@@ -19,13 +19,13 @@ from melcodec_cli.files.standard import standard_input
 
 
 def open_source(where: str | os.PathLike[str] | BinaryIO, raw: RawFormat | None = None) -> AudioSource:
-    """Open a path, "-" for standard input, or a binary file object (which stays the caller's to close).
+    """Open a path, "-" for standard input, or a binary file object (which the caller closes).
 
-    WAV, AU and raw PCM are read as they arrive. Other formats need a file to seek in: unless `where` is the
-    path of one, they are first copied to a temporary file.
+    WAV, AU and raw PCM are read as they arrive. Other formats need a seekable file: unless `where` is the path of
+    one, they are first copied to a temporary file.
     """
     if not isinstance(where, str | os.PathLike):
-        name = getattr(where, "name", None)  # of pipes, the number of their descriptor
+        name = getattr(where, "name", None)  # a pipe's name is its descriptor, a number
         return _recognise(ByteStream(where, name if isinstance(name, str) else "audio input"), raw)
     if where == "-":
         return _recognise(ByteStream(standard_input(), "standard input"), raw)
@@ -45,21 +45,23 @@ def open_source(where: str | os.PathLike[str] | BinaryIO, raw: RawFormat | None 
 
 
 def _recognise(stream: ByteStream, raw: RawFormat | None, file: BinaryIO | None = None) -> AudioSource:
-    """The right reader by the first bytes; `file` is the regular file behind the stream, if there is one."""
+    """Choose the reader by the first bytes; `file` is the regular file behind the stream, if any."""
     if raw is not None:
         return PcmSource(stream, raw.rate_hz, raw.channels, encoding_named(raw.encoding))
     magic = stream.read(12)
     if not magic:
-        raise AudioUnreadable("is empty: not even a header", stream.name)
+        raise AudioUnreadable("is empty", stream.name)
     if magic.startswith(MLC_MAGIC):
-        raise AudioUnreadable("is an .mlc file already; melcodec decompress makes audio of it", stream.name)
+        raise AudioUnreadable(
+            "is already an .mlc file; use melcodec decompress to turn it into audio", stream.name
+        )
     for reader in (wav_source, au_source):
         if reader.recognises(magic):
             stream.rewind()
             if source := reader.open_stream(stream):
                 return source
     stream.rewind()
-    from melcodec_cli.audio.encoded_source import EncodedSource  # libsndfile, which WAV does without
+    from melcodec_cli.audio.encoded_source import EncodedSource  # imported late: WAV needs no libsndfile
 
     if file is not None:
         return EncodedSource(file, stream.name)
@@ -84,7 +86,7 @@ def open_sink(
 ) -> AudioSink:
     """Start writing to a binary file object, seekable or not, in one of `FORMATS`.
 
-    `samples` is what will come, if known: a pipe's WAV header can only say it at the beginning.
+    `samples` is the length to come, if known: a pipe's WAV header can only give it at the beginning.
     """
     output = FORMATS[form]
     output.check(rate_hz, channels, subtype)

@@ -1,8 +1,7 @@
-"""Linear PCM between bytes and float32: the arithmetic that every uncompressed format shares.
+"""Converts linear PCM between bytes and float32, for every uncompressed format.
 
-Full scale is [-1, 1): an integer of b bits is its value over 2^(b-1). Reading 8, 16 and 24 bits and writing
-them again gives the same bytes. Writing rounds to nearest and clips. No dither, so that equal input
-gives equal output.
+Full scale is [-1, 1): an integer of b bits is divided by 2^(b-1). Reading 8, 16 or 24 bits and writing them again gives
+the same bytes. Writing rounds to nearest and clips. There is no dither, so that equal input gives equal output.
 """
 
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
 
-# A sample beyond this (60 dB over full scale) is no sound: a wrong byte order, a broken writer, or integers that were
-# stored as floats without being scaled.
+# A sample beyond this (60 dB over full scale) is not sound: the byte order is wrong, the writer was broken, or integers
+# were stored as floats without scaling.
 LOUDEST = 1e3
-ABSURD = 1e6  # a decoder may make anything up to here, which a writer then clips
+ABSURD = 1e6  # a decoder's output may reach this and is then clipped
 
 
 @dataclass(frozen=True)
@@ -33,19 +32,17 @@ class Encoding:
 
     @property
     def dtype(self) -> np.dtype[np.generic]:
-        """Of the stored item; 24 bits have none and travel in the upper bytes of 32."""
+        """The type of a stored sample; 24 bits have none and use the upper bytes of 32."""
         return np.dtype(f"{self.order}{self.kind}{4 if self.bits == 24 else self.width_bytes}")
 
 
 def decode(data: bytes, encoding: Encoding) -> Samples:
-    """Bytes of whole samples as float32 (n,)."""
+    """Convert bytes of whole samples to float32 (n,)."""
     if encoding.bits == 24:
         data = _widen_24(data, encoding.order)
     stored = np.frombuffer(data, encoding.dtype)
     if encoding.kind == "f":
-        with np.errstate(
-            over="ignore"
-        ):  # a double beyond float32 becomes infinite, which no reader lets pass
+        with np.errstate(over="ignore"):  # a double too large becomes infinite, and is refused later
             return stored.astype(np.float32)
     full_scale = 2.0 ** (8 * encoding.dtype.itemsize - 1)
     samples = stored.astype(np.float32)
@@ -56,7 +53,7 @@ def decode(data: bytes, encoding: Encoding) -> Samples:
 
 
 def encode(samples: Samples, encoding: Encoding) -> bytes:
-    """float32 of any shape, in C order, as bytes."""
+    """Convert float32 of any shape to bytes, in C order."""
     if encoding.kind == "f":
         return samples.astype(encoding.dtype).tobytes()
     values = quantise(samples, encoding.bits)
@@ -77,9 +74,9 @@ def quantise(samples: Samples, bits: int) -> NDArray[np.int32]:
 
 
 def first_unsound(block: Samples) -> tuple[int, float] | None:
-    """The first (frame, value) in a block (frame, channel) that is no sound: NaN, infinite or absurdly large."""
+    """The first (frame, value) in a block (frame, channel) that is not sound: NaN, infinite or absurdly large."""
     with np.errstate(invalid="ignore"):
-        sound = np.abs(block) <= LOUDEST  # written so that NaN is none
+        sound = np.abs(block) <= LOUDEST  # false for NaN
     if sound.all():
         return None
     frame, channel = np.argwhere(~sound)[0]
@@ -87,14 +84,14 @@ def first_unsound(block: Samples) -> tuple[int, float] | None:
 
 
 def scrub(samples: Samples) -> Samples:
-    """The same with silence for what is no sound: NaN, the infinities and anything absurdly large."""
+    """The same with silence in place of NaN, the infinities and anything absurdly large."""
     with np.errstate(invalid="ignore"):
-        broken = ~(np.abs(samples) <= ABSURD)  # written so that NaN counts as broken
+        broken = ~(np.abs(samples) <= ABSURD)  # true for NaN
     return np.where(broken, np.float32(0), samples) if broken.any() else samples
 
 
 def _widen_24(data: bytes, order: str) -> bytes:
-    """24-bit samples as 32-bit ones of 256 times the value."""
+    """Turn 24-bit samples into 32-bit ones of 256 times the value."""
     packed = np.frombuffer(data, np.uint8).reshape(-1, 3)
     wide = np.zeros((len(packed), 4), np.uint8)
     wide[:, slice(1, 4) if order == "<" else slice(0, 3)] = packed

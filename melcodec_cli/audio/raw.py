@@ -1,4 +1,4 @@
-"""Headerless PCM: what it takes to know it, and its names."""
+"""Headerless PCM: its parameters and the names of its encodings."""
 
 import re
 from dataclasses import dataclass
@@ -24,17 +24,17 @@ ENCODINGS: dict[str, Encoding] = {
 
 
 def encoding_named(name: str) -> Encoding:
-    """By ffmpeg's name (s16le), ALSA's (S16_LE) or the short one (s16, little-endian)."""
+    """The encoding with ffmpeg's name (s16le), ALSA's (S16_LE) or a short one (s16, little-endian)."""
     plain = re.sub("[_-]", "", name.lower())
     for candidate in (plain, plain + "le"):
         if candidate in ENCODINGS:
             return ENCODINGS[candidate]
-    raise UsageProblem(f"raw encoding {name!r} is unknown; known are {', '.join(ENCODINGS)}")
+    raise UsageProblem(f"unknown raw encoding {name!r}; known encodings: {', '.join(ENCODINGS)}")
 
 
 @dataclass(frozen=True)
 class RawFormat:
-    """What a header would have said."""
+    """The facts that a header would give."""
 
     rate_hz: int
     channels: int = 1

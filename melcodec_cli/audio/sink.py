@@ -1,4 +1,4 @@
-"""Audio out: blocks of float32 (frame, channel) into any of the formats, in a file or a pipe."""
+"""Writes audio: blocks of float32 (frame, channel) to a file or pipe in any of the formats."""
 
 import os
 from abc import ABC, abstractmethod
@@ -9,9 +9,9 @@ from melcodec_cli.audio.wav_header import WavHeader
 
 
 class AudioSink(ABC):
-    """A recording being written. The file stays the caller's to close, and after `abort()` to remove.
+    """A recording being written. The caller closes the file, and removes it after `abort()`.
 
-    As a context manager: `finish()` when all went well, else `abort()`.
+    As a context manager it calls `finish()` if all went well, else `abort()`.
     """
 
     def __init__(self, channels: int):
@@ -19,7 +19,7 @@ class AudioSink(ABC):
         self.samples = 0  # written so far, per channel
 
     def write(self, block: Samples) -> None:
-        """(frame, channel). What is beyond full scale is clipped, what is no sound becomes 0."""
+        """Write (frame, channel). What is beyond full scale is clipped; what is not sound becomes 0."""
         if block.ndim != 2 or block.shape[1] != self.channels:
             raise ValueError(f"a block of shape {block.shape} for {self.channels} channels")
         self._write(scrub(block))  # NaN makes encoders crash
@@ -30,11 +30,11 @@ class AudioSink(ABC):
 
     @abstractmethod
     def finish(self) -> None:
-        """Write what is still held back and put the header right."""
+        """Write what is still held back and correct the header."""
 
     @abstractmethod
     def abort(self) -> None:
-        """Give up; what is in the file by now is worth nothing."""
+        """Give up; the file is then worthless."""
 
     def __enter__(self) -> "AudioSink":
         return self
@@ -47,7 +47,7 @@ class AudioSink(ABC):
 
 
 class PcmSink(AudioSink):
-    """Uncompressed samples behind a WAV header, or none; a pipe has each block at once."""
+    """Writes uncompressed samples, after a WAV header or without one; a pipe gets each block at once."""
 
     def __init__(
         self, file: BinaryIO, channels: int, encoding: Encoding, samples: int | None, header: WavHeader | None
@@ -75,7 +75,7 @@ class PcmSink(AudioSink):
         self._file.flush()
 
     def abort(self) -> None:
-        """Nothing is held back that would have to be let go."""
+        """Do nothing: no data is held back."""
 
     def _put(self, data: bytes) -> None:
         _write_all(self._file, data)
@@ -84,21 +84,21 @@ class PcmSink(AudioSink):
 
 
 def start_of(file: BinaryIO) -> int | None:
-    """Where in the file we begin; None if what is written cannot be changed any more."""
+    """The position in the file where writing begins; None if written bytes cannot be changed."""
     if not file.seekable():
         return None
     try:
         import fcntl
 
         if fcntl.fcntl(file.fileno(), fcntl.F_GETFL) & os.O_APPEND:
-            return None  # "melcodec ... >> file": every write goes to the end, wherever one seeks
+            return None  # "melcodec ... >> file": every write goes to the end, despite seeks
     except (OSError, ImportError):
-        pass  # not a file of the system, or not such a system
+        pass  # not a file with a descriptor, or no fcntl on this system
     return file.tell()
 
 
 def _write_all(file: BinaryIO, data: bytes) -> None:
-    """Unbuffered files may take a part only."""
+    """Write all of `data`; an unbuffered file may take it in pieces."""
     left = memoryview(data)
     while left:
         left = left[file.write(left) :]

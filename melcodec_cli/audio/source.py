@@ -1,4 +1,4 @@
-"""Audio in: any file or pipe as blocks of float32 (frame, channel)."""
+"""Reads audio: any file or pipe as blocks of float32 (frame, channel)."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -15,10 +15,9 @@ from melcodec_cli.errors import AudioUnreadable
 class AudioSource(ABC):
     """A recording that is read once, from start to end.
 
-    `samples` is the number per channel as far as it is known before reading: exact for files of PCM, else the
-    header's word, and None where the header has none (many pipes, some MP3 and FLAC). After the last block it
-    is what was there, and `truncated` tells whether more had been promised. `tags` may by then have gained
-    what stood behind the audio in a pipe.
+    `samples` is the number per channel: before reading, exact for PCM files, otherwise what the header says, and None
+    if it says nothing (many pipes, some MP3 and FLAC). After the last block it is the number read, and `truncated` is
+    true if more had been promised. By then, `tags` may also have gained tags that follow the audio in a pipe.
     """
 
     def __init__(self, name: str, rate_hz: int, channels: int, samples: int | None, tags: dict[str, str]):
@@ -30,21 +29,23 @@ class AudioSource(ABC):
         self.channels = channels
         self.samples = samples
         self.tags = tags
-        self.speakers: tuple[Speaker, ...] = USUAL.get(channels, NOWHERE)  # of the channels, in their order
+        self.speakers: tuple[Speaker, ...] = USUAL.get(channels, NOWHERE)  # of each channel
         self.truncated = False
         self._resources = ExitStack()
 
     def blocks(self, frames: int) -> Iterator[Samples]:
-        """(1..frames, channel) each; from a pipe, as soon as anything is there.
+        """Yield blocks of (1..frames, channel); from a pipe, as soon as anything arrives.
 
-        Raises AudioUnreadable for what is no sound, with its place: silence instead would go unnoticed.
+        Raises AudioUnreadable, with the place, for samples that are not sound: silence would go unnoticed.
         """
         delivered = 0
         while len(block := self._read(frames)):
             if unsound := first_unsound(block):
                 frame, value = unsound
                 place = f"the sample at {(delivered + frame) / self.rate_hz:.3f} s"
-                raise AudioUnreadable(f"{place} is {value:g}, which is no sound (full scale is 1)", self.name)
+                raise AudioUnreadable(
+                    f"{place} is {value:g}, which is not sound (full scale is 1)", self.name
+                )
             delivered += len(block)
             yield block
         self.truncated |= self.samples is not None and delivered < self.samples
@@ -52,10 +53,10 @@ class AudioSource(ABC):
 
     @abstractmethod
     def _read(self, frames: int) -> Samples:
-        """The next block; of no frames at the end."""
+        """Return the next block; at the end, one of no frames."""
 
     def close_with(self, file: BinaryIO) -> None:
-        """Let this source own the file."""
+        """Close the file together with this source."""
         self._resources.enter_context(file)
 
     def close(self) -> None:
@@ -69,7 +70,7 @@ class AudioSource(ABC):
 
 
 class PcmSource(AudioSource):
-    """Uncompressed samples of a stream that stands behind the header."""
+    """Reads uncompressed samples from a stream that has been read up to the end of its header."""
 
     def __init__(
         self,
@@ -112,4 +113,4 @@ class PcmSource(AudioSource):
         return decode(data[:whole], self._encoding).reshape(-1, self.channels)
 
     def _at_end(self) -> None:
-        """Called with the stream behind the last sample."""
+        """Called when the stream has passed the last sample."""

@@ -1,4 +1,4 @@
-"""Which speaker each channel of a recording is for, and how several channels are mixed down to one."""
+"""Assigns a recording's channels to speakers, and mixes them down to one."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ C: Speaker = "centre"
 S: Speaker = "surround"
 L: Speaker = "LFE"
 
-# As ITU-R BS.775 mixes surround sound to stereo, and the mean of that: two front channels are mixed as plain stereo is,
-# and a voice in the centre alone is 3 dB down. Low-frequency effects are no speech and are left out.
+# ITU-R BS.775's mix of surround sound to stereo, then the mean of the two: the front channels are mixed like plain
+# stereo, and a voice in the centre alone is 3 dB down. Low-frequency effects are not speech and are left out.
 WEIGHTS: dict[Speaker, float] = {"centre": sqrt(0.5), "front": 0.5, "surround": sqrt(0.125), "LFE": 0.0}
-KNEE = sqrt(0.5)  # what is louder is compressed, so that the sum of all channels stays below full scale
+KNEE = sqrt(0.5)  # anything louder is compressed, so that the sum of all channels stays below full scale
 
-# For the bits of a WAV file's channel mask, from the lowest: front left, right, centre, LFE, back left and right, left
-# and right of the centre, back centre, sides; all above are on the ceiling.
+# The bits of a WAV file's channel mask, from the lowest: front left, right, centre, LFE, back left and right, left and
+# right of the centre, back centre, sides; all higher bits are ceiling speakers.
 MASK: tuple[Speaker, ...] = (F, F, C, L, S, S, F, F, S, S, S, *[S] * 7)
-# By the number of channels, in the order of WAV and FLAC files, and of Vorbis and Opus.
+# By number of channels, in the order of WAV and FLAC files; OGG in that of Vorbis and Opus.
 USUAL: dict[int, tuple[Speaker, ...]] = {
     1: (C,),
     2: (F, F),
@@ -42,11 +42,11 @@ OGG: dict[int, tuple[Speaker, ...]] = USUAL | {
     7: (F, C, F, S, S, S, L),
     8: (F, C, F, S, S, S, S, L),
 }
-NOWHERE: tuple[Speaker, ...] = ()  # the recording says that its channels are for no speakers
+NOWHERE: tuple[Speaker, ...] = ()  # the recording says that its channels belong to no speakers
 
 
 def speakers_of_mask(mask: int, channels: int) -> tuple[Speaker, ...]:
-    """What a WAV file's channel mask says; the usual order where the mask does not fit the number of channels."""
+    """The speakers in a WAV file's channel mask; the usual order if the mask does not fit the number of channels."""
     named = tuple(speaker for bit, speaker in enumerate(MASK) if mask >> bit & 1)
     if not mask:
         return NOWHERE
@@ -54,10 +54,10 @@ def speakers_of_mask(mask: int, channels: int) -> tuple[Speaker, ...]:
 
 
 def mix_down(block: Samples, speakers: Sequence[Speaker] | None = None) -> Samples:
-    """(frame, channel) to (frame, 1); the channels are for these speakers, by default in the usual order.
+    """Mix (frame, channel) down to (frame, 1); `speakers` are those of the channels, by default in the usual order.
 
-    One or two channels, and those for no speakers, become their mean, which cannot clip if no channel did. Otherwise
-    each has the weight of its speaker. Every sample comes out of its own frame alone, to the last bit.
+    One or two channels, and channels of no speakers, become their mean, which cannot clip if no channel did. Otherwise
+    each channel has its speaker's weight. Every sample depends on its own frame alone, bit for bit.
     """
     channels = block.shape[1]
     if channels == 1:
@@ -73,11 +73,11 @@ def mix_down(block: Samples, speakers: Sequence[Speaker] | None = None) -> Sampl
 
 
 def how_mixed(channels: int, speakers: Sequence[Speaker]) -> str:
-    """What `mix_down` makes of so many channels, in words."""
+    """A description of what `mix_down` does with these channels."""
     if channels == 2:
         return "2 channels are mixed down to one"
     if not speakers:
-        return f"{channels} channels for no particular speakers are mixed down to their mean"
+        return f"{channels} channels without speaker positions are mixed down to their mean"
     weights = [
         f"{speaker} {WEIGHTS[speaker]:.2f}" for speaker in WEIGHTS if speaker in speakers and speaker != L
     ]
@@ -86,7 +86,7 @@ def how_mixed(channels: int, speakers: Sequence[Speaker]) -> str:
 
 
 def _compressed(samples: Samples) -> Samples:
-    """The same up to the knee; beyond it, ever closer to full scale. Only arithmetic that rounds alike everywhere."""
+    """Compress what is above the knee towards full scale, with arithmetic that rounds the same on every machine."""
     knee, room = np.float32(KNEE), np.float32(1 - KNEE)
     size = np.abs(samples)
     if not (size > knee).any():

@@ -1,4 +1,4 @@
-"""Bytes from a file or a pipe, as soon as they are there."""
+"""Reads bytes from a file or a pipe as soon as they arrive."""
 
 import os
 import tempfile
@@ -11,13 +11,13 @@ MAX_TAPE_BYTES = 1 << 20
 
 
 class ByteStream:
-    """Reads on. Until `release()` it can go back to its start, even in a pipe, to let another reader try."""
+    """Reads forward. Until `release()` it can go back to its start, even in a pipe, so that another reader can try."""
 
     def __init__(self, file: BinaryIO, name: str):
         self.name = name
         self._file = file
-        # One system call at most, so that a pipe's bytes are had when they arrive, not when a buffer is full.
-        # Unbuffered files have no read1: their read() is just that.
+        # At most one system call, so that a pipe's bytes are read when they arrive, not when a buffer is full.
+        # Unbuffered files have no read1; their read() does the same.
         self._read_once = getattr(file, "read1", file.read)
         self.seekable = file.seekable()
         self._start = file.tell() if self.seekable else 0
@@ -27,7 +27,7 @@ class ByteStream:
 
     @property
     def left_bytes(self) -> int | None:
-        """Bytes up to the end; None in a pipe."""
+        """Bytes up to the end; None for a pipe."""
         if not self.seekable:
             return None
         here = self._file.tell()
@@ -41,7 +41,7 @@ class ByteStream:
         return self._position
 
     def read_some(self, size: int) -> bytes:
-        """At least one byte and at most `size` of them; none only at the end."""
+        """Read 1 to `size` bytes; none only at the end."""
         try:
             piece = self._rewound[:size] or self._read_once(size)
         except OSError as error:
@@ -51,11 +51,11 @@ class ByteStream:
         if self._tape is not None:
             self._tape += piece
             if len(self._tape) > MAX_TAPE_BYTES:
-                raise AudioUnreadable("no audio within the first MiB of its header", self.name)
+                raise AudioUnreadable("no audio after the first MiB of its header", self.name)
         return piece
 
     def read(self, size: int) -> bytes:
-        """`size` bytes, fewer only at the end."""
+        """Read `size` bytes; fewer only at the end."""
         pieces = []
         while size and (piece := self.read_some(min(size, PIECE_BYTES))):
             pieces.append(piece)
@@ -70,7 +70,7 @@ class ByteStream:
             size -= len(piece)
 
     def seek(self, position: int) -> None:
-        """Only in a seekable file, counted from the start."""
+        """Move to a position counted from the start; only in a seekable file."""
         self._file.seek(self._start + position)
         self._position = position
 
@@ -81,11 +81,11 @@ class ByteStream:
             self._rewound, self._tape, self._position = bytes(self._tape), bytearray(), 0
 
     def release(self) -> None:
-        """No more going back: what is read from here on is not remembered."""
+        """Stop remembering what is read: rewinding is no longer possible."""
         self._tape = None
 
     def spool(self) -> BinaryIO:
-        """All that is left as a temporary file without a name, at its start."""
+        """Copy all that is left to a nameless temporary file, and return it at its start."""
         self.release()
         try:
             spooled = nameless_file()
@@ -94,15 +94,15 @@ class ByteStream:
             spooled.seek(0)
         except OSError as error:
             folder = tempfile.gettempdir()
-            raise AudioUnreadable(f"cannot be kept in {folder}: {reason(error)}", self.name) from error
+            raise AudioUnreadable(f"cannot be copied to {folder}: {reason(error)}", self.name) from error
         return spooled
 
 
 def nameless_file() -> BinaryIO:
-    """A temporary file that is gone when it is closed, or when we are."""
+    """A temporary file that vanishes when it is closed or the process ends."""
     return cast(BinaryIO, tempfile.TemporaryFile(prefix="melcodec-"))
 
 
 def reason(error: OSError) -> str:
-    """The system's sentence without the number, in the case of our own."""
+    """The system's message without its number, in lower case like ours."""
     return (error.strerror or str(error)).lower()

@@ -1,4 +1,4 @@
-"""The suffixes of files that are taken for recordings where nobody names them one by one: in folders."""
+"""The suffixes of the files in a folder that count as recordings."""
 
 AUDIO_SUFFIXES = frozenset(
     (

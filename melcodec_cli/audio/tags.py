@@ -1,4 +1,4 @@
-"""Tags: the few that nearly all formats can carry, under the names they have in each."""
+"""Tags that nearly all formats can carry, with their names in each format."""
 
 import struct
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ class TagName:
     info: bytes | None  # WAV's LIST/INFO chunk
 
 
-# The encoder's own name ("software", ISFT) is not among them: it says who wrote that file, not what is in it.
+# The encoder's own name ("software", ISFT) is left out: it says what wrote the file, not what is in it.
 KNOWN = (
     TagName("TITLE", "title", b"INAM"),
     TagName("ARTIST", "artist", b"IART"),
@@ -27,7 +27,7 @@ KNOWN = (
 
 MAX_INFO_BYTES = 1 << 20
 BEXT_DESCRIPTION_BYTES = 256  # the first of the chunk
-MAX_BYTES = 40_000  # of all values to write: with much more, libsndfile breaks an Opus file
+MAX_BYTES = 40_000  # of all values together: with many more, libsndfile breaks an Opus file
 
 
 def from_attributes(file: object) -> dict[str, str]:
@@ -37,13 +37,13 @@ def from_attributes(file: object) -> dict[str, str]:
 
 
 def to_attributes(tags: Mapping[str, str], file: object) -> None:
-    """Set what the format of an open `soundfile.SoundFile` can carry; the rest is left out."""
+    """Set the tags that an open `soundfile.SoundFile` can carry; leave out the rest."""
     for name, value in _fitting(tags):
         setattr(file, name.attribute, value)
 
 
 def from_info(body: bytes) -> dict[str, str]:
-    """The tags of a WAV file's LIST chunk; none if it is a list of something else."""
+    """The tags of a WAV file's LIST chunk; none if it lists something else."""
     tags: dict[str, str] = {}
     if body[:4] != b"INFO":
         return tags
@@ -59,13 +59,13 @@ def from_info(body: bytes) -> dict[str, str]:
 
 
 def from_bext(body: bytes) -> dict[str, str]:
-    """The description in the chunk of a Broadcast Wave file, as a comment, which a comment in INFO goes before."""
+    """The description of a Broadcast Wave file, as a comment; a comment in INFO takes precedence."""
     text = body[:BEXT_DESCRIPTION_BYTES].split(b"\0")[0].strip()
     return {"COMMENT": _text(text)} if text else {}
 
 
 def to_info(tags: Mapping[str, str]) -> bytes:
-    """A whole LIST chunk, or nothing when there is nothing to say."""
+    """A whole LIST chunk, or nothing if there are no tags."""
     items = b""
     for name, value in _fitting(tags):
         if name.info:
@@ -75,10 +75,10 @@ def to_info(tags: Mapping[str, str]) -> bytes:
 
 
 def _fitting(tags: Mapping[str, str]) -> Iterator[tuple[TagName, str]]:
-    """The known tags as far as there is room for them, in a form that every format can carry."""
+    """Yield the known tags for which there is room, in a form that every format can carry."""
     room_bytes = MAX_BYTES
     for name in KNOWN:
-        # A NUL would end the text early in every one of these formats; a lone surrogate is in no encoding.
+        # A NUL would end the text early in all these formats, and no encoding has lone surrogates.
         text = tags.get(name.key, "").replace("\0", "").encode("utf-8", "replace")
         if text and len(text) <= room_bytes:
             room_bytes -= len(text)
@@ -86,7 +86,7 @@ def _fitting(tags: Mapping[str, str]) -> Iterator[tuple[TagName, str]]:
 
 
 def _text(data: bytes) -> str:
-    """INFO texts have no declared encoding: UTF-8 if they are valid UTF-8, else the Windows one."""
+    """Decode an INFO text, which declares no encoding: as UTF-8 if that works, else as Windows-1252."""
     try:
         return data.decode()
     except UnicodeDecodeError:

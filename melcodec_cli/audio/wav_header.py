@@ -1,4 +1,4 @@
-"""The WAV header to write: plain, extensible or RF64, for lengths known and unknown."""
+"""Builds WAV headers: plain, extensible or RF64, for known and unknown lengths."""
 
 import struct
 from collections.abc import Mapping
@@ -8,16 +8,15 @@ from melcodec_cli.audio.pcm import Encoding
 from melcodec_cli.audio.wav_source import EXTENSIBLE, FLOAT, GUID_TAIL, PCM
 
 UNKNOWN = 0xFFFF_FFFF
-RIFF_LIMIT = UNKNOWN - 1  # longer than this is RF64
-# Which speakers the channels are for, as bits in the order of the channels.
+RIFF_LIMIT = UNKNOWN - 1  # anything longer is RF64
+# The speakers of so many channels, one bit each.
 SPEAKERS = {1: 0x4, 2: 0x3, 3: 0x7, 4: 0x33, 5: 0x37, 6: 0x3F, 7: 0x13F, 8: 0x63F}
 
 
 class WavHeader:
-    """The header of one file, of the same size for every length, so that it can be written over itself.
+    """The header of one file. It has the same size for every length, so it can be overwritten later.
 
-    A header that `may_change` from an unknown length to a known one has room for RF64's sizes of 64 bits,
-    which lengths beyond 4 GiB need.
+    If the length is unknown but `may_change`, it has room for RF64's 64-bit sizes, which files over 4 GiB need.
     """
 
     def __init__(
@@ -36,7 +35,7 @@ class WavHeader:
         self._has_room = may_change if samples is None else self._riff_bytes(samples) > RIFF_LIMIT
 
     def to_bytes(self, samples: int | None) -> bytes:
-        """None: a stream whose length nobody knows yet."""
+        """The header's bytes; `samples` is None while the length is unknown."""
         data_bytes = (samples or 0) * self.frame_bytes
         riff_bytes = self._riff_bytes(samples or 0)
         is_long = riff_bytes > RIFF_LIMIT
@@ -52,7 +51,7 @@ class WavHeader:
         return start + room + self._chunks + fact + struct.pack("<4sI", b"data", data_bytes)
 
     def _riff_bytes(self, samples: int) -> int:
-        """The size that the RIFF chunk claims: all but its own first eight bytes."""
+        """The size of the RIFF chunk, without its own first eight bytes."""
         data_bytes = samples * self.frame_bytes
         return (
             4
@@ -71,7 +70,7 @@ def _chunk(name: bytes, body: bytes) -> bytes:
 
 def _format_chunk(rate_hz: int, channels: int, encoding: Encoding) -> bytes:
     code = FLOAT if encoding.kind == "f" else PCM
-    # The format's owner wants the extensible form for more than two channels, and for more than 16 bits.
+    # Microsoft requires the extensible form for more than two channels or more than 16 bits.
     extensible = channels > 2 or (code == PCM and encoding.bits > 16)
     frame_bytes = channels * encoding.width_bytes
     body = struct.pack(

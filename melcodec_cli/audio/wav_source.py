@@ -1,6 +1,6 @@
-"""Reading WAV from files and pipes: RIFF and RF64, plain and extensible, sizes right, unknown or too large.
+"""Reads WAV from files and pipes: RIFF and RF64, plain and extensible, with right, unknown or too large sizes.
 
-libsndfile would read the files, but from a pipe it waits, and takes a size of 0 for the truth.
+libsndfile could read the files, but it makes a pipe wait, and it believes a size of 0.
 """
 
 import struct
@@ -14,11 +14,11 @@ from melcodec_cli.audio.stream import ByteStream
 from melcodec_cli.errors import AudioUnreadable
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
-# What extensible formats have behind the two bytes of the plain format's number.
+# In an extensible format, this follows the two bytes of the plain format's number.
 GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 
-# Writers that cannot know the length put the largest number they dare, less some header: 2^32 - 1 (ffmpeg),
-# or about 2^31 (sox, arecord).
+# Writers that cannot know the length write the largest number they dare, minus some header: 2^32 - 1 (ffmpeg), or about
+# 2^31 (sox, arecord).
 UNKNOWN_FROM = 0xFFFF_FF00
 UNKNOWN_SIGNED = range(0x7FFF_0000, 0x8000_0100)
 
@@ -30,11 +30,11 @@ class Format:
     rate_hz: int
     channels: int
     encoding: Encoding
-    speakers: tuple[Speaker, ...] | None = None  # None: it does not say
+    speakers: tuple[Speaker, ...] | None = None  # None: not given
 
 
 class WavSource(PcmSource):
-    """Reads the tags behind the audio as well."""
+    """Reads also the tags after the audio."""
 
     def __init__(self, stream: ByteStream, form: Format, data_bytes: int | None, info: dict[str, str]):
         start = stream.position
@@ -59,7 +59,7 @@ def recognises(magic: bytes) -> bool:
 
 
 def open_stream(stream: ByteStream) -> WavSource | None:
-    """None if the samples are in a codec that this reader does not know."""
+    """Open a WAV stream; None if its samples are in a codec that this reader does not know."""
     riff_bytes = struct.unpack("<I", stream.read(12)[4:8])[0]
     form: Format | None = None
     long_data_bytes: int | None = None
@@ -68,7 +68,7 @@ def open_stream(stream: ByteStream) -> WavSource | None:
         chunk, size = struct.unpack("<4sI", head)
         if chunk == b"data":
             if form is None:
-                raise AudioUnreadable("its audio comes before its format", stream.name)
+                raise AudioUnreadable("the audio comes before its format", stream.name)
             return WavSource(stream, form, _data_bytes(stream, size, riff_bytes, long_data_bytes), info)
         behind = stream.position + size + size % 2
         if chunk == b"fmt ":
@@ -82,7 +82,7 @@ def open_stream(stream: ByteStream) -> WavSource | None:
         elif chunk == b"bext":
             info = tags.from_bext(stream.read(min(size, tags.BEXT_DESCRIPTION_BYTES))) | info
         stream.skip(max(0, behind - stream.position))
-    raise AudioUnreadable("a wav header without audio", stream.name)
+    raise AudioUnreadable("a WAV header without audio", stream.name)
 
 
 def _format(body: bytes) -> Format | None:
@@ -93,7 +93,7 @@ def _format(body: bytes) -> Format | None:
     if code == EXTENSIBLE and len(body) == 40 and body[26:] == GUID_TAIL:
         mask, code = struct.unpack_from("<IH", body, 20)
         speakers = speakers_of_mask(mask, channels)
-    # Fewer bits than the bytes hold stand at their upper end, so that the bytes alone decide.
+    # Odd numbers of bits fill their bytes from the top, so only whole bytes matter.
     bits = 8 * ((bits + 7) // 8)
     if frame_bytes != channels * bits // 8:
         return None
@@ -105,11 +105,11 @@ def _format(body: bytes) -> Format | None:
 
 
 def _data_bytes(stream: ByteStream, size: int, riff_bytes: int, long_data_bytes: int | None) -> int | None:
-    """How much audio there is by the header, None when it lasts to the end of the stream."""
+    """The size of the audio according to the header; None if it lasts to the end of the stream."""
     if long_data_bytes is not None and size == 0xFFFF_FFFF:
         return long_data_bytes if 0 < long_data_bytes < 1 << 63 else None
     if size == 0:
-        # Truly empty if other chunks follow; else the header was written first and never put right.
+        # Truly empty if other chunks follow; otherwise the header was never corrected after the audio was written.
         return 0 if stream.position < riff_bytes + 8 < UNKNOWN_FROM else None
     if size >= UNKNOWN_FROM:
         return None

@@ -1,4 +1,4 @@
-"""What many short files cost beside one long file of the same audio: from disk to disk, without loading the model."""
+"""Compares many short files with one long file of the same audio, from disk to disk, without loading the model."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class BatchFigures:
     name: str  # compress or decompress
     one_file_s: float
     clips_s: float
-    ratio: float  # median of the ratios of each repeat's two runs
+    ratio: float  # median of the ratio of the two runs of each repeat
 
 
 class BatchBenchmark:
     def __init__(
         self, models: Models, audio: NDArray[np.float32], rate_hz: int, decode_options: Mapping[str, int]
     ):
-        """audio (sample,), of which what makes no whole clip is left out."""
+        """audio (sample,); an incomplete clip at its end is left out."""
         clip_samples = CLIP_S * rate_hz
         self.clips = max(1, audio.size // clip_samples)
         self.duration_s = float(self.clips * CLIP_S)
@@ -86,7 +86,7 @@ class BatchBenchmark:
     ) -> BatchFigures:
         whole, many = list(map(request_of, one)), list(map(request_of, clips))
         self._seconds(many[:WARMING_CLIPS])
-        # One after the other, so that what slows the machine for a while slows both; and each as often first.
+        # Both in turn, so that anything that slows the machine for a while affects both; each is first equally often.
         pairs = []
         for repeat in range(repeats):
             if repeat % 2 == 0:
@@ -99,4 +99,4 @@ class BatchBenchmark:
 
 
 def _ignore(topic: str, line: str) -> None:
-    """Nobody is told about a benchmark's own files."""
+    """Discard notices about the benchmark's own files."""

@@ -1,4 +1,4 @@
-"""How much memory a piece of work takes at its peak: of the GPU where it runs there, else of the process."""
+"""Peak memory of a piece of work: of the GPU if it runs there, else of the process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 
 class PeakMemory:
-    """Between `begin` and `end`; on a CPU only Linux can tell."""
+    """The peak memory between `begin` and `end`; on a CPU this needs Linux."""
 
     def __init__(self, device: torch.device):
         self._cuda = device.type == "cuda"
@@ -22,19 +22,19 @@ class PeakMemory:
             torch.cuda.reset_peak_memory_stats()
             self._before = torch.cuda.memory_allocated()
         elif self._known:
-            # What was freed but kept for later would hide what is taken anew.
+            # Memory that was freed but kept would hide new allocations.
             getattr(ctypes.CDLL(None), "malloc_trim", int)(0)
-            Path("/proc/self/clear_refs").write_text("5")  # the peak is from now on
+            Path("/proc/self/clear_refs").write_text("5")  # resets the peak
             self._before = self._status_bytes("VmRSS")
 
     def end(self) -> tuple[int, int] | None:
-        """The peak since `begin`, and by how much it is above what there was then."""
+        """The peak since `begin`, and how far it is above the memory used then."""
         if not self._known:
             return None
         peak = torch.cuda.max_memory_allocated() if self._cuda else self._status_bytes("VmHWM")
         return peak, max(0, peak - self._before)
 
     def _status_bytes(self, field: str) -> int:
-        """A line of the form "VmRSS:   12345 kB"."""
+        """The value of a line like "VmRSS:   12345 kB"."""
         lines = dict(line.split(":", 1) for line in self._status.read_text().splitlines())
         return int(lines[field].split()[0]) * 1024

@@ -1,4 +1,4 @@
-"""How fast each part of a system is and how much memory it takes: in memory, without files or loading a model."""
+"""Measures speed and memory of each part of a system, without files and without loading a model."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ REST = "all else"  # excitation, quantiser, packing, PCM
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one stage on one thread, or of a whole way on all of them; the field names are the keys of `--json`."""
+    """Figures of a stage on one thread or of a whole conversion on all; the field names are the keys of `--json`."""
 
     name: str
     parameters: int | None
     seconds: float
     times_real_time: float
-    peak_bytes: int | None  # stage: on top of what there was before; way: of the process
+    peak_bytes: int | None  # stage: above the memory used before; conversion: of the process
 
 
 class Benchmark:
@@ -48,7 +48,7 @@ class Benchmark:
         self._rate_hz = self.system.shape.rate_hz
         self.duration_s = audio.size / self._rate_hz
         self._raw = audio.astype("<f4").tobytes()
-        self._mlc = self._compress(self.encoder)  # warms up, too
+        self._mlc = self._compress(self.encoder)  # also warms up
         self._decompress(self.decoder)
 
     @property
@@ -56,7 +56,7 @@ class Benchmark:
         return len(self._mlc)
 
     def stages(self, repeats: int) -> list[Figures]:
-        """In the order in which they run; medians."""
+        """Medians for each stage, in the order in which they run."""
         encoder = Encoder(lambda: self.model, threads=1)
         decoder = Decoder(lambda: self.model, self.decoder.options, 1)
         modules = self.system.parts(self.decoder.options)
@@ -67,11 +67,11 @@ class Benchmark:
             found = memory.end()
             peaks[name] = None if found is None else max(found[1], peaks.get(name) or 0)
 
-        # In a run of its own, for looking at memory takes time.
+        # In a separate run, as measuring memory takes time.
         with _hooks(modules, lambda name: memory.begin(), keep_peak):
             self._compress(encoder)
             self._decompress(decoder)
-        names = [*(name for name in modules if name in peaks), REST]  # some run as a part of others
+        names = [*(name for name in modules if name in peaks), REST]  # some run as part of others
         seconds: dict[str, list[float]] = {name: [] for name in names}
         for _ in range(repeats):
             with _clock(modules) as spent_s:
@@ -85,7 +85,7 @@ class Benchmark:
         ]
 
     def ways(self, repeats: int) -> list[Figures]:
-        """compress and decompress as a whole; medians."""
+        """Medians for compress and decompress as a whole."""
         found = []
         for name, run in (
             ("compress", lambda: self._compress(self.encoder)),
@@ -120,7 +120,7 @@ class Benchmark:
 
 
 def read_audio(paths: Sequence[str], rate_hz: int, seconds: float) -> Audio:
-    """The recordings one after the other, mixed down, repeated until they last so long: (sample,)."""
+    """The recordings joined, mixed down and repeated to fill this many seconds: (sample,)."""
     wanted = round(seconds * rate_hz)
     parts: list[Audio] = []
     for path in paths:
@@ -140,7 +140,7 @@ def read_audio(paths: Sequence[str], rate_hz: int, seconds: float) -> Audio:
 def _hooks(
     modules: Mapping[str, nn.Module], before: Callable[[str], None], after: Callable[[str], None]
 ) -> Iterator[None]:
-    """Calls these around the work of every module; what one has others do counts as its own."""
+    """Call these before and after every module; work that a module passes to others counts as its own."""
     running: list[str] = []
 
     def begin(name: str) -> None:
@@ -166,7 +166,7 @@ def _hooks(
 
 @contextmanager
 def _clock(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, float]]:
-    """Seconds spent in each module, which a single thread goes through."""
+    """Measure the seconds spent in each module, on a single thread."""
     import torch
 
     began_s: dict[str, float] = {}
@@ -185,7 +185,7 @@ def _clock(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, float]]:
 
 
 def _parameter_count(part: nn.Module | None) -> int | None:
-    """None for a part without any."""
+    """The number of parameters, or None if there are none."""
     return (sum(parameter.numel() for parameter in part.parameters()) or None) if part is not None else None
 
 

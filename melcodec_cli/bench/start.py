@@ -1,4 +1,4 @@
-"""What the start of a conversion costs, beside what torch costs: processor time of whole processes."""
+"""Compares the processor time of starting a conversion with that of importing torch, in whole processes."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class StartFigures:
     name: str  # compress or decompress
     cpu_s: float
     torch_cpu_s: float  # of `python -c "import torch"`
-    ratio: float  # median of the ratios of each repeat's two processes
+    ratio: float  # median of the ratio of the two processes of each repeat
 
 
 def measure_start(
     audio: NDArray[np.float32], rate_hz: int, bundle: str | None, repeats: int
 ) -> list[StartFigures]:
-    """Compress and decompress a clip of two seconds, each in a process of its own, in turn with a bare torch."""
+    """Compress and decompress a clip of two seconds in separate processes, in turn with importing torch."""
     named = ("--bundle", bundle) if bundle else ()
     with TemporaryDirectory(prefix="melcodec-bench-") as folder:
         clip = Path(folder, "clip.wav")
@@ -46,7 +46,7 @@ def measure_start(
             "decompress": (*melcodec, "decompress", "-qf", "--threads", "1", *named, coded, decoded),
         }
         for arguments in (IMPORT_TORCH, *ways.values()):
-            _cpu_s(arguments)  # from now on the files are in memory
+            _cpu_s(arguments)  # so that all files are cached
         return [_figures(name, arguments, repeats) for name, arguments in ways.items()]
 
 
@@ -57,7 +57,7 @@ def _figures(name: str, arguments: Sequence[str], repeats: int) -> StartFigures:
 
 
 def _cpu_s(arguments: Sequence[str]) -> float:
-    """Processor time that a Python process takes, from its beginning to its end."""
+    """Processor time of a whole Python process."""
     before = os.times()
     one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     subprocess.run([sys.executable, *arguments], check=True, env={**os.environ, **one_thread})

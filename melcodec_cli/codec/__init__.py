@@ -1,1 +1,1 @@
-"""Joins the chain (tensors) and mlcfile (bytes): streams of audio to streams of chunks and back."""
+"""Connects systems (arrays) and mlcfile (bytes): turns streams of audio into streams of chunks and back."""

@@ -1,4 +1,4 @@
-"""One recording to one stream of an .mlc file."""
+"""Compresses one recording to one stream of an .mlc file."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ MIN_CHUNK_S, MAX_CHUNK_S = 0.5, 60.0
 
 @dataclass(frozen=True)
 class CompressSettings:
-    keep_channels: bool = False  # code every channel; otherwise one that mixes them
+    keep_channels: bool = False  # code every channel; otherwise only their mix
     chunk_s: float | None = None  # None: the profile's own
     copy_tags: bool = True
-    rows: int | None = None  # of indices that are sent of each frame; None: all
+    rows: int | None = None  # how many indices of each frame are sent; None: all
 
     def __post_init__(self) -> None:
         if self.chunk_s is not None and not MIN_CHUNK_S <= self.chunk_s <= MAX_CHUNK_S:
@@ -32,7 +32,7 @@ class CompressSettings:
 
 
 class Compression(Stream[EncodeJob, ChunkCodes]):
-    """Reads `source`, writes `file`; both stay the caller's to close."""
+    """Reads `source` and writes `file`; the caller closes both."""
 
     engine: Encoder
 
@@ -47,9 +47,9 @@ class Compression(Stream[EncodeJob, ChunkCodes]):
         self.live = live
         self.engine = encoder
         self.source = source
-        self.payload_bits = 0  # of indices of either kind
+        self.payload_bits = 0  # of indices and global indices
         self._settings = settings
-        # The header's word for a pipe's length is not to be relied upon.
+        # A pipe's header cannot be trusted about the length.
         samples = None if live else source.samples
         self.header = header_for(encoder, source, samples, settings)
         self._file = file if file.seekable() else cast(BinaryIO, _Pipe(file))
@@ -61,13 +61,13 @@ class Compression(Stream[EncodeJob, ChunkCodes]):
 
     @property
     def samples(self) -> int:
-        """Per channel; known when the source was read to its end."""
+        """Samples per channel; known once the source has been read to its end."""
         assert self.source.samples is not None
         return self.source.samples
 
     @property
     def mlc_bytes(self) -> int:
-        """Written so far."""
+        """Bytes written so far."""
         return self._file.size if isinstance(self._file, _Pipe) else self._file.tell() - self._start
 
     def jobs(self) -> Iterator[EncodeJob]:
@@ -90,7 +90,7 @@ class Compression(Stream[EncodeJob, ChunkCodes]):
         self.payload_bits += job.frames * self.header.frame_bits + self.header.chunk_globals_bits
 
     def finish(self) -> None:
-        # A pipe may have had tags behind its audio.
+        # A pipe may have tags after its audio.
         late = {key: value for key, value in self.source.tags.items() if key not in self._tags_written}
         if self._settings.copy_tags and late:
             self._writer.write_tags(late)
@@ -117,7 +117,7 @@ def header_for(
 
 
 class _Pipe:
-    """A file that cannot be asked how far it reaches, and so is watched."""
+    """Counts the bytes written to a file that cannot report its position."""
 
     def __init__(self, file: BinaryIO):
         self.size = 0

@@ -1,4 +1,4 @@
-"""The streams of an .mlc file to one recording."""
+"""Decompresses the streams of an .mlc file to one recording."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from melcodec_cli.codec.rows import Decoder
 from melcodec_cli.codec.segments import DecodeJob, IndexSegments
 from melcodec_cli.errors import MlcCorrupt, Unsupported, UsageProblem
 
-# Chunks are decoded whole, so their length bounds the memory that a stranger's file can ask for.
+# Chunks are decoded whole, so this limits the memory that a stranger's file can demand.
 MAX_CHUNK_S = 60.0
-# Of silence for what was lost, beyond as much as was read: a small file may claim neither hours nor gigabytes.
+# Silence in place of lost chunks, beyond the length that could be read: a small file must not produce hours of it.
 MAX_SILENCE_S = 3600.0
-MAX_SILENCE_SAMPLES = 200_000_000  # of all channels at the output's rate: 35 minutes of stereo at 48 kHz
+MAX_SILENCE_SAMPLES = 200_000_000  # all channels, at the output's rate: 35 minutes of stereo at 48 kHz
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class DecompressSettings:
     model_rate: bool = False  # the model's own, without resampling
     start_s: float = 0.0
     end_s: float | None = None
-    conceal: bool = False  # put silence where chunks are lost
+    conceal: bool = False  # put silence in place of lost chunks
     channels: int | None = None  # None: the original's
 
     def __post_init__(self) -> None:
@@ -40,18 +40,20 @@ class DecompressSettings:
             raise UsageProblem(f"the end at {self.end_s:g} s is not after the start at {self.start_s:g} s")
 
     def rate_of(self, header: mlcfile.Header) -> int:
-        """Of the output, when this is the first stream's header."""
+        """The output's rate, if this is the first stream's header."""
         return header.layout.model_rate_hz if self.model_rate else self.rate_hz or header.rate_hz
 
     def channels_of(self, header: mlcfile.Header) -> int:
-        """Of the output, when this is the first stream's header."""
+        """The output's channel count, if this is the first stream's header."""
         found = header.channels if header.all_channels else 1
         if self.channels not in (None, 1, found) and found > 1:
-            raise UsageProblem(f"{self.channels} channels cannot be made of {found}; --channels 1 mixes them")
+            raise UsageProblem(
+                f"{self.channels} channels cannot be made from {found}; --channels 1 mixes them"
+            )
         return self.channels or header.channels
 
     def range_of(self, rate_hz: int) -> tuple[int, int | None]:
-        """First sample and the one after the last, None for the end."""
+        """The first sample and the one after the last; None for the end."""
         return round(self.start_s * rate_hz), None if self.end_s is None else round(self.end_s * rate_hz)
 
 
@@ -60,9 +62,9 @@ class OpenSink(Protocol):
 
 
 class Decompression(Stream[DecodeJob, NDArray[np.float32]]):
-    """Reads `file` and writes the sink that `open_sink` gives; closing them early is left to their owners."""
+    """Reads `file` and writes to the sink from `open_sink`. Their owners close them if it ends early."""
 
-    engine: Decoder  # of the stream at hand
+    engine: Decoder  # for the current stream
 
     def __init__(
         self,
@@ -78,18 +80,18 @@ class Decompression(Stream[DecodeJob, NDArray[np.float32]]):
         self.truncated: mlcfile.TruncatedError | None = None
         self.damage: list[mlcfile.CorruptError] = []
         self.lost_s: list[list[float]] = []  # [from, to]
-        self.mlc_bytes = self.payload_bits = 0  # of what was read
+        self.mlc_bytes = self.payload_bits = 0  # read so far
         self.sink: AudioSink | None = None
         self._file = file
         self._open_sink = open_sink
         self._decoder_for = decoder_for
         self._settings = settings
-        self._silence_s = 0.0  # for what was lost, less what was read, up to the stream at hand
-        self._playbacks: deque[Playback] = deque()  # of the streams that are not written to their ends
+        self._silence_s = 0.0  # lost minus read seconds, before the current stream
+        self._playbacks: deque[Playback] = deque()  # of the streams that are not yet written completely
 
     def jobs(self) -> Iterator[DecodeJob]:
         settings = self._settings
-        passed = 0  # samples of the output before the stream at hand
+        passed = 0  # samples of the output before the current stream
         for reader in self._streams():
             self._check(reader.header)
             first, last = settings.range_of(self.rate_hz)
@@ -128,7 +130,7 @@ class Decompression(Stream[DecodeJob, NDArray[np.float32]]):
     def _streams(self) -> Iterator[mlcfile.Reader]:
         try:
             yield from mlcfile.read_streams(self._file, self._settings.conceal)
-        except mlcfile.CorruptError as error:  # in what follows a stream
+        except mlcfile.CorruptError as error:  # in the data after a stream
             if self.header is None:
                 raise
             if self._settings.conceal:
@@ -139,7 +141,7 @@ class Decompression(Stream[DecodeJob, NDArray[np.float32]]):
                 raise
 
     def _check(self, header: mlcfile.Header) -> None:
-        """Refuses a stream that cannot be played, before anything is loaded for it."""
+        """Refuses a stream that cannot be decoded, before anything is loaded for it."""
         layout = header.layout
         chunk_s = layout.chunk_frames * layout.frame_samples / layout.model_rate_hz
         if chunk_s > MAX_CHUNK_S:
@@ -156,7 +158,7 @@ class Decompression(Stream[DecodeJob, NDArray[np.float32]]):
 
     def _sink_for(self, frames: IndexReader) -> AudioSink:
         if frames.truncated and frames.is_empty:
-            raise frames.truncated  # nothing can be saved
+            raise frames.truncated  # nothing to save
         return self._open_sink(self.rate_hz, self.channels, frames.tags)
 
     def _jobs_of(self, frames: IndexReader, playback: Playback, begin_s: float) -> Iterator[DecodeJob]:
@@ -167,9 +169,9 @@ class Decompression(Stream[DecodeJob, NDArray[np.float32]]):
         try:
             for indices, globals_ in frames.frames_from(segments.first_needed_frame, self._file.seekable()):
                 if self._silence_s + frames.silence_s > max_silence_s:
-                    raise MlcCorrupt(f"more than {max_silence_s:.0f} s are lost, and not as much can be read")
+                    raise MlcCorrupt(f"more than {max_silence_s:.0f} s are missing: more than could be read")
                 if indices.max() >= self.engine.shape.codewords:
-                    raise MlcCorrupt(f"an index of {indices.max()} is beyond the codebook")
+                    raise MlcCorrupt(f"the index {indices.max()} is outside the model's codebook")
                 yield from _counted(segments.push(indices, globals_), playback)
                 if frames.next_frame >= enough_frames:
                     return
@@ -190,7 +192,7 @@ class Decompression(Stream[DecodeJob, NDArray[np.float32]]):
         self.payload_bits += frames.payload_bits
 
     def _segments(self, header: mlcfile.Header, playback: Playback) -> tuple[IndexSegments, float]:
-        """Where the stream's frames go, and how many it takes to have all chunks of the range."""
+        """The stream's segments, and how many frames it takes to complete the chunks of the range."""
         chunk_frames = header.layout.chunk_frames
         reach = self.engine.reach
         segments = IndexSegments(
@@ -206,7 +208,7 @@ class Decompression(Stream[DecodeJob, NDArray[np.float32]]):
         return segments, (playback.last_chunk + 1) * chunk_frames + reach.after
 
     def _write(self, block: NDArray[np.float32]) -> None:
-        """block (sample, coded channel)"""
+        """Writes a block (sample, coded channel)."""
         if self.sink is None or not len(block):
             return
         if block.shape[1] != self.channels:

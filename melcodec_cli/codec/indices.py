@@ -1,4 +1,4 @@
-"""The indices of one stream of an .mlc file, frame after frame without a gap: what was lost is there as absent."""
+"""Reads the indices of one stream of an .mlc file, frame after frame; lost frames are marked absent."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from numpy.typing import NDArray
 from melcodec_cli.errors import MlcCorrupt
 from melcodec_cli.systems.system import ABSENT
 
-# Silence for more missing chunks than this in a row would be a recording made up.
+# With more missing chunks than this in a row, the recording would be mostly invented.
 MAX_CONCEALED_CHUNKS = 64
 
 Indices = NDArray[np.integer[Any]]
 
 
 class IndexReader:
-    """Keeps account of what it reads and of what it cannot."""
+    """Reads a stream's indices, and keeps account of what was read and what was lost."""
 
     def __init__(self, reader: mlcfile.Reader):
         self.header = reader.header
         self.truncated: mlcfile.TruncatedError | None = None
-        self.lost_s: list[tuple[float, float]] = []  # from and to, in the stream
+        self.lost_s: list[tuple[float, float]] = []  # (from, to) in the stream
         self.next_frame = 0
         self._read_frames = self._lost_frames = 0
         self.read_bytes = len(reader.header_bytes.data)
-        self.payload_bits = 0  # of indices of either kind
+        self.payload_bits = 0  # of indices and global indices
         self._reader = reader
         self._chunks = self._read_chunks()
-        self._ahead = next(self._chunks, None)  # the tags stand before it
+        self._ahead = next(self._chunks, None)  # reads the tags too, which come before it
 
     @property
     def tags(self) -> dict[str, str]:
@@ -39,7 +39,7 @@ class IndexReader:
 
     @property
     def silence_s(self) -> float:
-        """What was lost, less what was read."""
+        """Lost seconds minus read seconds."""
         return self._seconds(self._lost_frames - self._read_frames)
 
     @property
@@ -52,7 +52,7 @@ class IndexReader:
 
     @property
     def end(self) -> mlcfile.End | None:
-        """Once the stream was read to its end."""
+        """Totals, once the stream has been read to its end."""
         return self._reader.end
 
     def frames_from(self, first_frame: int, seekable: bool) -> Iterator[tuple[Indices, Indices]]:
@@ -75,7 +75,7 @@ class IndexReader:
         if self.end and self.end.frames > self.next_frame:
             yield self._lose_until(self.end.frames)
         elif not self.end and self.header.frames and self.header.frames > self.next_frame:
-            # Nothing follows that silence would have to keep in its place.
+            # Nothing follows, so no silence is needed to keep it in its place.
             self.lost_s.append((self._seconds(self.next_frame), self._seconds(self.header.frames)))
 
     def _read_chunks(self, sought: int = 0) -> Iterator[mlcfile.Chunk]:
@@ -94,7 +94,7 @@ class IndexReader:
     def _seek(self, chunk: int) -> bool:
         try:
             self._reader.seek_chunk(chunk)
-        except ValueError:  # beyond the end, which no header told
+        except ValueError:  # beyond the end, which the header did not give
             return False
         return True
 
@@ -103,7 +103,9 @@ class IndexReader:
         self._lost_frames += frame - begin
         self.lost_s.append((self._seconds(begin), self._seconds(frame)))
         if frame - begin > MAX_CONCEALED_CHUNKS * self.header.layout.chunk_frames:
-            raise MlcCorrupt(f"{self._seconds(frame - begin):.0f} s in a row are lost, too much to conceal")
+            raise MlcCorrupt(
+                f"{self._seconds(frame - begin):.0f} s in a row are missing, too much to conceal"
+            )
         shape = (self.header.coded_channels, frame - begin, self.header.layout.rows)
         return np.full(shape, ABSENT), self._no_globals
 

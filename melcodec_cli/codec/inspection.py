@@ -1,4 +1,4 @@
-"""Reads a whole .mlc file, damaged or not, and keeps what there is to say about it without decoding."""
+"""Reads a whole .mlc file, damaged or not, and collects what can be said about it without decoding."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -8,29 +8,29 @@ from mlcfile import Chunk, CorruptError, Header, MlcError, Reader, read_streams
 
 from melcodec_cli.errors import MelcodecError, MlcCorrupt, MlcTruncated, from_mlc_error
 
-LOST_TOLD = 10  # stretches that fit a line
+LOST_TOLD = 10  # stretches that fit on a line
 
 
 @dataclass
 class Stream:
-    """One of the streams that lie in a file one after the other."""
+    """One of the streams in a file."""
 
     header: Header
     version: str
     offset: int  # of its first byte in the file
     size_bytes: int = 0
-    samples: int | None = None  # of the original; None when neither header nor END could say
-    frames: int = 0  # that were read
+    samples: int | None = None  # of the original; None if neither header nor END gives it
+    frames: int = 0  # that could be read
     chunks: int = 0
-    blocks: Counter[str] = field(default_factory=Counter)  # by name, in the order of their first appearance
+    blocks: Counter[str] = field(default_factory=Counter)  # by name, in order of first appearance
     tags: list[tuple[str, str]] = field(default_factory=list)
     damage: list[CorruptError] = field(default_factory=list)
     lost_s: list[tuple[float, float]] = field(default_factory=list)  # (from, to) on the recording's clock
-    complete: bool = False  # END was there
+    complete: bool = False  # END was found
 
     @property
     def duration_s(self) -> float:
-        """Of the recording, or of what is there when its length is not known."""
+        """The recording's duration, or that of what is there if the length is unknown."""
         if self.samples is not None:
             return self.samples / self.header.rate_hz
         layout = self.header.layout
@@ -38,22 +38,22 @@ class Stream:
 
     @property
     def index_bits(self) -> int:
-        """Bits of the indices that say the content, frame by frame."""
+        """Bits of the indices of all frames."""
         return self.frames * self.header.frame_bits
 
     @property
     def global_bits(self) -> int:
-        """Bits of the indices sent once a chunk or stream."""
+        """Bits of the global indices, sent once per chunk or less often."""
         return self.header.chunk_globals_bits * self.chunks + self.header.globals_bits * self.blocks["GLOBAL"]
 
     @property
     def payload_bits(self) -> int:
-        """Of all that the model made: indices of either kind."""
+        """Bits of all that the model produced: indices and global indices."""
         return self.index_bits + self.global_bits
 
     @property
     def payload_bits_per_s(self) -> float | None:
-        """Over what can be read; None where that is nothing."""
+        """The payload's rate over what can be read; None if nothing can."""
         readable_s = self.duration_s - sum(end_s - start_s for start_s, end_s in self.lost_s)
         return self.payload_bits / readable_s if readable_s else None
 
@@ -64,7 +64,7 @@ class Stream:
 
 @dataclass
 class Inspection:
-    """A file's streams, and the error at which reading had to stop for good, if any."""
+    """A file's streams, and the error at which reading had to stop, if any."""
 
     streams: list[Stream] = field(default_factory=list)
     error: MlcError | None = None
@@ -79,7 +79,7 @@ class Inspection:
 
     @property
     def damage(self) -> list[MlcError]:
-        """All that is wrong, in the order of the file."""
+        """All errors, in the order of the file."""
         found: list[MlcError] = [error for stream in self.streams for error in stream.damage]
         return found if self.error is None else [*found, self.error]
 
@@ -95,7 +95,7 @@ class Inspection:
         ]
 
     def failure(self, path: str) -> MelcodecError | None:
-        """The one error to end with; None for a sound file."""
+        """The error to end with; None if the file is intact."""
         if self.error is not None and not self.streams:
             return from_mlc_error(self.error, path)
         if not self.damage:
@@ -113,7 +113,7 @@ class Inspection:
 
 
 def inspect(file: BinaryIO) -> Inspection:
-    """Read all blocks of all streams and check every checksum, length and digest on the way."""
+    """Read all blocks of all streams, and check every checksum, length and digest."""
     inspection = Inspection()
     try:
         for reader in read_streams(file, conceal=True):
@@ -156,7 +156,7 @@ def _read_blocks(reader: Reader, stream: Stream) -> None:
 
 
 def stream_json(stream: Stream) -> dict[str, Any]:
-    """The keys of `info --json` for one stream; they stay as they are."""
+    """The keys of `info --json` for one stream; programs rely on them."""
     header, layout, globals_ = stream.header, stream.header.layout, stream.header.globals_
     return {
         "version": stream.version,

@@ -1,9 +1,9 @@
-"""Many streams through one engine: jobs are gathered into windows, run together and handed back in order.
+"""Runs many streams through one engine: gathers jobs into windows, runs each together and returns results in order.
 
-While a window is under way in the engine's threads, the next one is read, and the one before it written.
+While the engine's threads work on one window, the next one is read and the one before it written.
 
-A window is cut by the amount of work in it alone, never by the clock, so one command always makes the same batches. A
-live stream ends the window with every job, because its next one may be long in coming.
+A window ends when it holds enough work, never by the clock, so a command always makes the same batches. Every job of a
+live stream ends the window, because the next job may be long in coming.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-# Streams whose outputs may lie open at once; far below any limit on open files.
+# Streams whose outputs may be open at once; far below any limit on open files.
 STREAMS_PER_WINDOW = 64
 OPEN_STREAMS = 8  # that are read in turn
 
@@ -41,22 +41,22 @@ class Stream(ABC, Generic[Job, Result]):
     """One input on its way to its output."""
 
     live = False
-    engine: Engine  # for the job last yielded; need not be there before
+    engine: Engine  # for the job last yielded; need not exist before
 
     @abstractmethod
     def jobs(self) -> Iterator[Job]:
-        """Reads the input; a failure of the input is raised here."""
+        """Reads the input. Errors of the input are raised here."""
 
     @abstractmethod
     def take(self, job: Job, result: Result) -> None:
-        """Results arrive in the order of the jobs."""
+        """Takes a result. Results arrive in the order of the jobs."""
 
     @abstractmethod
     def finish(self) -> None:
-        """All results were taken: completes the output."""
+        """Completes the output, after all results have been taken."""
 
     def discard(self, error: BaseException) -> None:  # noqa: B027 - most streams own nothing
-        """The stream failed, or the run ended early: removes what there is of the output."""
+        """Removes the unfinished output: the stream failed, or the run ended early."""
 
 
 AnyStream = TypeVar("AnyStream", bound=Stream[Any, Any])
@@ -66,12 +66,12 @@ AnyStream = TypeVar("AnyStream", bound=Stream[Any, Any])
 class Ended(Generic[AnyStream]):
     stream: AnyStream
     error: Exception | None
-    elapsed_s: float  # reading and writing this stream, and its share of the waiting for batches it was in
+    elapsed_s: float  # of reading and writing, and a share of the waiting for its batches
 
 
 @dataclass
 class _Event:
-    """A job and who is to do it, or (when `job` is None) the end of the stream's jobs."""
+    """A job and the engine to run it, or (if `job` is None) the end of the stream's jobs."""
 
     stream: Stream[Any, Any]
     engine: Engine | None = None
@@ -81,14 +81,14 @@ class _Event:
 
 @dataclass(frozen=True)
 class _Failure:
-    """In the place of a result."""
+    """Stands in for a result."""
 
     error: Exception
 
 
 @dataclass(frozen=True)
 class _Batch:
-    """Jobs of one engine under way, and the places that they have among the window's."""
+    """Jobs that one engine is working on, and their places among the window's jobs."""
 
     engine: Engine
     jobs: Sequence[Any]
@@ -96,7 +96,7 @@ class _Batch:
     work: Work | _Failure
 
     def results(self) -> Sequence[Any]:
-        """Where all together fail, each alone: one may be to blame, and the others may be other files'."""
+        """The results. If the batch fails, each job runs alone: one may be to blame, the others another file's."""
         if isinstance(self.work, _Failure):
             error = self.work.error
         else:
@@ -117,9 +117,9 @@ Window: TypeAlias = Sequence[_Event]
 def convert(
     streams: Iterable[AnyStream], on_result: Callable[[AnyStream, Any], None] | None = None
 ) -> Generator[Ended[AnyStream]]:
-    """Runs the streams to their ends and tells of each when it has ended; one that fails does not stop the others.
+    """Runs the streams and yields each one when it has ended. A stream that fails does not stop the others.
 
-    `on_result(stream, job)` hears of every job that is done.
+    `on_result(stream, job)` is called for every job that is done.
     """
     return _Run(on_result).ended(streams)
 
@@ -134,7 +134,7 @@ class _Run:
         try:
             for window in _windows(self._events(streams)):
                 self._under_way.append((window, _started(window)))
-                # The next window is read while one is under way, unless it may be long in coming.
+                # Read the next window while one is under way, unless it may be long in coming.
                 while len(self._under_way) > (0 if window[-1].stream.live else 1):
                     yield from self._settle(*self._under_way.popleft())
             while self._under_way:
@@ -148,7 +148,7 @@ class _Run:
             raise
 
     def _events(self, streams: Iterable[Stream[Any, Any]]) -> Iterator[_Event]:
-        """A job of each open stream in turn, so that short ones need not wait for the end of a long one."""
+        """Yields a job of each open stream in turn, so that short streams need not wait for a long one."""
         waiting = iter(streams)
         under_way = deque(self._opened(islice(waiting, OPEN_STREAMS)))
         while under_way:
@@ -177,13 +177,13 @@ class _Run:
             return _Event(stream, None if job is None else stream.engine, job)
         except BrokenPipeError:
             raise
-        except Exception as error:  # a library's own, too, is this file's trouble and not the run's
+        except Exception as error:  # even a library's own error concerns this file only
             return _Event(stream, error=error)
         finally:
             self._elapsed_s[stream] += time.perf_counter() - began_s
 
     def _settle(self, window: Window, batches: Sequence[_Batch]) -> Iterator[Ended[Any]]:
-        """Hands the results of a window to its streams."""
+        """Passes a window's results to its streams."""
         results = iter(self._results(window, batches))
         for event in window:
             result = None if event.job is None else next(results)
@@ -212,7 +212,7 @@ class _Run:
                 yield Ended(event.stream, error, elapsed_s)
 
     def _results(self, window: Window, batches: Sequence[_Batch]) -> list[Any]:
-        """Of the window's jobs, in their order; the time of waiting for them is shared by the streams."""
+        """Results of the window's jobs, in order; the streams share the time spent waiting for them."""
         began_s = time.perf_counter()
         results: dict[int, Any] = {}
         for batch in batches:
@@ -227,7 +227,7 @@ class _Run:
 
 
 def _started(window: Window) -> Sequence[_Batch]:
-    """The window's jobs under way, those of streams with one engine together."""
+    """Starts the window's jobs, all those of one engine together."""
     events = [event for event in window if event.engine is not None]
     batches = []
     for engine in dict.fromkeys(event.engine for event in events if event.engine):

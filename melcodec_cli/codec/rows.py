@@ -1,12 +1,12 @@
-"""Jobs through a system, from many files at a time.  Every channel of a job is a row.
+"""Runs jobs of many files through a system. Every channel of a job is a row.
 
 On a CPU every row runs alone, on one thread, several of them side by side. So its result is bit-identical whatever runs
-beside it and on however many threads. The other way, all threads on one batch, has them wait for one another after each
+beside it and on however many threads. With all threads on one batch instead, they would wait for one another after each
 of hundreds of small operations: no faster on an idle machine, and several times slower on a busy one, where a thread
 that others wait for may not be running.
 
-A GPU needs many rows at once. They are sorted by length into batches within a budget of memory. There a shorter row is
-extended on the right, which the system hides from its layers: nothing changes but the rounding.
+A GPU needs many rows at once. They are sorted by length into batches that fit a memory budget. Shorter rows are padded
+on the right, which the system hides from its layers: only the rounding changes.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from melcodec_cli.codec.segments import DecodeJob, EncodeJob
 from melcodec_cli.systems.system import Codes, Model, Reach, Shape, System
 
-# Frames, context included, that go through a stage at once.
+# Frames, context included, that a stage processes at once.
 GPU_BATCH_FRAMES = 40_000
-# The sorting by length finds neighbours of equal length only if there is a choice.
+# Sorting by length needs several batches to choose from.
 GPU_BATCHES_PER_WINDOW = 4
-# Frames that a window has for each thread: enough for the last row of it not to keep the others waiting for long.
+# Frames per thread in a window: enough that the window's last row does not keep the others waiting for long.
 CPU_FRAMES_PER_WORKER = 1400
 
 Row = TypeVar("Row")
@@ -38,7 +38,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class ChunkCodes:
-    """What a chunk of all channels was coded to."""
+    """The codes of a chunk, all channels together."""
 
     indices: NDArray[np.int64]  # (channel, frame, row)
     globals_: NDArray[np.int64] | None  # (channel, count)
@@ -48,7 +48,7 @@ class ChunkCodes:
 class Work(Generic[Result]):
     """Jobs under way."""
 
-    results: Callable[[], list[Result]]  # waits for them; in the order of the jobs
+    results: Callable[[], list[Result]]  # waits for all; in the order of the jobs
     futures: Sequence[Future[Any]]
 
     def cancel(self) -> None:
@@ -57,12 +57,12 @@ class Work(Generic[Result]):
 
 
 class Engine:
-    """Has a model that is loaded when it is first needed, which brings torch with it."""
+    """Holds a model, which is loaded when first needed because that imports torch."""
 
     def __init__(
         self, load: Callable[[], Model], options: Mapping[str, int] | None = None, threads: int | None = None
     ):
-        """options: of the system, by name; threads: of the CPU, as many as torch would use when not told."""
+        """options: the system's, by name; threads: of the CPU, by default as many as torch would use."""
         self._load = load
         self.options = dict(options or {})
         self._threads = threads
@@ -81,14 +81,14 @@ class Engine:
 
     @cached_property
     def workers(self) -> int:
-        """Batches that run at a time."""
+        """The number of batches that run at once."""
         import torch
 
         return (self._threads or torch.get_num_threads()) if self._on_cpu else 1
 
     @property
     def window_frames(self) -> int:
-        """How much work to gather."""
+        """The number of frames to gather for a window."""
         if self._on_cpu:
             return CPU_FRAMES_PER_WORKER * self.workers
         return GPU_BATCH_FRAMES * GPU_BATCHES_PER_WINDOW
@@ -104,7 +104,7 @@ class Engine:
         run: Callable[[Sequence[Row]], list[RowResult]],
         regroup: Callable[[Iterator[RowResult]], list[Result]],
     ) -> Work[Result]:
-        """The rows on their way through `run`, each alone or in batches of similar length."""
+        """Starts the rows through `run`, each alone or in batches of similar length."""
         parts = (
             [[position] for position in range(len(rows))]
             if self._on_cpu
@@ -151,7 +151,7 @@ class Decoder(Engine):
         return self.system.decode_reach(self.options)
 
     def start(self, jobs: Sequence[DecodeJob]) -> Work[NDArray[np.float32]]:
-        """Audio (channel, frames * frame_samples) of each job; where nothing is there to decode, silence."""
+        """Decodes each job to audio (channel, frames * frame_samples); silence where there is nothing to decode."""
         present = [(job.indices >= 0).any(axis=(1, 2)) for job in jobs]
         rows = [
             (job, channel)
@@ -183,7 +183,7 @@ def _stacked(rows: Sequence[Codes]) -> ChunkCodes:
 
 
 def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Positions of the rows of each batch, longest first; padded to its longest row a batch keeps to the budget."""
+    """Yields the positions of each batch's rows, longest first; padded to its longest row, a batch fits the budget."""
     order = sorted(range(len(lengths)), key=lambda position: -lengths[position])
     while order:
         size = max(1, budget // lengths[order[0]])

@@ -1,11 +1,11 @@
-"""Cuts endless signals into jobs: a stretch to be coded and the context on either side that it depends on.
+"""Cuts endless signals into jobs: a stretch to code, and the context on either side that it depends on.
 
     audio    [ chunk 0          | context ]...
              ...[ context | chunk 1          | context ]...
                               ...[ context | the last chunk ]
 
-A job leaves as soon as its look-ahead is there, so a file and a live pipe take the same way. Where the stream begins or
-ends within the context, that is all the context there is.
+A job leaves as soon as its look-ahead has arrived, so files and live pipes are treated the same. The context is shorter
+where the stream begins or ends.
 """
 
 from collections.abc import Iterator
@@ -45,19 +45,19 @@ class DecodeJob:
 
 
 class AudioSegments:
-    """Samples at the model's rate in, jobs of whole chunks out; only the last chunk may be shorter."""
+    """Turns samples at the model's rate into jobs of whole chunks; only the last chunk may be shorter."""
 
     def __init__(self, channels: int, chunk_frames: int, frame_samples: int, reach: Reach):
         self._chunk_frames = chunk_frames
         self._frame_samples = frame_samples
         self._reach = reach
         self._sent_frames = 0
-        self._before_frames = 0  # sent ones of which the audio is held
+        self._before_frames = 0  # already sent, but their audio is kept as context
         self._pieces = [np.zeros((channels, 0), np.float32)]
         self._held_samples = 0
 
     def push(self, audio: NDArray[np.float32]) -> Iterator[EncodeJob]:
-        """audio (channel, sample) of any length."""
+        """Take audio (channel, sample) of any length, and yield the jobs that are ready."""
         self._pieces.append(audio)
         self._held_samples += audio.shape[1]
         while True:
@@ -67,7 +67,7 @@ class AudioSegments:
             yield self._cut(span)
 
     def finish(self, frames: int) -> Iterator[EncodeJob]:
-        """The chunks whose look-ahead reaches to the end of a stream of `frames` in all, the last filled with zeros."""
+        """Yield the remaining chunks of a stream of `frames` in all, the last one padded with zeros."""
         end = (self._before_frames + frames - self._sent_frames) * self._frame_samples
         held = np.concatenate(self._pieces, axis=1)[:, :end]
         self._pieces = [np.pad(held, ((0, 0), (0, end - held.shape[1])))]
@@ -89,7 +89,7 @@ class AudioSegments:
 
 
 class IndexSegments:
-    """Chunks of indices in, the same chunks out with their context."""
+    """Adds context to chunks of indices."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class IndexSegments:
         reach: Reach,
         first_frame: int,
     ):
-        """The first job begins at `first_frame`, a chunk's first; the first push at `first_needed_frame`."""
+        """The first job begins at `first_frame`, where a chunk begins; the first push at `first_needed_frame`."""
         self._chunk_frames = chunk_frames
         self._reach = reach
         self._next_frame = first_frame
@@ -111,7 +111,7 @@ class IndexSegments:
     def push(
         self, indices: NDArray[np.integer[Any]], globals_: NDArray[np.integer[Any]]
     ) -> Iterator[DecodeJob]:
-        """indices (channel, frame, row), globals_ (channel, count) of the chunk that these frames belong to."""
+        """Take indices (channel, frame, row) and the globals_ (channel, count) of their chunk; yield the jobs ready."""
         spread = np.broadcast_to(globals_[:, None], (*indices.shape[:2], globals_.shape[1]))
         self._indices = np.concatenate([self._indices, indices], axis=1, dtype=np.int64)
         self._globals = np.concatenate([self._globals, spread], axis=1, dtype=np.int64)
@@ -119,13 +119,13 @@ class IndexSegments:
             yield self._cut(self._chunk_frames)
 
     def finish(self) -> Iterator[DecodeJob]:
-        """The chunks whose look-ahead reaches to the end."""
+        """Yield the remaining chunks, whose look-ahead the end cuts short."""
         while self._unsent_frames > 0:
             yield self._cut(min(self._chunk_frames, self._unsent_frames))
 
     @property
     def _before_frames(self) -> int:
-        """Held ones that were sent already, or that come before the first job."""
+        """Frames kept as context: already sent, or before the first job."""
         return min(self._reach.before, self._next_frame)
 
     @property

@@ -1,1 +1,1 @@
-"""One command a file: each module holds a click command of its own name and imports heavy things inside."""
+"""One command per file: each module holds a click command of its own name, which imports heavy modules when it runs."""

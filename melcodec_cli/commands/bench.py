@@ -118,10 +118,12 @@ def _bench_start(audio: Audio, rate_hz: int, bundle: str | None, repeat: int, as
         document = {"clip_s": CLIP_S, "repeats": repeat, "ways": [vars(figures) for figures in ways]}
         show_json(document)
         return
-    show_line(f"processor time of {CLIP_S} s of audio from a cold start, on one thread, median of {repeat}")
+    show_line(
+        f"processor time of {CLIP_S} s of audio from a cold start, on one thread, median of {repeat} runs"
+    )
     for figures in ways:
-        beside = f"{figures.cpu_s:.2f} s, and import torch {figures.torch_cpu_s:.2f} s"
-        show_line(f"{figures.name:<11}{beside}: {figures.ratio:.2f} times as much")
+        times = f"{figures.cpu_s:.2f} s, import torch {figures.torch_cpu_s:.2f} s"
+        show_line(f"{figures.name:<11}{times}: {figures.ratio:.2f} times as long")
 
 
 def _bench_batch(benchmark: BatchBenchmark, repeat: int, as_json: bool) -> None:
@@ -132,16 +134,16 @@ def _bench_batch(benchmark: BatchBenchmark, repeat: int, as_json: bool) -> None:
         document = {"clips": benchmark.clips, "clip_s": CLIP_S, "duration_s": benchmark.duration_s}
         show_json(document | {"repeats": repeat, "ways": [vars(figures) for figures in ways]})
         return
-    show_line(f"{benchmark.clips} clips of {CLIP_S} s beside one file of {benchmark.duration_s:g} s")
+    show_line(f"{benchmark.clips} clips of {CLIP_S} s against one file of {benchmark.duration_s:g} s")
     for figures in ways:
-        times = f"{figures.clips_s:.2f} s beside {figures.one_file_s:.2f} s"
-        show_line(f"{figures.name:<11}{times}, {figures.ratio:.2f} times the time")
+        times = f"{figures.clips_s:.2f} s against {figures.one_file_s:.2f} s"
+        show_line(f"{figures.name:<11}{times}: {figures.ratio:.2f} times as long")
 
 
 def _document(
     benchmark: Benchmark, repeat: int, stages: list[Figures], ways: list[Figures]
 ) -> dict[str, Any]:
-    """The keys stay as they are."""
+    """The figures as JSON; the keys must not change."""
     return {
         "model": benchmark.model.name,
         "device": str(benchmark.system.device),
@@ -156,7 +158,7 @@ def _document(
 
 
 def _decode_options(benchmark: Benchmark) -> dict[str, int]:
-    """By name, with the defaults of those that nobody set."""
+    """All decoding options by name, with defaults for those not set."""
     options = [option for option in benchmark.system.options if option.way == "decode"]
     return {option.name: benchmark.decoder.options.get(option.name, option.default) for option in options}
 

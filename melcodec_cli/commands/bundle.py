@@ -62,7 +62,7 @@ def pack(
     from melcodec_cli.train.presets import read_preset
 
     if target.exists() and not force:
-        raise OutputExists("exists already; --force replaces it", target)
+        raise OutputExists("already exists (use --force to replace it)", target)
     preset = read_preset(preset_name)
     corpus = open_data(preset, folders, cache or run_folder / "cache") if folders else None
     pack_run(preset, run_folder, target, corpus, licence, name)

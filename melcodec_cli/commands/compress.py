@@ -19,7 +19,7 @@ from melcodec_cli.commands.options import (
 
 
 class Channels(click.ParamType):
-    """What to code of several channels, or how many there are."""
+    """What to do with several channels, or how many raw samples have."""
 
     name = "channels"
 
@@ -32,7 +32,7 @@ class Channels(click.ParamType):
 
 
 class BitRate(click.ParamType):
-    """250, 1000 or 1k, 7.5k: bits per second."""
+    """Bits per second, such as 250, 1000, 1k or 7.5k."""
 
     name = "bit rate"
 
@@ -45,9 +45,7 @@ class BitRate(click.ParamType):
         except ValueError:
             bits_per_s = 0.0
         if not 0 < bits_per_s < float("inf"):
-            self.fail(
-                f"{value!r} is no bit rate: a number of bits per second, such as 1000 or 1k", param, ctx
-            )
+            self.fail(f"{value!r} is not a bit rate: give bits per second, such as 1000 or 1k", param, ctx)
         return bits_per_s
 
 
@@ -170,7 +168,7 @@ def compress(
     if raw and raw_rate is None:
         raise UsageProblem("--raw needs --rate: raw samples carry no sampling rate")
     if not raw and (raw_rate is not None or isinstance(channels, int)):
-        raise UsageProblem("--rate and a number of --channels describe what is read with --raw")
+        raise UsageProblem("--rate and a number for --channels need --raw")
     raw_channels = channels if isinstance(channels, int) else raw_channels
     raw_form = RawFormat(raw_rate, raw_channels, raw_format) if raw and raw_rate else None
     settings = CompressSettings(channels == "keep", chunk_seconds, not no_tags)

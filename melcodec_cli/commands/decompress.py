@@ -19,7 +19,7 @@ from melcodec_cli.commands.options import (
 
 
 class Rate(click.ParamType):
-    """A rate in Hz, or "model" (None is the original's)."""
+    """A rate in Hz, or "model" for that of the model; None is the original's."""
 
     name = "rate"
 
@@ -32,7 +32,7 @@ class Rate(click.ParamType):
 
 
 class Form(click.Choice[str]):
-    """The name of a format, or of samples for --raw."""
+    """The name of a format or, for --raw, of a sample format."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         from melcodec_cli.audio.raw import encoding_named
@@ -149,10 +149,10 @@ def decompress(
 
     if form is not None and form not in FORMATS:
         if not raw or subtype:
-            raise UsageProblem(f"--format {form} names samples: it needs --raw, and no --subtype beside it")
+            raise UsageProblem(f"--format {form} is a sample format: use it with --raw and without --subtype")
         form, subtype = "raw", form
     if raw and form not in (None, "raw"):
-        raise UsageProblem(f"--raw and --format {form} contradict each other")
+        raise UsageProblem(f"--raw and --format {form} cannot be combined")
     form = "raw" if raw else form
     settings = DecompressSettings(
         rate if isinstance(rate, int) else None, rate == "model", start, end, conceal, channels

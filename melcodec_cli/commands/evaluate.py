@@ -163,5 +163,5 @@ def _numbers(text: str | None) -> list[int | None]:
         return [int(word) for word in _listed(text or "")] or [None]
     except ValueError:
         raise click.BadParameter(
-            f"{text!r} is not whole numbers with commas between", param_hint="--steps"
+            f"{text!r} is not a list of whole numbers separated by commas", param_hint="--steps"
         ) from None

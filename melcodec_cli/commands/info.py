@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from melcodec_cli.models.installed import BundleInfo
     from melcodec_cli.systems.system import Latency
 
-STREAMS_SHOWN = 1000  # a megabyte can hold fifty times as many
+STREAMS_SHOWN = 1000  # a megabyte of file can hold fifty times as many
 
 
 @click.command(short_help="Show what .mlc files hold.")
@@ -45,7 +45,7 @@ def info(files: tuple[str, ...], json_lines: bool) -> None:
                 show_fact(label, value)
         if len(inspection.streams) > STREAMS_SHOWN:
             more = len(inspection.streams) - STREAMS_SHOWN
-            show_line(f"{name}: and {more} more streams; --json shows them all")
+            show_line(f"{name}: and {more} more streams (use --json to show all)")
 
     _bundle_for.cache_clear()
     inspect_each(files, tell)
@@ -53,14 +53,14 @@ def info(files: tuple[str, ...], json_lines: bool) -> None:
 
 @cache
 def _bundle_for(bitstream_id: bytes, renderer_id: bytes) -> "BundleInfo | None":
-    """Looked for once: a file may have streams by the thousand."""
+    """The bundle for a stream, looked up once, as a file may have thousands of streams."""
     from melcodec_cli.models.installed import bundle_for
 
     return bundle_for(bitstream_id, renderer_id)
 
 
 def _record(name: str, inspection: "Inspection", failure: MelcodecError | None) -> dict[str, Any]:
-    """The keys stay as they are."""
+    """The facts as JSON; the keys must not change."""
     from melcodec_cli.codec.inspection import stream_json
 
     streams = []
@@ -91,7 +91,7 @@ def _latency(bundle: "BundleInfo | None", stream: "Stream") -> "Latency | None":
 
 
 def _facts(stream: "Stream") -> Iterator[tuple[str, str]]:
-    """(label, value), line by line."""
+    """The facts as (label, value) for each line."""
     from melcodec_cli.models.installed import how_to_get
 
     header, layout, globals_ = stream.header, stream.header.layout, stream.header.globals_
@@ -120,9 +120,7 @@ def _facts(stream: "Stream") -> Iterator[tuple[str, str]]:
     yield "blocks", ", ".join(f"{count} {name}" for name, count in stream.blocks.items())
 
     bundle = _bundle_for(header.bitstream_id, header.renderer_id)
-    verdict = (
-        f"installed: {bundle.name}" if bundle else "not installed, and without it nothing can be decoded"
-    )
+    verdict = f"installed: {bundle.name}" if bundle else "not installed, so the file cannot be decoded"
     yield "bitstream id", f"{header.bitstream_id.hex()} ({verdict})"
     renderer = header.renderer_id.hex()
     if bundle and bundle.renderer_id != renderer:

@@ -1,4 +1,4 @@
-"""`melcodec models`: the bundles that are installed."""
+"""`melcodec models`: lists, adds and removes installed bundles."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from melcodec_cli.commands.options import complete_bundle
 if TYPE_CHECKING:
     from melcodec_cli.models.installed import BundleInfo
 
-LINE_WIDTH = 400  # of the table at most: a narrow terminal folds a line itself, and a pipe has whole ones
+LINE_WIDTH = (
+    400  # of the table in columns, so that pipes get whole lines; a narrow terminal wraps them itself
+)
 
 
 @click.group(short_help="List, add and remove models.", invoke_without_command=True)
@@ -118,7 +120,7 @@ def _list(json_lines: bool) -> None:
 
 
 def _record(bundle: BundleInfo) -> dict[str, Any]:
-    """The keys stay as they are; what this release does not know of a model is null."""
+    """The model as JSON; the keys must not change. Anything that this release does not know is null."""
     shape = bundle.shape
     return {
         "name": bundle.name,
@@ -138,7 +140,7 @@ def _record(bundle: BundleInfo) -> dict[str, Any]:
 
 
 def _print_table(records: list[dict[str, Any]]) -> None:
-    """One line a model, however narrow the terminal."""
+    """Print one line per model, however narrow the terminal."""
     from melcodec_cli.report.console import show_table
     from melcodec_cli.systems.system import bit_rate_text
 
@@ -147,7 +149,7 @@ def _print_table(records: list[dict[str, Any]]) -> None:
     for record in records:
         cells = [record["name"], record["system"]]
         if record["rate_hz"] is None:
-            cells += ["unknown to this release, which cannot run it", "", "", ""]
+            cells += ["unknown: this release cannot run it", "", "", ""]
         else:
             cells += [
                 f"{record['rate_hz'] / 1000:g} kHz",

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the kinds of values they take."""
+"""Options that several commands share, and the types of their values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Seconds(click.ParamType):
-    """12.5, 3:20 or 1:02:03.5"""
+    """A time in seconds, given as 12.5, 3:20 or 1:02:03.5."""
 
     name = "time"
 
@@ -27,7 +27,7 @@ class Seconds(click.ParamType):
         except ValueError:
             numbers = []
         if not 1 <= len(numbers) <= 3 or not all(0 <= number < float("inf") for number in numbers):
-            self.fail(f"{value!r} is no time: seconds, m:ss or h:mm:ss", param, ctx)
+            self.fail(f"{value!r} is not a time: give seconds, m:ss or h:mm:ss", param, ctx)
         seconds = 0.0
         for number in numbers:
             seconds = 60 * seconds + number
@@ -35,7 +35,7 @@ class Seconds(click.ParamType):
 
 
 def options(*parts: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """Several of click's decorators as one, in the order of the help."""
+    """Combine several click decorators into one, in the order of the help."""
 
     def decorate(command: Command) -> Command:
         for part in reversed(parts):
@@ -46,7 +46,7 @@ def options(*parts: Callable[[Command], Command]) -> Callable[[Command], Command
 
 
 def complete_bundle(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Names of installed bundles, for shells."""
+    """Complete names of installed bundles."""
     from melcodec_cli.models.installed import installed_bundles
 
     return [bundle.name for bundle in installed_bundles() if bundle.name.startswith(incomplete)]
@@ -55,18 +55,18 @@ def complete_bundle(ctx: click.Context, param: click.Parameter, incomplete: str)
 def complete_bundle_or_file(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Names of installed bundles; where none begins like that, the shell's own completion of files."""
+    """Complete names of installed bundles, or files if no name matches."""
     return _or_file(complete_bundle(ctx, param, incomplete), incomplete)
 
 
 def complete_preset(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of presets that ship, looked up without torch, or files."""
+    """Complete names of built-in presets, without torch, or files."""
     shipped = sorted(path.stem for path in SYSTEMS.glob("*/presets/*.toml"))
     return _or_file([name for name in shipped if name.startswith(incomplete)], incomplete)
 
 
 def complete_listed(*words: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
-    """For an option that takes some of these words with commas between."""
+    """Make a completer for an option that takes some of these words, separated by commas."""
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
         before, comma, last = incomplete.rpartition(",")
@@ -77,7 +77,7 @@ def complete_listed(*words: str) -> Callable[[click.Context, click.Parameter, st
 
 
 def complete_bundles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of installed bundles with commas between, or a file."""
+    """Complete names of installed bundles separated by commas, or a file."""
     names = complete_bundle(ctx, param, "")
     return _or_file(complete_listed(*names)(ctx, param, incomplete), incomplete)
 

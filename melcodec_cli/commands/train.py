@@ -1,4 +1,4 @@
-"""`melcodec train`: every stage of a model, trained on any folder of audio."""
+"""`melcodec train`: trains the stages of a model on folders of audio."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class StageGroup(click.Group):
-    """Takes any name that is none of its commands for that of a stage, which a preset's system declares."""
+    """Treats any name that is not a command as the name of a stage, which the preset's system declares."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return super().get_command(ctx, cmd_name) or _stage_command(cmd_name)
@@ -116,7 +116,7 @@ def list_stages(preset_name: str) -> None:
         run = preset.stages[stage.name].run
         parts = [f"{run.minutes:g} minutes"]
         if not stage.ships:
-            parts.append("a judge, which is no part of the model")
+            parts.append("a judge, not part of the model")
         if not stage.wanted(preset):
             parts.append("not trained by 'train all'")
         show_line(f"{stage.name:<12}{', '.join(parts)}")
@@ -143,11 +143,11 @@ def train_all(
 
     length = Length(minutes, steps)
     preset, corpus, device = _prepare("all", preset_name, **rest)
-    # Before hours of training: licences may contradict each other.
+    # Check this before hours of training, as licences may contradict each other.
     licence = licence or licence_for({clip.licence for clip in corpus.clips})
     for stage, share in shares(preset).items():
         if is_first():
-            say(f"training the {stage}")
+            say(f"training the stage {stage}")
         start_from = rest["start_from"] if stage_named(preset, stage).ships else ()  # a bundle has no judges
         train_stage(
             stage, preset, corpus, rest["run_folder"], length.share(share), device, rest["resume"],
@@ -215,7 +215,7 @@ def _prepare(
             refuse_to_lose(run_folder / each.name, resume)
     if threads:
         torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)  # silence otherwise slows a CPU down tenfold
+    torch.set_flush_denormal(True)  # otherwise silence slows a CPU down tenfold
     own_device = join_ranks()
     with first_of_the_ranks():
         corpus = open_data(preset, folders, cache or run_folder / "cache")
@@ -223,7 +223,7 @@ def _prepare(
 
 
 def open_data(preset: Preset, folders: tuple[Path, ...], cache: Path) -> Corpus:
-    """The corpus in the folders; what it lacks is said on stderr."""
+    """Open the corpus in the folders; files left out are reported on stderr."""
     from melcodec_cli.errors import UsageProblem
     from melcodec_cli.train.corpus import open_corpus
     from melcodec_cli.train.ranks import is_first
@@ -233,7 +233,7 @@ def open_data(preset: Preset, folders: tuple[Path, ...], cache: Path) -> Corpus:
         for path, reason in corpus.left_out.items():
             say(f"{path}: left out: {reason}")
         if corpus.clips and all(clip.split != "dev" for clip in corpus.clips):
-            notice = "no speaker is kept for measuring: dev figures are of clips that are trained on"
+            notice = "no speaker is kept for measuring, so dev figures are measured on training clips"
             say(notice)
     if not corpus.clips:
         raise UsageProblem(f"no file in {', '.join(map(str, folders))} can be read as audio")

@@ -1,4 +1,4 @@
-"""`melcodec verify`: is a file sound, and if not, where is the damage?"""
+"""`melcodec verify`: checks that files are sound, and locates any damage."""
 
 import click
 
@@ -41,12 +41,14 @@ def verify(files: tuple[str, ...], json_lines: bool, quiet: bool) -> None:
             }
             show_json(record)
         elif failure is not None:
-            # Reading goes on after damage where it can: its places first, then the failure, which sums up.
+            # Where possible, reading goes on after damage: list the places first, then the failure, which sums up.
             damages = inspection.damage if len(inspection.damage) > 1 or inspection.lost else []
             for damage in damages[:DAMAGE_TOLD]:
                 say(f"{name}: {damage}")
             if len(damages) > DAMAGE_TOLD:
-                say(f"{name}: and damage in {len(damages) - DAMAGE_TOLD} more places; --json has them all")
+                say(
+                    f"{name}: and damage in {len(damages) - DAMAGE_TOLD} more places (use --json to show all)"
+                )
         elif not quiet:
             chunks = sum(stream.chunks for stream in inspection.streams)
             plural = "" if chunks == 1 else "s"

@@ -1,4 +1,4 @@
-"""Conversions between files: opens the input, sends it through the codec, names the output when it is complete."""
+"""Converts files: opens the input, runs it through the codec, and names the output when it is complete."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from melcodec_cli.models.choose import Models, rows_of
 from melcodec_cli.report.record import Record
 
 DAMAGE_TOLD = 100  # places in a file
-Notice: TypeAlias = Callable[[str, str], None]  # topic, of which one line a run is enough, and the line
+Notice: TypeAlias = Callable[[str, str], None]  # a topic, reported once per run, and the line to print
 
 
 Asked = TypeVar("Asked", CompressRequest, DecompressRequest)
@@ -34,14 +34,14 @@ Codec = TypeVar("Codec", bound=Stream[Any, Any])
 
 
 class Conversion(Stream[Any, Any], Generic[Asked, Codec]):
-    """One input and one output; `record` tells about it afterwards."""
+    """Converts one input to one output; `record` describes it afterwards."""
 
-    codec: Codec  # what is done between the two, once they are open
+    codec: Codec  # converts, once both files are open
 
     def __init__(self, request: Asked, models: Models, notice: Notice):
         self.request: Asked = request
         self.record = Record(name_of(request.source), name_of(request.target))
-        self.loading_s = 0.0  # of the time that the jobs took, what went into loading a model
+        self.loading_s = 0.0  # the part of the jobs' time spent loading a model
         self._models = models
         self._notice = notice
         self._files = ExitStack()
@@ -85,12 +85,12 @@ class Conversion(Stream[Any, Any], Generic[Asked, Codec]):
             self._files.close()
 
     def discard(self, error: BaseException) -> None:
-        with suppress(Exception):  # closing a file on a full disk fails once more
+        with suppress(Exception):  # closing a file on a full disk fails again
             self._files.__exit__(type(error), error, error.__traceback__)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Names the output in errors of the system, which otherwise would be taken for the input's."""
+        """Names the output in system errors, which otherwise would seem to be about the input."""
         try:
             yield
         except OSError as error:
@@ -100,7 +100,7 @@ class Conversion(Stream[Any, Any], Generic[Asked, Codec]):
 
     @abstractmethod
     def _open(self) -> Codec:
-        """Opens the files, so that they close with `_files`."""
+        """Opens the files, and registers them in `_files` to be closed."""
 
     @abstractmethod
     def _describe(self) -> None:
@@ -117,7 +117,7 @@ class Conversion(Stream[Any, Any], Generic[Asked, Codec]):
 
 
 class CompressConversion(Conversion[CompressRequest, Compression]):
-    """A recording to an .mlc file."""
+    """Converts a recording to an .mlc file."""
 
     def _open(self) -> Compression:
         request = self.request
@@ -125,7 +125,7 @@ class CompressConversion(Conversion[CompressRequest, Compression]):
         settings = request.settings
         if source.channels > 1 and not settings.keep_channels:
             how = how_mixed(source.channels, source.speakers)
-            self._notice("mix", f"{source.name}: {how}; --channels keep codes each")
+            self._notice("mix", f"{source.name}: {how}; --channels keep codes each of them")
         bundle = self._models.bundle_for_rate(source.rate_hz)
         if request.bits_per_s is not None:
             settings = replace(settings, rows=rows_of(bundle, request.bits_per_s))
@@ -140,20 +140,20 @@ class CompressConversion(Conversion[CompressRequest, Compression]):
         record.duration_s = codec.samples / codec.header.rate_hz
         record.mlc_bytes, record.payload_bits = codec.mlc_bytes, codec.payload_bits
         if codec.source.truncated:
-            self._notice(record.source, f"{record.source}: holds less than its header says")
+            self._notice(record.source, f"{record.source}: is shorter than its header says")
 
 
 class DecompressConversion(Conversion[DecompressRequest, Decompression]):
-    """An .mlc file to a recording."""
+    """Converts an .mlc file to a recording."""
 
     def finish(self) -> None:
         super().finish()
         if self.codec.truncated:
-            saved_s = f"{self.record.duration_s:.2f} s up to there were decoded"
+            saved_s = f"the {self.record.duration_s:.2f} s before that were decoded"
             raise MlcTruncated(f"{self.codec.truncated}; {saved_s}", self.record.source)
 
     def _open(self) -> Decompression:
-        self._form = self.request.output_form  # a name of no format is refused before anything is read
+        self._form = self.request.output_form  # refuses an unknown format before anything is read
         file = self._open_source()
         return Decompression(file, self._open_sink, self._decoder_for, self.request.settings, self.live)
 
@@ -190,7 +190,7 @@ class DecompressConversion(Conversion[DecompressRequest, Decompression]):
         record.mlc_bytes, record.payload_bits = codec.mlc_bytes, codec.payload_bits
         record.lost_s = codec.lost_s
         if codec.truncated:
-            return  # which says it all
+            return  # the error says it all
         lines = [str(error) for error in codec.damage]
         lines += [f"lost {begin_s:.2f}-{end_s:.2f} s" for begin_s, end_s in codec.lost_s]
         if len(lines) > DAMAGE_TOLD:
@@ -206,7 +206,7 @@ def conversion_of(request: Request, models: Models, notice: Notice) -> Conversio
 
 
 def is_regular(source: File) -> bool:
-    """Whether all of it is there already, rather than being made while it is read."""
+    """True if the source is complete, rather than still being produced while it is read."""
     if source == STDIO:
         return standard_input().seekable()
     if isinstance(source, str | os.PathLike):

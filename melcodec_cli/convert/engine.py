@@ -1,4 +1,4 @@
-"""Who runs conversions: this process, or another with the same interface."""
+"""Engines run conversions: this process, or another with the same interface."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JobDone: TypeAlias = Callable[[Conversion[Any, Any], Any], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a conversion ended; the record's time leaves out the loading of models."""
+    """The result of a conversion; the record's time does not include loading models."""
 
     record: Record
     error: Exception | None = None
@@ -27,7 +27,7 @@ class Engine(Protocol):
     def convert(
         self, requests: Iterable[Request], on_job: JobDone | None = None
     ) -> Generator[Outcome, None, None]:
-        """Run the conversions, and tell of each when it has ended; `on_job` hears of every chunk that is done."""
+        """Run the conversions and yield each outcome; `on_job` is called for every finished chunk."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class LocalEngine:
     def convert(
         self, requests: Iterable[Request], on_job: JobDone | None = None
     ) -> Generator[Outcome, None, None]:
-        # Each is made when its turn comes, and forgotten when it has ended: there may be very many.
+        # Made one by one and dropped at the end, as there may be very many.
         conversions = (conversion_of(request, self.models, self.notice) for request in requests)
         for ended in convert(conversions, on_job):
             yield outcome_of(ended)

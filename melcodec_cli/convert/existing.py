@@ -1,4 +1,4 @@
-"""Whether a target that is there already is what a conversion would make, for --skip-existing."""
+"""Checks, for --skip-existing, if an existing target is what a conversion would make."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ def inspect_file(path: str) -> Inspection:
 
 
 def is_sound_mlc(pair: Pair) -> bool:
-    """Every checksum, length and digest of the target is right."""
+    """True if every checksum, length and digest of the target is right."""
     return inspect_file(pair.target).failure(pair.target) is None
 
 
 def is_damaged_mlc(pair: Pair) -> bool:
-    """The target is an .mlc file that cannot be relied upon; neither a newer version's nor something else."""
+    """True if the target is a damaged .mlc file, rather than one of a newer version or another kind of file."""
     inspection = inspect_file(pair.target)
     failure = inspection.failure(pair.target)
     return isinstance(failure, MlcCorrupt) and not isinstance(inspection.error, NotMlcError)
 
 
 def is_same_length(pair: Pair, settings: DecompressSettings) -> bool:
-    """The target is audio of the rate, channels and length that decompressing would give."""
+    """True if the target is audio of the rate, channels and length that decompressing would give."""
     streams = inspect_file(pair.source).streams
     if not streams or not all(stream.complete for stream in streams):
         return False
@@ -38,7 +38,7 @@ def is_same_length(pair: Pair, settings: DecompressSettings) -> bool:
     first, last = settings.range_of(rate_hz)
     samples = max(0, (samples if last is None else min(last, samples)) - first)
     if format_for(pair.target) == "raw":
-        return True  # there is nothing in it to compare, and its name says that it is complete
+        return True  # it has no header to compare, and only complete outputs get their name
     try:
         with open_source(pair.target) as source:
             found = (source.rate_hz, source.channels, samples if source.samples is None else source.samples)

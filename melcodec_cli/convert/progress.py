@@ -1,4 +1,4 @@
-"""How far a run has come: a bar on a terminal's standard error, for work of more than two seconds."""
+"""Shows progress: a bar on a terminal's standard error, for work of more than two seconds."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from melcodec_cli.report.report import Report
 
 
 class Progress:
-    """Of one file counts seconds; of many counts files, and says how much audio that was and how fast."""
+    """Counts seconds for one file; for many, counts files and shows how much audio they held and the speed."""
 
     def __init__(self, bar: Any, conversions: int):
         self._bar = bar
         self._single = conversions == 1
         self._audio_s = 0.0
-        self._ended_s = 0.0  # of audio in files; an engine far away tells of these alone
+        self._ended_s = 0.0  # audio in finished files, all that a remote engine reports
         self._began_s = time.perf_counter()
 
     def job_done(self, conversion: Conversion[Any, Any], job: Any) -> None:
@@ -46,7 +46,7 @@ class Progress:
 
 @contextmanager
 def progress(conversions: int, report: Report) -> Iterator[Progress | None]:
-    """None where nobody looks."""
+    """A progress bar, or None if nobody is watching."""
     if not report.shows_progress:
         yield None
         return

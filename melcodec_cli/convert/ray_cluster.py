@@ -1,4 +1,4 @@
-"""A Ray cluster: connected to, counted, and left as it was found."""
+"""Connects to a Ray cluster, counts its room, and leaves it as it was."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from typing import Any
 
 from melcodec_cli.errors import MelcodecError, Terminated, UsageProblem
 
-ANSWER_S = 10  # for a cluster to take a connection
+ANSWER_S = 10  # for a cluster to accept a connection
 
 
 @contextmanager
 def cluster(address: str | None) -> Iterator[Any]:
-    """Ray, connected and silent, for as long as the run lasts."""
+    """Ray, connected and silent while the run lasts."""
     address = address or os.environ.get("RAY_ADDRESS") or "local"
-    # Both before the import, which reads them.
+    # Set both before the import, which reads them.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if address == "local":  # the loopback is network enough, and keeps others out
+    if address == "local":  # use only the loopback network, which keeps others out
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         import ray
         import ray.data
     except ImportError as error:
-        raise UsageProblem(f"--engine ray needs the extra: pip install 'melcodec[ray]' ({error})") from None
+        raise UsageProblem(f"--engine ray needs Ray: pip install 'melcodec[ray]' ({error})") from None
     terminated, logged = signal.getsignal(signal.SIGTERM), logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
         _connect(ray, address)
-        # Raylets that die are told of on standard output, whatever logging is set to.
+        # Otherwise dying raylets are reported on standard output, whatever the logging level.
         ray._private.worker._worker_logs_enabled = False
-        signal.signal(signal.SIGTERM, terminated)  # Ray's own ends the process without a word
+        signal.signal(signal.SIGTERM, terminated)  # Ray's own handler ends the process silently
         yield ray
     except ray.exceptions.RayError as error:
         raise MelcodecError(f"the Ray job ended: {_reason(error)}") from error
@@ -58,7 +58,7 @@ def _connect(ray: Any, address: str) -> None:
 
 
 def _knock(ray: Any, address: str) -> None:
-    """Whether anything listens there: Ray itself would try for minutes, and talk of it."""
+    """Fail fast if nothing listens at the address: Ray would try for minutes, and print messages."""
     host, colon, port = address.rpartition("://")[2].rpartition(":")
     if colon and port.isdigit():
         host = ray._private.services.resolve_ip_for_localhost(host.strip("[]"))
@@ -66,7 +66,7 @@ def _knock(ray: Any, address: str) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """The line of Ray's that says what happened: a worker's traceback ends in it."""
+    """The line of Ray's message that says what happened: the last of a worker's traceback."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     cause = getattr(error, "cause", None)
     if isinstance(cause, MelcodecError):
@@ -77,7 +77,7 @@ def _reason(error: Exception) -> str:
 
 
 def workers_of(ray: Any, needs: dict[str, int]) -> int:
-    """How many processes with such needs the cluster has room for."""
+    """The number of processes with these needs that fit in the cluster."""
     kinds = {"CPU": needs["num_cpus"], "GPU": needs["num_gpus"]}
     return sum(
         min(int(node["Resources"].get(kind, 0) // amount) for kind, amount in kinds.items() if amount)

@@ -1,10 +1,10 @@
-"""Many machines: the conversions of a run as a Ray Data job.
+"""Runs conversions on many machines, as a Ray Data job.
 
-Requests travel in groups, and records come back: plain values both. A worker is a process that loads the model once;
-it reaches the files by the names that the driver has for them.
+Requests are sent in groups, and records come back; both are plain values. A worker is a process that loads the model
+once and opens the files under the driver's names for them.
 
-Ray gives the groups of a worker that died to others. These find what it had completed, and perhaps a file that the
-dying process still holds; a ledger beside the driver knows that both are the run's own, and which file keeps ending
+If a worker dies, Ray gives its groups to others. These find the files that it had completed, and perhaps one that the
+dying process still holds. A ledger beside the driver knows that both belong to this run, and which file keeps killing
 its workers.
 """
 
@@ -31,15 +31,15 @@ from melcodec_cli.files.streams import STDIO
 from melcodec_cli.models.choose import ModelChoice, Models
 from melcodec_cli.report.record import Record
 
-TRIES = 4  # of a file whose workers die
-PATIENCE_S = 60  # with a dying worker that still writes
-ENVIRONMENT = ("MELCODEC_BUNDLES", "XDG_DATA_HOME")  # where models are found
+TRIES = 4  # for a file whose workers die
+PATIENCE_S = 60  # to wait for a dying worker that still writes
+ENVIRONMENT = ("MELCODEC_BUNDLES", "XDG_DATA_HOME")  # where models are searched
 Numbered = tuple[int, Request]
 
 
 @dataclass(frozen=True)
 class RayEngine:
-    """`address` of a cluster; without one it is this machine alone.  choice.threads: of a worker."""
+    """Runs on the cluster at `address`, or else on this machine alone; choice.threads are those of a worker."""
 
     choice: ModelChoice
     notice: Notice
@@ -49,7 +49,7 @@ class RayEngine:
     def convert(
         self, requests: Iterable[Request], on_job: JobDone | None = None
     ) -> Generator[Outcome, None, None]:
-        """`on_job` hears nothing: what is told of a file comes when it has ended."""
+        """`on_job` is never called: workers report a file only when it has ended."""
         with cluster(self.address) as ray:
             needs = self._needs(ray)
             groups = [{"group": group} for group in self._groups(requests, workers_of(ray, needs))]
@@ -65,7 +65,7 @@ class RayEngine:
                     yield from self._told(answer)
 
     def _groups(self, requests: Iterable[Request], workers: int) -> Iterator[bytes]:
-        """Small ones first, so that a short run keeps every worker busy."""
+        """Group the requests, small groups first, so that a short run keeps every worker busy."""
         numbered = enumerate(requests)
         for place in count():
             group = list(islice(numbered, min(1 + place // workers, STREAMS_PER_WINDOW // 2)))
@@ -87,7 +87,7 @@ class RayEngine:
             yield Outcome(Record(**record), error and _error_of(*error))
 
     def _needs(self, ray: Any) -> dict[str, int]:
-        """What a worker takes of its node, which some node must have, or the job would wait for ever."""
+        """The resources that a worker needs. Fails if no node has it, as the job would wait forever."""
         device = self.choice.device
         gpus = device == "cuda" or (device == "auto" and "GPU" in ray.cluster_resources())
         needs = {"num_cpus": self.choice.threads or 1, "num_gpus": int(gpus)}
@@ -100,20 +100,20 @@ class RayEngine:
 
 
 class _Ledger:
-    """How often each file was begun, or how often since it was last completed."""
+    """Counts how often each file was begun since it was last completed."""
 
     def __init__(self) -> None:
         self._tries: dict[int, int] = {}
 
     def begin_all(self, places: list[int]) -> bool:
-        """Unless one of them was begun before."""
+        """Begin all files, unless one of them was begun before; returns whether it did."""
         new = self._tries.keys().isdisjoint(places)
         if new:
             self._tries.update(dict.fromkeys(places, 1))
         return new
 
     def begin(self, place: int) -> int:
-        """Which try of it this is."""
+        """Begin a file, and return the number of this try."""
         self._tries[place] = self._tries.get(place, 0) + 1
         return self._tries[place]
 
@@ -122,10 +122,10 @@ class _Ledger:
 
 
 class _Worker:
-    """What one process has: the models, and what it has to say."""
+    """A worker process: its models, and its messages for the driver."""
 
     def __init__(self, choice: ModelChoice, folder: str, environment: dict[str, str]):
-        self._said: list[tuple[str | None, str]] = []  # topic of a notice, None of a detail; and the line
+        self._said: list[tuple[str | None, str]] = []  # topic (None for a detail) and line
         os.environ.update(environment)
         try:
             os.chdir(folder)
@@ -153,7 +153,7 @@ class _Worker:
                 place = places[outcome.record.source, outcome.record.target]
                 outcomes[place] = outcome
                 ledger.end.remote(place)
-        else:  # one by one, so that it shows which of them ends its workers
+        else:  # one by one, to find out which file kills its workers
             for place, request in group:
                 tries = ray.get(ledger.begin.remote(place))
                 outcomes[place] = self._again(request, tries)
@@ -162,7 +162,7 @@ class _Worker:
         return pickle.dumps((said, [_plain(outcomes[place]) for place, _ in group]))
 
     def _again(self, request: Request, tries: int) -> Outcome:
-        """What is there already was made by a worker that died."""
+        """Convert a file again. An existing output was made by a worker that died."""
         if tries > TRIES:
             record = Record(*_key(request))
             return Outcome(record, MelcodecError("its worker died each time", record.source))
@@ -186,7 +186,7 @@ def _key(request: Request) -> tuple[str, str]:
 
 
 def _plain(outcome: Outcome) -> tuple[dict[str, Any], tuple[str, str, str | None] | None]:
-    """A record's fields, and an error's kind, message and path: errors themselves may not travel."""
+    """A record's fields, and an error's kind, message and path: errors may not survive pickling."""
     error = outcome.error
     if error is None:
         return vars(outcome.record), None
@@ -201,7 +201,7 @@ def _error_of(kind: str, message: str, path: str | None) -> MelcodecError:
 
 
 def _ledger(ray: Any) -> Any:
-    """On the driver's own node, with which the job ends anyway."""
+    """A ledger on the driver's own node, without which the job ends anyway."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)

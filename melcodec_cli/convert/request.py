@@ -1,6 +1,6 @@
-"""What a user asks for: one conversion, as plain values that may travel to another machine.
+"""Requests for one conversion each, as plain values that can be sent to another machine.
 
-A file is a path, "-" for standard input or output, or a binary file object, which stays its owner's to close.
+A file is a path, "-" for standard input or output, or a binary file object, which its owner closes.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ File: TypeAlias = str | os.PathLike[str] | BinaryIO
 
 @dataclass(frozen=True)
 class CompressRequest:
-    """A recording to an .mlc file."""
+    """Asks to compress a recording to an .mlc file."""
 
     source: File
     target: File
     settings: CompressSettings = field(default_factory=CompressSettings)
-    raw: RawFormat | None = None  # of the source, if nothing in it says its format
-    bits_per_s: float | None = None  # None: as many as the model has
-    options: Mapping[str, int] = field(default_factory=dict)  # of the model, by name
+    raw: RawFormat | None = None  # the source's format, if it has no header
+    bits_per_s: float | None = None  # None: all that the model produces
+    options: Mapping[str, int] = field(default_factory=dict)  # the model's, by name
     force: bool = False
 
 
 @dataclass(frozen=True)
 class DecompressRequest:
-    """An .mlc file to a recording, in the format `form` or the one that the target's suffix names."""
+    """Asks to decompress an .mlc file, to the format `form` or that of the target's suffix."""
 
     source: File
     target: File
@@ -53,10 +53,10 @@ Request: TypeAlias = CompressRequest | DecompressRequest
 
 
 def name_of(file: File) -> str:
-    """For messages and records."""
+    """The file's name in messages and records."""
     return os.fspath(file) if isinstance(file, str | os.PathLike) else str(getattr(file, "name", STDIO))
 
 
 def form_of(target: File) -> str:
-    """The audio format that a name asks for; WAV where there is none."""
+    """The audio format that the target's suffix asks for; WAV if it has no name."""
     return format_for(target) if isinstance(target, str | os.PathLike) and target != STDIO else "wav"

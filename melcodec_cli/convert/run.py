@@ -1,4 +1,4 @@
-"""Runs the conversions of a command: looks at every target first, then converts, then reports."""
+"""Runs a command's conversions: checks every target first, then converts, then reports."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from melcodec_cli.report.report import Report
 
 @dataclass(frozen=True)
 class Overwriting:
-    """What to do about targets that are there already."""
+    """What to do about targets that already exist."""
 
     force: bool
     skip: bool
-    is_complete: Callable[[Pair], bool]  # whether the target is what the conversion would make
-    is_worthless: Callable[[Pair], bool]  # whether nothing is lost by replacing it
-    warning: str = ""  # what a target that is there may be, of whose name nobody was asked
+    is_complete: Callable[[Pair], bool]  # the target is what the conversion would make
+    is_worthless: Callable[[Pair], bool]  # nothing is lost by replacing it
+    warning: str = ""  # what an existing target with a derived name may be
 
     def __post_init__(self) -> None:
         if self.force and self.skip:
-            raise UsageProblem("--force and --skip-existing contradict each other")
+            raise UsageProblem("--force and --skip-existing contradict each other; use only one")
 
 
 def engine_named(name: str, report: Report, models: Models, address: str | None) -> Engine:
@@ -56,9 +56,11 @@ def run(
     engine: Engine,
     dry_run: bool = False,
 ) -> None:
-    """`request_of(pair, force)` says what is then run; nothing is loaded if there is nothing left to do."""
+    """Run `request_of(pair, force)` for each pair. If nothing is left to do, nothing is loaded."""
     if report.json_lines and any(pair.target == STDIO for pair in pairs):
-        raise UsageProblem("--json writes to standard output, which is to carry the result")
+        raise UsageProblem(
+            "--json writes to standard output, where the result is meant to go; name a file with -o"
+        )
     with report.kept_for([Record(pair.source, pair.target) for pair in pairs]):
         ready = list(_admitted(pairs, overwriting, report, dry_run))
         if dry_run:
@@ -70,8 +72,8 @@ def run(
 
 
 def convert_all(requests: Iterable[Request], count: int, report: Report, engine: Engine) -> None:
-    """Without looking at what is there already."""
-    # Closed in any case, so that what is under way is cleaned up before an error is told.
+    """Convert without checking for existing targets."""
+    # Always closed, so that unfinished work is cleaned up before an error is reported.
     with (
         progress(count, report) as shown,
         closing(engine.convert(requests, shown.job_done if shown else None)) as outcomes,
@@ -88,7 +90,7 @@ def convert_all(requests: Iterable[Request], count: int, report: Report, engine:
 def _admitted(
     pairs: Sequence[Pair], overwriting: Overwriting, report: Report, dry_run: bool
 ) -> Iterator[tuple[Pair, bool]]:
-    """The pairs that are to be converted, and whether their targets are to be replaced."""
+    """The pairs to convert, each with whether to replace its target."""
     sources = {os.path.realpath(pair.source) for pair in pairs} if len(pairs) > 1 else set()
     for pair in pairs:
         record = Record(pair.source, pair.target)
@@ -97,7 +99,7 @@ def _admitted(
             target = os.path.realpath(pair.target)
             if force and target in sources and target != os.path.realpath(pair.source):
                 raise SameFile("is another input; choose another name for the output", pair.target)
-        except click.Abort:  # ^C at the question
+        except click.Abort:  # Ctrl-C at the question
             raise
         except Exception as error:
             report.add_failure(record, error)
@@ -110,7 +112,7 @@ def _admitted(
 
 
 def _admit(pair: Pair, overwriting: Overwriting, dry_run: bool) -> bool | None:
-    """Whether the target is to be replaced if it is there; None if there is nothing to do."""
+    """True if an existing target is to be replaced; None if there is nothing to do."""
     if pair.problem:
         raise pair.problem
     if pair.source != STDIO and not os.path.exists(pair.source):
@@ -138,7 +140,7 @@ def _admit(pair: Pair, overwriting: Overwriting, dry_run: bool) -> bool | None:
             raise
         return True
     except SameFile:
-        # The conversion refuses it as well, but says first if the input is none that it can read.
+        # The conversion refuses it too, but first reports an input that it cannot read.
         if dry_run:
             raise
     return overwriting.force

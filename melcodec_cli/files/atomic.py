@@ -1,8 +1,8 @@
-"""Output files that are complete or not there at all.
+"""Writes output files that are either complete or absent.
 
-Until it is complete, an output has no name at all, or a random one where the file system knows no files without.
-Beside it lies its mark, an empty file: locked while somebody writes the output, left behind by one who was killed. As
-anybody can tell the mark's name beforehand, what is found there is never written, followed or kept, only unlinked.
+Until it is complete, an output has no name, or a random one if the file system has no nameless files. Beside it lies
+its mark, an empty file: locked while a process writes the output, left behind by a killed one. Anybody can predict the
+mark's name, so a file found there is never written, followed or kept, only unlinked.
 """
 
 import hashlib
@@ -18,29 +18,29 @@ from melcodec_cli.errors import OutputExists, SameFile, UsageProblem
 
 try:
     import fcntl
-except ImportError:  # Windows, which does not let go of the name of a file that is open
+except ImportError:  # Windows, which cannot unlink an open file
     fcntl = None  # type: ignore[assignment]
 
-# A path, or a file that is open already, such as standard input.
+# A path, or an open file such as standard input.
 Input: TypeAlias = str | os.PathLike[str] | BinaryIO
 
 
 def check_output(path: str | os.PathLike[str], force: bool = False, inputs: Iterable[Input] = ()) -> None:
-    """Refuse a target that must not or cannot be written, before any work is done for it."""
+    """Refuse a target that must not or cannot be written, before any work is done."""
     try:
         found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         folder = os.path.dirname(os.path.realpath(path))
         if not os.path.isdir(folder):
-            raise UsageProblem(f"there is no folder {folder}", path) from None
+            raise UsageProblem(f"the folder {folder} does not exist", path) from None
         return
     if stat.S_ISDIR(found.st_mode):
         raise UsageProblem("is a folder", path)
     if not stat.S_ISREG(found.st_mode):
         return
     for given in inputs:
-        with suppress(OSError):  # an input that cannot be looked at is reported by whoever reads it
-            # By device and inode, which a link of either kind cannot hide.
+        with suppress(OSError):  # whoever reads the input will report this
+            # Compares device and inode, which neither kind of link can hide.
             if os.path.samestat(found, _stat(given)):
                 raise SameFile("is the input itself; choose another name for the output", path)
     if not force:
@@ -53,8 +53,8 @@ def output_file(
 ) -> Iterator[BinaryIO]:
     """A binary file, readable and seekable, that gets its name when the block ends without an exception.
 
-    After any exception nothing of it is left. A link is followed and its target replaced. What is no regular file
-    (/dev/null, a named pipe) is written as it comes.
+    After an exception nothing of it is left. A link is followed and its target replaced. A target that is not a regular
+    file (/dev/null, a named pipe) is written directly.
     """
     check_output(path, force, inputs)
     if _is_special(path):
@@ -66,7 +66,7 @@ def output_file(
         hidden = f"{mark}.{os.urandom(8).hex()}"
         try:
             with _open(hidden, path) as file:
-                with suppress(FileNotFoundError, AttributeError):  # a new file; no modes on this system
+                with suppress(FileNotFoundError, AttributeError):  # a new file, or a system without modes
                     os.fchmod(file.fileno(), stat.S_IMODE(os.stat(target).st_mode))
                 yield file
                 file.flush()
@@ -83,7 +83,7 @@ def output_file(
 
 
 def sweep(path: str | os.PathLike[str]) -> None:
-    """Remove what killed runs left beside an output, unless somebody is writing it."""
+    """Remove what killed runs left beside an output, unless a process is writing it."""
     with suppress(OSError, OutputExists):
         _sweep(_mark_of(os.path.realpath(path)), path)
 
@@ -100,7 +100,7 @@ def _stat(given: Input) -> os.stat_result:
 
 @contextmanager
 def _told_of(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Errors name what the user did: nobody needs to know the hidden names."""
+    """Make errors name the path that the user gave, not a hidden one."""
     try:
         yield
     except OSError as error:
@@ -109,16 +109,16 @@ def _told_of(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def _mark_of(target: str) -> str:
-    """Always the same for a target, so that it finds a second writer, and the next run what a killed one left."""
+    """The mark's path, always the same for a target: it reveals a second writer, and what a killed run left."""
     folder, name = os.path.split(target)
-    if len(os.fsencode(name)) > 200:  # of the 255 bytes that file systems allow
+    if len(os.fsencode(name)) > 200:  # file systems allow 255 bytes
         name = hashlib.sha256(os.fsencode(name)).hexdigest()
     return os.path.join(folder, f".{name}.unfinished")
 
 
 @contextmanager
 def _marked(mark: str, path: str | os.PathLike[str]) -> Iterator[str]:
-    """While the block runs, nobody else writes the output, and what killed runs left of it is gone."""
+    """Keep other processes from writing the output while the block runs, and remove what killed runs left."""
     with _told_of(path):
         _sweep(mark, path)
         try:
@@ -136,7 +136,7 @@ def _marked(mark: str, path: str | os.PathLike[str]) -> Iterator[str]:
 
 
 def _sweep(mark: str, path: str | os.PathLike[str]) -> None:
-    """Unlink a mark that was left behind, and first the hidden files that it speaks of."""
+    """Unlink the hidden files of a mark that was left behind, then the mark."""
     with suppress(FileNotFoundError), ExitStack() as stack:
         if stat.S_ISREG(os.lstat(mark).st_mode) and fcntl is not None:
             descriptor = os.open(mark, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -150,8 +150,8 @@ def _sweep(mark: str, path: str | os.PathLike[str]) -> None:
 
 
 def _hold(descriptor: int, mark: str, path: str | os.PathLike[str]) -> None:
-    """Lock the mark until it is closed, also by a kill; where there are no locks two runs are the user's business."""
-    # NFS locks only for sharing what is open only for reading.
+    """Lock the mark until it is closed, even by a kill. Without locks, the user must avoid two runs."""
+    # On NFS, a file opened for reading can only be locked as shared.
     for kind in () if fcntl is None else (fcntl.LOCK_EX, fcntl.LOCK_SH):
         try:
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
@@ -163,7 +163,7 @@ def _hold(descriptor: int, mark: str, path: str | os.PathLike[str]) -> None:
     with suppress(FileNotFoundError):
         if os.path.samestat(os.fstat(descriptor), os.lstat(mark)):
             return
-    raise _taken(path)  # between opening and locking
+    raise _taken(path)  # it changed between opening and locking
 
 
 def _taken(path: str | os.PathLike[str]) -> OutputExists:
@@ -171,7 +171,7 @@ def _taken(path: str | os.PathLike[str]) -> OutputExists:
 
 
 def _open(hidden: str, path: str | os.PathLike[str]) -> BinaryIO:
-    """A new file without a name or, where there is no such thing, with the hidden one."""
+    """Open a new nameless file or, where that is not possible, one with the hidden name."""
     with suppress(AttributeError, OSError):
         return os.fdopen(
             os.open(os.path.dirname(hidden), os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o666), "w+b"
@@ -186,7 +186,7 @@ def _ensure_name(file: BinaryIO, hidden: str) -> None:
         return
     descriptor = file.fileno()
     try:
-        # The folder does nothing to an absolute path, but only given one does Python follow the link in /proc.
+        # An absolute path needs no folder, but Python follows the link in /proc only if given one.
         os.link(f"/proc/self/fd/{descriptor}", hidden, src_dir_fd=descriptor, follow_symlinks=True)
     except (OSError, NotImplementedError):  # no /proc, or no hard links on this file system
         with open(hidden, "xb") as copy:
@@ -198,12 +198,12 @@ def _ensure_name(file: BinaryIO, hidden: str) -> None:
 
 
 def _publish(hidden: str, target: str, path: str | os.PathLike[str]) -> None:
-    """Give the file its name unless somebody else took it meanwhile, which a rename would not notice."""
+    """Give the file its name unless that was taken meanwhile, which a rename would not notice."""
     try:
         os.link(hidden, target)
     except OSError:
         if os.path.lexists(target):
-            raise OutputExists("has appeared meanwhile (use --force to replace it)", path) from None
+            raise OutputExists("was created meanwhile (use --force to replace it)", path) from None
         os.rename(hidden, target)  # no hard links on this file system
 
 

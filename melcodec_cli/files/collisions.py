@@ -1,4 +1,4 @@
-"""Outputs that would be one file: by name, or because the file system makes no difference between two names."""
+"""Finds outputs that would be the same file: by name, or because the file system treats two names alike."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from unicodedata import normalize
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.files.streams import STDIO
 
-# Of Unicode: composed and decomposed.
+# Unicode's composed and decomposed forms.
 FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
 
 
 class Ignored(NamedTuple):
-    """What a file system does not tell names apart by."""
+    """The differences between names that a file system ignores."""
 
     case: bool = False
-    form: bool = False  # of Unicode: an accent as part of its letter, or behind it
+    form: bool = False  # in Unicode: an accent as part of its letter, or after it
 
     def plain(self, name: str) -> str:
-        """The same for all names that are one."""
+        """A name that is equal for all names of one file."""
         name = name.lower() if self.case else name
         return normalize("NFC", name) if self.form else name
 
 
 def refuse_collisions(files: Iterable[tuple[str, str]], may_write: bool = True) -> None:
-    """files: (source, target) each; may_write: whether a file system may be tried out."""
-    alike: dict[str, list[tuple[str, str]]] = {}  # by what is left of a target's name anywhere
+    """files: pairs (source, target); may_write: whether a file may be written to test the file system."""
+    alike: dict[str, list[tuple[str, str]]] = {}  # by target, without what a file system may ignore
     everything = Ignored(True, True)
     for source, target in files:
         path = STDIO if target == STDIO else os.path.abspath(target)
@@ -56,23 +56,23 @@ def _are_one(path: str, other: str, may_write: bool) -> bool:
 
 
 def _existing(path: str) -> Path:
-    """The folder that it will lie in, or the first above that is there already."""
+    """The nearest folder above the path that already exists."""
     return next(folder for folder in Path(path).parents if folder.is_dir())
 
 
 @lru_cache
 def ignored_in(folder: Path) -> Ignored:
-    """Tried out with a file, for which case and form may be looked up; nothing is left of it."""
+    """Find out with a temporary file, looked up under other names."""
     try:
         with TemporaryDirectory(prefix=".melcodec-", dir=folder) as trial:
             Path(trial, "a\u00e9").touch()
             return Ignored(Path(trial, "A\u00e9").exists(), Path(trial, "ae\u0301").exists())
-    except OSError:  # nothing can be written there, so that will be the trouble
+    except OSError:  # nothing can be written there, which will fail anyway
         return Ignored()
 
 
 def seen_ignored_in(folder: Path) -> Ignored:
-    """What can be told without writing anything, by looking up what lies there under other names."""
+    """Find out without writing, by looking up existing files under other names."""
     ignored = Ignored()
     with suppress(OSError):
         for name in os.listdir(folder):

@@ -1,7 +1,7 @@
-"""Which files are the inputs of a run: those named, those listed in a file, and what lies in folders.
+"""Finds the inputs of a run: files that are named, listed in a file, or in folders.
 
-In folders, what is hidden is passed over, and links are followed to files but not to folders, so that no loop of links
-is ever entered. What is named or listed is taken whatever it is called.
+In folders, hidden files are skipped, and links are followed to files but not to folders, which avoids loops. A file
+that is named or listed is taken whatever its name.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from melcodec_cli.files.streams import STDIO
 @dataclass(frozen=True)
 class Input:
     path: str
-    name: str  # that its output is derived from, below the output folder
+    name: str  # from which its output's name below the output folder is derived
     problem: MelcodecError | None = None  # why it cannot be an input
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What is taken of folders. A pattern without a slash is for names, one with a slash for paths below the folder."""
+    """Decides which files to take. A pattern without a slash matches names, one with a slash paths below the folder."""
 
     suffixes: frozenset[str] | None = None  # None: folders are refused
     include: Sequence[str] = ()  # none: everything
-    exclude: Sequence[str] = ()  # of folders, too
+    exclude: Sequence[str] = ()  # folders, too
 
     def takes(self, path: str) -> bool:
         return not (self.include and not _matches(path, self.include)) and not self.leaves_out(path)
@@ -40,10 +40,10 @@ class Selection:
 
 
 def listed_names(files: Sequence[str], files_from: str | None) -> list[str] | None:
-    """Of the list, if there is one; there must be something to do."""
+    """The names in the list, None without a list. There must be files or a list."""
     if files_from is None:
         if not files:
-            raise UsageProblem("missing argument 'FILE...', or --files-from in its place")
+            raise UsageProblem("missing argument 'FILE...'; name a file, or a list with --files-from")
         return None
     if files_from == STDIO and STDIO in files:
         raise UsageProblem("standard input cannot be both the list and an input")
@@ -51,7 +51,7 @@ def listed_names(files: Sequence[str], files_from: str | None) -> list[str] | No
 
 
 def _read_list(path: str) -> list[str]:
-    """The names in a file ("-": standard input), ended by NUL bytes if it has any, else by lines."""
+    """The names in a file ("-": standard input), separated by NUL bytes if it has any, else by line ends."""
     try:
         data = standard_input().read() if path == STDIO else Path(path).read_bytes()
     except OSError as error:
@@ -61,7 +61,7 @@ def _read_list(path: str) -> list[str]:
 
 
 def named(sources: Sequence[str], selection: Selection) -> Iterator[Input]:
-    """Of each name its last part counts below the output folder, and of folders what is in them."""
+    """Inputs that were named. Below the output folder, only the last part of a name counts."""
     for source in sources:
         if source != STDIO and os.path.isdir(source):
             yield from _in_folder(source, "", selection)
@@ -70,7 +70,7 @@ def named(sources: Sequence[str], selection: Selection) -> Iterator[Input]:
 
 
 def listed(sources: Sequence[str], selection: Selection) -> Iterator[Input]:
-    """The whole of each name counts below the output folder, an absolute one without its leading slash."""
+    """Inputs from a list. Below the output folder the whole name counts, without a leading slash."""
     for source in sources:
         name = os.path.normpath(source).lstrip(os.sep)
         if name.split(os.sep)[0] == os.pardir:
@@ -85,9 +85,9 @@ def listed(sources: Sequence[str], selection: Selection) -> Iterator[Input]:
 
 
 def _in_folder(source: str, below: str, selection: Selection) -> Iterator[Input]:
-    """All that a folder holds, sorted; `below` is its own name below the output folder."""
+    """A folder's inputs, sorted; `below` is the folder's own name below the output folder."""
     if selection.suffixes is None:
-        raise UsageProblem("is a folder; -r converts what is in it", source)
+        raise UsageProblem("is a folder; use -r to convert the files in it", source)
     unreadable: list[OSError] = []
 
     def path_below(folder: str, name: str) -> str:
@@ -108,13 +108,13 @@ def _in_folder(source: str, below: str, selection: Selection) -> Iterator[Input]
                 yield Input(path, os.path.join(below, place), _problem_of(path))
     for error in unreadable:
         reason = (error.strerror or str(error)).lower()
-        yield Input(error.filename, "", UsageProblem(f"cannot be looked into: {reason}", error.filename))
+        yield Input(error.filename, "", UsageProblem(f"cannot be read: {reason}", error.filename))
 
 
 def _problem_of(path: str) -> MelcodecError | None:
-    """A pipe or device that lies in a folder could keep the whole run waiting."""
+    """Refuse a pipe or device in a folder, which could keep the whole run waiting."""
     if os.path.exists(path) and not os.path.isfile(path):
-        return UsageProblem("is no regular file", path)
+        return UsageProblem("is not a regular file", path)
     return None
 
 

@@ -1,4 +1,4 @@
-"""Standard input, output and error, any of which a daemon or cron may have closed."""
+"""Standard input, output and error, which a daemon or cron may have closed."""
 
 import errno
 import io
@@ -10,7 +10,7 @@ from melcodec_cli.errors import UsageProblem
 
 
 class ClosedOutput(io.TextIOBase):
-    """Stands in for a closed standard output: nothing is lost unless something is written to it."""
+    """Stands in for a closed standard output, and fails only when something is written."""
 
     encoding, errors = "utf-8", "strict"
 
@@ -21,8 +21,8 @@ class ClosedOutput(io.TextIOBase):
 def fill_gaps() -> None:
     """Give every standard stream that is closed a stand-in.
 
-    The null device takes the free descriptors. Otherwise the next file that is opened would get one, and what a library
-    says on standard error would land in somebody's recording.
+    The null device takes the free descriptors. Otherwise the next opened file would get one, and a library's messages
+    on standard error would end up in a recording.
     """
     for descriptor in range(3):
         try:
@@ -36,7 +36,7 @@ def fill_gaps() -> None:
 
 
 def standard_input() -> BinaryIO:
-    """The bytes of standard input, unless it is closed or a terminal, where nobody would know what to type."""
+    """Standard input for bytes. Refuses a closed one, and a terminal, where nobody can type a recording."""
     if sys.stdin is None:
         raise UsageProblem("standard input is closed; name a file or pipe one in")
     if sys.stdin.isatty():
@@ -45,7 +45,7 @@ def standard_input() -> BinaryIO:
 
 
 def standard_output() -> BinaryIO:
-    """Where bytes go that are written to standard output, unless it is closed or a terminal."""
+    """Standard output for bytes. Refuses a closed one and a terminal."""
     if sys.stdout is None or isinstance(sys.stdout, ClosedOutput):
         raise UsageProblem("standard output is closed; name a file with -o")
     if sys.stdout.isatty():
@@ -54,5 +54,5 @@ def standard_output() -> BinaryIO:
 
 
 def someone_answers() -> bool:
-    """Whether a person sits at a terminal who can be asked a question."""
+    """True if a person at a terminal can be asked a question."""
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))

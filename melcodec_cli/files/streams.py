@@ -1,4 +1,4 @@
-"""Names that stand for a stream rather than a file: named pipes, devices, and what a shell puts for <(...)."""
+"""Recognises names that stand for a stream: named pipes, devices, and what a shell passes for <(...)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ READ, WRITE = 0, 1  # descriptors of standard input and output
 
 
 def plain_name(path: str, descriptor: int) -> str:
-    """The name "-" for another name of standard input (descriptor 0) or output (1); all others as they are."""
+    """Turn another name of standard input (descriptor 0) or output (1) into "-"; return any other path unchanged."""
     return STDIO if _descriptor(path) == descriptor else path
 
 
 def is_stream(path: str) -> bool:
-    """Whether the path is a pipe or a device, or a descriptor of this process, whatever is behind that."""
+    """True if the path is a pipe, a device or any descriptor of this process."""
     if _descriptor(path) is not None:
         return True
     try:
@@ -29,23 +29,23 @@ def is_stream(path: str) -> bool:
 
 
 def is_nameless(path: str) -> bool:
-    """Whether no other name can be derived from this one."""
+    """True if no output name can be derived from this one."""
     return path == STDIO or _descriptor(path) is not None
 
 
 def takes_output(path: str) -> bool:
-    """Whether the path is a stream that can be written: not one that a shell made for <(...)."""
+    """True if the path is a stream that can be written, unlike one that a shell made for <(...)."""
     descriptor = _descriptor(path)
     if descriptor is None:
         return is_stream(path)
     try:
         return fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
-    except OSError:  # there is no such descriptor, as whoever opens it will say
+    except OSError:  # no such descriptor, as opening it will report
         return False
 
 
 def _descriptor(path: str) -> int | None:
-    """The number of the descriptor of this process that the path names, if it names one."""
+    """The descriptor of this process that the path names, if any."""
     found = re.fullmatch(
         r"/dev/(?:(stdin|stdout|stderr)|fd/(\d+))|/proc/self/fd/(\d+)", os.path.normpath(path)
     )

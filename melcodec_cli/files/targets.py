@@ -1,4 +1,4 @@
-"""Which file becomes which: the naming rules of compress and decompress. Nothing is opened here."""
+"""The naming rules of compress and decompress: which file becomes which. Opens nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Pair:
 
     source: str
     target: str
-    root: str | None = None  # the folder that the target must lie in, and that is made for it
+    root: str | None = None  # the folder that the target must be in; it is created if needed
     problem: MelcodecError | None = None  # why there is nothing to convert
 
     @property
@@ -29,11 +29,11 @@ class Pair:
 
     @property
     def folder(self) -> str:
-        """Where the target goes."""
+        """The target's folder."""
         return os.path.dirname(self.target) or os.curdir
 
     def check_inside(self) -> None:
-        """No link on the way may lead out of the output folder."""
+        """Refuse a target if a link leads out of the output folder."""
         if self.root is None:
             return
         root = os.path.join(os.path.realpath(self.root), "")
@@ -46,12 +46,12 @@ def is_mlc(name: str) -> bool:
 
 
 def compressed_name(source: str) -> str:
-    """a.wav and a.flac may lie in one folder, so the suffix stays."""
+    """The name with .mlc added. The old suffix stays, as a.wav and a.flac may be in one folder."""
     return source + MLC_SUFFIX
 
 
 def decompressed_name(source: str, suffixes: Sequence[str], default: str) -> str:
-    """Without .mlc; with `default` behind it unless it ends in one of `suffixes`."""
+    """The name without .mlc, and with `default` added unless it ends in one of `suffixes`."""
     name = source[: -len(MLC_SUFFIX)] if is_mlc(source) else source
     return name if os.path.splitext(name)[1].lower() in suffixes else name + default
 
@@ -59,9 +59,9 @@ def decompressed_name(source: str, suffixes: Sequence[str], default: str) -> str
 def split_output(
     names: Sequence[str], output: str | None, is_output: Callable[[str], bool]
 ) -> tuple[Sequence[str], str | None]:
-    """Inputs and output: of exactly two names, the second may be the output.
+    """Split names into inputs and output: of exactly two names, the second may be the output.
 
-    So it is if it is "-", or a pipe or device that can be written, or `is_output` says so.
+    It is the output if it is "-", a pipe or device that can be written, or `is_output` says so.
     """
     if output is None and len(names) == 2:
         second = names[1]
@@ -78,14 +78,14 @@ def pair_up(
     from_list: Sequence[str] | None = None,
     dry_run: bool = False,
 ) -> list[Pair]:
-    """One pair for every input that is named or, where there is a list, in that; a dry run writes nothing."""
+    """Make a pair for every input, named or from a list. A dry run writes nothing."""
     selection = selection or Selection()
     sources = [plain_name(source, READ) for source in sources]
     output = output and plain_name(output, WRITE)
     has_folder = any(source != STDIO and os.path.isdir(source) for source in sources)
     many = len(sources) > 1 or from_list is not None or has_folder
     if output == STDIO and many:
-        raise UsageProblem("standard output takes the result of one input only")
+        raise UsageProblem("standard output can take the result of only one input")
     into_folder = (
         output is not None
         and output != STDIO
@@ -98,15 +98,17 @@ def pair_up(
         elif output is None and found.path == STDIO:
             pairs.append(Pair(STDIO, STDIO))
         elif output is None and is_stream(found.path):
-            # What comes out of a pipe goes into one; it has no place beside a device or a descriptor.
-            problem = UsageProblem("is no file to put its output beside; name one with -o", found.path)
+            # A pipe's output goes to standard output: it cannot lie beside a device or descriptor.
+            problem = UsageProblem(
+                "is not a regular file, so the output needs a name; give one with -o", found.path
+            )
             pairs.append(Pair(found.path, STDIO, problem=problem if many else None))
         elif into_folder:
             if is_nameless(found.path):
                 what = "standard input" if found.path == STDIO else found.path
-                raise UsageProblem(f"{what} has no name to derive another from; name the output file")
+                raise UsageProblem(f"{what} has no name to derive the output's from; name the output file")
             pairs.append(Pair(found.path, os.path.join(output or "", derive(found.name)), root=output))
-        elif many:  # beside the input, and there only
+        elif many:  # beside the input, and only there
             root = os.path.dirname(found.path) or os.curdir
             pairs.append(Pair(found.path, derive(found.path), root=root))
         else:

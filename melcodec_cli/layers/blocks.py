@@ -1,8 +1,8 @@
 """Building blocks of every stage.  All tensors are (batch, frame, channel); all fields are finite.
 
-Outside of its row every layer sees zeros, as it did in training.  Rows of unequal length in a batch are extended on the
-right, and `inside` (batch, frame, 1), true within the row, keeps what lies beyond from every convolution; it is None
-where no row is extended, as for one row alone.
+Every layer sees zeros outside its row, as it did in training.  Rows of unequal length are padded on the right to form
+a batch; `inside` (batch, frame, 1) is true within the row and hides the padding from every convolution.  It is None if
+no row is padded.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from melcodec_cli.layers.pointwise import Linear, LinearGelu
 
 
 def masked(x: Tensor, inside: Tensor | None) -> Tensor:
-    """Zeros where a row has ended."""
+    """Set everything after the end of a row to zero."""
     return x if inside is None else x * inside
 
 
 def thinned(inside: Tensor | None, factor: int) -> Tensor | None:
-    """Of every `factor` frames one."""
+    """Keep one of every `factor` frames."""
     return None if inside is None else inside[:, ::factor]
 
 
 def stretched(x: Tensor | None, factor: int) -> Tensor | None:
-    """Every frame `factor` times; what is one for all frames stays one."""
+    """Repeat every frame `factor` times; a single frame, which holds for all, stays single."""
     return x if x is None or x.shape[1] == 1 else x.repeat_interleave(factor, dim=1)
 
 
 class FrameConv(nn.Module):
-    """Convolution over frames.  Run as a 2-D convolution on a channels-last view, which CPUs do without copies."""
+    """Convolution over frames, run in 2-D on a channels-last view, which spares CPUs a copy."""
 
     def __init__(
         self,
@@ -54,9 +54,9 @@ class FrameConv(nn.Module):
 
 
 class ConvNeXtBlock(nn.Module):
-    """Depthwise convolution, then a two-layer perceptron, as a residual; an optional condition scales and shifts.
+    """Depthwise convolution, then a two-layer perceptron, added to the input; a condition may scale and shift.
 
-    No GRN: its statistics over time would make an index depend on audio a minute away.
+    There is no GRN: its statistics over time would make an index depend on audio a minute away.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class ConvNeXtBlock(nn.Module):
 
 
 class BlockStack(nn.Module):
-    """ConvNeXt blocks one after the other."""
+    """A sequence of ConvNeXt blocks."""
 
     def __init__(
         self, width: int, dilations: tuple[int, ...], condition: int = 0, expansion: int = 2
@@ -99,7 +99,7 @@ class BlockStack(nn.Module):
 
 
 class Upsample(nn.Module):
-    """Each frame becomes `factor` frames, by a linear map: no overlap, so no checkerboard and no context."""
+    """Turn each frame into `factor` frames by a linear map: without overlap, so without checkerboard or context."""
 
     def __init__(self, channels_in: int, channels_out: int, factor: int = 2) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Third-octave envelopes over short segments, whose correlation tells how well speech is understood (extended STOI)."""
+"""Third-octave envelopes over short segments, whose correlation predicts intelligibility (extended STOI)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from melcodec_cli.layers.mel_config import MelConfig
 
-SPAN_S = 0.38  # over which intelligibility is correlated
+SPAN_S = 0.38  # length of the segments that are correlated
 STEP_S = 0.06
 
 
@@ -15,14 +15,14 @@ class EnvelopeSegments(nn.Module):
     member: Tensor
 
     def __init__(self, filters: Tensor, mel: MelConfig) -> None:
-        """filters (bin, band): of the mel."""
+        """filters (bin, band): those of the mel."""
         super().__init__()
         self.span, self.step = round(SPAN_S * mel.frames_per_s), round(STEP_S * mel.frames_per_s)
         member = third_octaves(band_centres_hz(filters, mel.rate_hz))
         self.register_buffer("member", member, persistent=False)
 
     def forward(self, log_mel: Tensor) -> Tensor:
-        """(batch, frame, band) -> (batch, segment, third octave, frame), of unit length per frame."""
+        """(batch, frame, band) -> (batch, segment, third octave, frame), each frame normalised to length 1."""
         power = (2 * log_mel.float().clamp(max=8.0)).exp()
         envelope = (power @ self.member + 1e-9).sqrt()  # (batch, frame, third)
         if envelope.shape[1] < self.span:
@@ -31,7 +31,7 @@ class EnvelopeSegments(nn.Module):
 
     @staticmethod
     def correlation(one: Tensor, other: Tensor) -> Tensor:
-        """Of segments: (batch, segment)."""
+        """Correlation of two sets of segments: (batch, segment)."""
         return (one * other).sum(-2).mean(-1)
 
 
@@ -41,7 +41,7 @@ def _unit(x: Tensor, dim: int) -> Tensor:
 
 
 def third_octaves(band_hz: Tensor, low_hz: float = 150.0, count: int = 15) -> Tensor:
-    """Membership of mel bands in third-octave bands from `low_hz` up: (bands, count)."""
+    """Which mel bands belong to which third-octave band, from `low_hz` up: (bands, count)."""
     centres = low_hz * 2 ** (torch.arange(count, device=band_hz.device) / 3)
     member = (band_hz[:, None] >= centres * 2 ** (-1 / 6)) & (band_hz[:, None] < centres * 2 ** (1 / 6))
     member = member.float()

@@ -1,5 +1,8 @@
-"""HiFi-GAN generator (V1): log-mel to audio in the time domain.  Larger and slower than the harmonic vocoder, needs
-no pitch, and shines with an adversary on a GPU."""
+"""HiFi-GAN generator (V1): log-mel to audio in the time domain.
+
+It is larger and slower than the harmonic vocoder, but needs no pitch, and is at its best when trained with an adversary
+on a GPU.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ class HifiganVocoder(nn.Module):
     deviation: Tensor
 
     def __init__(self, bands: int, strides: Sequence[int], kernels: Sequence[int], width: int) -> None:
-        """The product of the strides is the hop; width: of the first layer, halved by each that follows."""
+        """The product of the strides is the hop.  width: channels of the first layer, halved by each later one."""
         super().__init__()
         self.register_buffer("mean", torch.zeros(bands))
         self.register_buffer("deviation", torch.ones(bands))
@@ -50,7 +53,7 @@ class HifiganVocoder(nn.Module):
         self.upsamplers, self.branches = nn.ModuleList(), nn.ModuleList()
         product, field = 1, 3.0
         for stride, kernel in zip(strides, kernels, strict=True):
-            # An odd difference of kernel and stride needs one sample of output padding to keep the length exact.
+            # If kernel - stride is odd, one sample of output padding keeps the length exact.
             odd = (kernel - stride) % 2
             self.upsamplers.append(
                 weight_norm(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from melcodec_cli.layers.mel_config import MelConfig
 
-FRAMES_AT_ONCE = 256  # more only fill the memory
+FRAMES_AT_ONCE = 256  # more would only take more memory
 
 
 def slaney_filters(config: MelConfig) -> NDArray[np.float32]:
@@ -33,7 +33,7 @@ def slaney_filters(config: MelConfig) -> NDArray[np.float32]:
 
 
 class LogMel(nn.Module):
-    """Frame k is centred on the middle of hop k, so N hops of samples are exactly N frames."""
+    """Log-mel with frame k centred on the middle of hop k, so that N hops of samples make exactly N frames."""
 
     window: Tensor
     filters: Tensor
@@ -48,12 +48,12 @@ class LogMel(nn.Module):
 
     @property
     def context_frames(self) -> int:
-        """Frames beyond either edge whose samples an edge frame's window reaches into."""
+        """How many frames beyond an edge the window of the outermost frame reaches."""
         return -(-(self.config.window_samples - self.config.hop_samples) // (2 * self.config.hop_samples))
 
     @property
     def silence(self) -> float:
-        """Value of every band in digital silence, where the magnitude is the root of 1e-9 in every bin."""
+        """Value of every band in digital silence."""
         return float(np.log(self.config.floor))
 
     def forward(self, audio: Tensor) -> Tensor:

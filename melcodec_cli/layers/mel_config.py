@@ -1,4 +1,4 @@
-"""Settings of a log-mel, apart from the layer itself: whoever reads a profile needs no torch."""
+"""Settings of a log-mel, separate from the layer so that a profile can be read without torch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from melcodec_cli.layers.settings import require, require_range
 
 MAX_SAMPLES = 1 << 16
-MAX_FILTER_VALUES = 1 << 22  # of the mel filters: 1024 bands on 4096 samples
+MAX_FILTER_VALUES = 1 << 22  # values in the mel filters: 1024 bands at 4096 samples
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class MelConfig:
     bands: int = 80
     low_hz: float = 0.0
     high_hz: float = 8000.0
-    floor: float = 1e-5  # mel magnitudes below it are raised to it before the logarithm
+    floor: float = 1e-5  # smaller mel magnitudes are raised to this before the logarithm
 
     def __post_init__(self) -> None:
         require_range("mel.", self, 4_000, 384_000, "rate_hz")
@@ -31,7 +31,7 @@ class MelConfig:
         require(
             0 <= self.low_hz < self.high_hz <= self.rate_hz / 2, "mel.high_hz must lie in (low_hz, rate/2]"
         )
-        require(self.high_hz - self.low_hz >= self.bands, "mel.bands must be a hertz wide at least")
+        require(self.high_hz - self.low_hz >= self.bands, "mel.bands must each be at least 1 Hz wide")
         require(
             self.bands * self.fft_samples <= MAX_FILTER_VALUES,
             f"mel.bands times mel.fft_samples must be at most {MAX_FILTER_VALUES}",

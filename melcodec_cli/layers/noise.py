@@ -1,4 +1,4 @@
-"""Counter-based noise: the same numbers for a frame whatever was decoded before it, beside it or instead of it."""
+"""Counter-based noise: a frame's numbers depend only on its place in the stream, not on what else is decoded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def frame_noise(key: int, first_frame: int, frames: int, width: int) -> NDArray[
     """Standard normal noise of absolute frames [first_frame, first_frame + frames): (frame, width).
 
     Frame k owns the counter values from k * blocks on.  Each 64-bit word gives one Box-Muller pair.  Frames before the
-    stream's start are numbered negative and wrap around the 256-bit counter.
+    start of the stream have negative numbers, which wrap around the 256-bit counter.
     """
     blocks = -(-width // (2 * WORDS_PER_BLOCK))
     start = (first_frame * blocks) % 2**256

@@ -1,7 +1,7 @@
-"""Linear layers on each frame alone: nine tenths of the chain's arithmetic.
+"""Linear layers that work on each frame alone: nine tenths of the chain's arithmetic.
 
-On a CPU torch gives matrices in float32 to MKL, which uses half of the width that an AMD processor has.  oneDNN uses
-all of it, and applies the GELU that follows while it is there: together twice as fast, in bfloat16 1.5 times.
+On a CPU torch multiplies float32 matrices with MKL, which uses only half the vector width of AMD processors.  oneDNN
+uses all of it and applies the GELU that follows in the same pass: twice as fast in float32, 1.5 times in bfloat16.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import platform
 import torch
 from torch import Tensor, nn
 
-# torch's compiler calls it for layers whose weights stay as they are.  Untried on other processors than these.
+# The operation that torch's compiler calls for layers with constant weights.  Not tried on other processors.
 ONEDNN = (
     torch.backends.mkldnn.is_available()
     and platform.machine().lower() in ("x86_64", "amd64")
@@ -27,7 +27,7 @@ class Linear(nn.Linear):
 
 
 class LinearGelu(nn.Linear):
-    """And a GELU after it, by its exact formula."""
+    """A linear layer followed by an exact GELU."""
 
     def forward(self, input: Tensor) -> Tensor:
         if _by_onednn(input):
@@ -36,7 +36,7 @@ class LinearGelu(nn.Linear):
 
 
 def _by_onednn(x: Tensor) -> bool:
-    """It has no gradient."""
+    """Whether oneDNN can compute this: it has no gradient."""
     return (
         ONEDNN
         and x.device.type == "cpu"

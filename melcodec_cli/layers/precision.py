@@ -1,4 +1,4 @@
-"""Which precisions a device has instructions for."""
+"""Which number formats a device computes in natively."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 
 
 def computes_bfloat16(device: torch.device) -> bool:
-    """Whether it has instructions for bfloat16, rather than imitating it."""
+    """Whether the device has bfloat16 instructions rather than emulating them."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     known = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}

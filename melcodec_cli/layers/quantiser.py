@@ -15,28 +15,28 @@ class Quantiser(nn.Module):
         self.project_in = nn.Linear(width, lookup_width)
         self.codebook = nn.Parameter(torch.empty(codewords, lookup_width))
         widest = (3 / lookup_width) ** 0.5
-        nn.init.uniform_(self.codebook, -widest, widest)  # of about the length of what is looked up
-        # Starts at 0, not at 1/K: with 1/K the codebook collapses before the first revival.
+        nn.init.uniform_(self.codebook, -widest, widest)  # about as long as the vectors that are looked up
+        # Not 1/K: the codebook would collapse before the first revival.
         self.register_buffer("usage", torch.zeros(codewords))
 
     def nearest(self, x: Tensor, count: int) -> Tensor:
         """(batch, token, width) -> indices (batch, token, count), nearest first.
 
-        In float32: an index must not hang on bf16 rounding."""
+        Computed in float32: an index must not depend on bfloat16 rounding."""
         with torch.autocast(x.device.type, enabled=False):
             points = normalize(self.project_in(x.float()), dim=-1)
             return (points @ normalize(self.codebook, dim=-1).T).topk(count, -1).indices
 
     def lookup(self, indices: Tensor) -> Tensor:
-        """(batch, token) with -1 for absent tokens, which become zeros -> (batch, token, lookup_width)."""
+        """(batch, token), -1 for lost tokens, which become zeros -> (batch, token, lookup_width)."""
         points = normalize(self.codebook, dim=-1)[indices.clamp(min=0)]
         return points * (indices >= 0).unsqueeze(-1)
 
     def forward(
         self, x: Tensor, indices: Tensor | None = None, commitment: float = 0.25
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """(batch, token, width) and, where they are not to be the nearest, indices (batch, token)
-        -> straight-through points, indices, loss (codebook + commitment times its own), encoder points."""
+        """(batch, token, width) and the indices (batch, token) to use, the nearest if None
+        -> straight-through points, indices, loss (codebook loss + commitment * commitment loss), encoder points."""
         with torch.autocast(x.device.type, enabled=False):
             points = normalize(self.project_in(x.float()), dim=-1)  # (batch, token, lookup)
             codebook = normalize(self.codebook, dim=-1)
@@ -50,12 +50,12 @@ class Quantiser(nn.Module):
 
     @torch.no_grad()
     def count(self, share: Tensor, decay: float) -> None:
-        """share (codewords,): fraction of the batch's tokens that chose each."""
+        """Update the running usage.  share (codewords,): the fraction of the batch's tokens that chose each."""
         self.usage.mul_(decay).add_(share, alpha=1 - decay)
 
     @torch.no_grad()
     def revive(self, anchors: Tensor, decay: float) -> None:
-        """Online clustering: codewords that are rarely used, by counts with this decay, move towards encoder outputs
-        of the batch, anchors (codewords, lookup)."""
+        """Online clustering: move rarely used codewords towards anchors (codewords, lookup), encoder outputs of the
+        batch.  decay: that of the running usage."""
         pull = torch.exp(-10 * self.usage * len(self.usage) / (1 - decay) - 1e-3).unsqueeze(-1)
         self.codebook.lerp_(normalize(anchors, dim=-1), pull)

@@ -1,4 +1,4 @@
-"""Rows of unequal length side by side: padded on the right, and masks that say where each has ended."""
+"""Batches of rows of unequal length: padding on the right, and masks that mark where each row ends."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from melcodec_cli.systems.span import Span
 
 
 def padded(rows: Sequence[NDArray[Any]], device: torch.device) -> Tensor:
-    """(row, longest, ...) with zeros behind those that are shorter."""
+    """Stack rows into (row, longest, ...), with zeros after the shorter ones."""
     return pad_sequence([torch.from_numpy(row) for row in rows], batch_first=True).to(device)
 
 
 def inside_of(spans: Sequence[Span], device: torch.device) -> Tensor | None:
-    """(row, longest, 1), true within each span; None if none is shorter."""
+    """Mask (row, longest, 1), true within each span; None if all spans are equally long."""
     totals = torch.tensor([span.total for span in spans])
     if (totals == totals[0]).all():
         return None
@@ -27,7 +27,7 @@ def inside_of(spans: Sequence[Span], device: torch.device) -> Tensor | None:
 
 
 def narrowed_rows(x: Tensor, spans: Sequence[Span], narrower: Sequence[Span]) -> Tensor:
-    """(row, place, ...) of the spans, cut to those of the narrower ones."""
+    """Cut rows (row, place, ...) from their spans down to narrower ones."""
     rows = []
     for row, span, new in zip(x, spans, narrower, strict=True):
         begin = span.before - new.before

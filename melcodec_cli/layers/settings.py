@@ -1,4 +1,4 @@
-"""Settings as frozen dataclasses, built from plain values of JSON or TOML that may come from a stranger."""
+"""Settings as frozen dataclasses, built from JSON or TOML values, which may come from an untrusted file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class ProfileError(ValueError):
-    """A setting that makes no sense; the message names it."""
+    """An invalid setting, named in the message."""
 
 
 def require(condition: bool, message: str) -> None:
@@ -17,14 +17,14 @@ def require(condition: bool, message: str) -> None:
 
 
 def require_range(stage: str, config: Any, low: float, high: float, *settings: str) -> None:
-    """Each setting lies in the range, in which NaN never does."""
+    """Require each setting to lie in the range (NaN never does)."""
     for setting in settings:
         value = getattr(config, setting)
         require(low <= value <= high, f"{stage}{setting} {value!r} must lie in {low}..{high}")
 
 
 def build(cls: Any, values: Any, where: str) -> Any:
-    """Build a dataclass from plain values; an unknown or mistyped setting is named."""
+    """Build a dataclass from plain values; ProfileError names an unknown, missing or mistyped setting."""
     require(isinstance(values, dict), f"{where} must be a table of settings")
     kinds = typing.get_type_hints(cls)
     unknown = set(values) - set(kinds)
@@ -32,7 +32,7 @@ def build(cls: Any, values: Any, where: str) -> Any:
     absent = [
         field.name for field in dataclasses.fields(cls) if _is_needed(field) and field.name not in values
     ]
-    require(not absent, f"{where} lacks {', '.join(absent)}")
+    require(not absent, f"{where}: missing setting {', '.join(absent)}")
     return cls(**{key: _coerce(kinds[key], value, f"{where}.{key}") for key, value in values.items()})
 
 
@@ -42,7 +42,7 @@ def _is_needed(field: dataclasses.Field[Any]) -> bool:
 
 def _coerce(kind: Any, value: Any, where: str) -> Any:
     options = typing.get_args(kind)
-    if type(None) in options:  # X | None; TOML, which has no null, says false
+    if type(None) in options:  # X | None; TOML has no null, so it uses false
         return None if value is None or value is False else _coerce(options[0], value, where)
     if dataclasses.is_dataclass(kind):
         return build(kind, value, where)
@@ -53,7 +53,7 @@ def _coerce(kind: Any, value: Any, where: str) -> Any:
         require(isinstance(value, dict), f"{where} must be a table")
         return {str(key): _coerce(options[1], item, f"{where}.{key}") for key, item in value.items()}
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        require(abs(value) < 1 << 64, f"{where} is beyond any range")
+        require(abs(value) < 1 << 64, f"{where} is out of range")
         return float(value)
     require(type(value) is kind, f"{where} must be of type {kind.__name__}")
     return value

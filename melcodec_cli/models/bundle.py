@@ -1,4 +1,4 @@
-"""Bundles: a profile and its weights in one safetensors file, so that opening one can never run code."""
+"""Bundles: a profile and its weights in one safetensors file, which cannot run code when it is opened."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from melcodec_cli.systems.registry import build_system, system_name
 from melcodec_cli.systems.span import Span
 from melcodec_cli.systems.system import Codes, Identity, Model, System
 
-MAX_BUNDLE_BYTES = 192 << 20  # with its weights in single precision, which take twice that, under a gigabyte
+MAX_BUNDLE_BYTES = 192 << 20  # in memory, with weights in single precision, still less than a gigabyte
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -34,7 +34,7 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def save_bundle(system: System, path: Path, name: str, licence: str, training: dict[str, Any]) -> None:
-    """Write the system in half precision, with the ids of its parts and what it says of itself."""
+    """Write the system in half precision, with its ids, its metadata and the summary of its training."""
     tensors = {
         key: value.half().contiguous()
         for key, value in as_module(system).state_dict().items()
@@ -58,7 +58,7 @@ def save_bundle(system: System, path: Path, name: str, licence: str, training: d
 
 
 def facts_of(system: System) -> dict[str, str]:
-    """What a bundle's metadata say of its system, for whoever does without torch."""
+    """The metadata that describes the system, readable without torch."""
     return {
         "shape": json.dumps(system.shape.to_dict()),
         "options": json.dumps([vars(option) for option in system.options]),
@@ -72,10 +72,10 @@ def load_bundle(bundle: BundleInfo | Path | str, device: str = "auto") -> Model:
     try:
         if info.size_bytes > MAX_BUNDLE_BYTES:
             raise ProfileError(
-                f"its {info.size_bytes >> 20} MiB are over the limit of {MAX_BUNDLE_BYTES >> 20}"
+                f"its size of {info.size_bytes >> 20} MiB is over the limit of {MAX_BUNDLE_BYTES >> 20} MiB"
             )
-        # Before anything is allocated for what the profile claims: the weights are all there, in its shapes. Constants
-        # are made on the CPU all the same, for torch's meta device takes a second to learn to make a window.
+        # Before anything is allocated for this profile, check that all weights are there, in the right shapes.
+        # Constants are made on the CPU even so, as torch's meta device takes a second to make its first window.
         with torch.device("meta"):
             promised = build_system(info.profile)
         identity = promised.identity
@@ -84,7 +84,7 @@ def load_bundle(bundle: BundleInfo | Path | str, device: str = "auto") -> Model:
         found = tuple(part.hex() for part in ids(tensors, promised.profile_values, identity))
         if found != (info.bitstream_id, info.renderer_id):
             raise ModelMismatch(
-                f"the weights are not those that the ids {info.bitstream_id}/{info.renderer_id} name",
+                f"the weights do not match the ids {info.bitstream_id}/{info.renderer_id}",
                 info.path,
             )
         system = build_system(info.profile)
@@ -92,7 +92,7 @@ def load_bundle(bundle: BundleInfo | Path | str, device: str = "auto") -> Model:
         own = module.state_dict()
         module.load_state_dict({**{key: own[key] for key in identity.unshipped}, **tensors})
         if info.shape is not None and info.shape != system.shape:
-            raise ProfileError("it says of itself another shape than it has")
+            raise ProfileError("its metadata describes another shape than its profile")
     except (ProfileError, SafetensorError, RuntimeError, ValueError, TypeError, KeyError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ModelMismatch(f"not a bundle this release can run: {reason}", info.path) from None
@@ -101,7 +101,7 @@ def load_bundle(bundle: BundleInfo | Path | str, device: str = "auto") -> Model:
 
 
 def try_out(info: BundleInfo) -> System:
-    """Load the bundle, which compares its weights with its ids, and code a second of noise with it."""
+    """Load the bundle, checking its weights against its ids, and code a second of noise with it."""
     system = load_bundle(info, "cpu").system
     shape = system.shape
     second = Span(0, max(1, round(shape.frames_per_s)), 0)
@@ -111,7 +111,7 @@ def try_out(info: BundleInfo) -> System:
         coded = Codes(coded.indices, np.tile(coded.globals_, (second.kept, 1)))
     [decoded] = system.decode([coded], [second], {})
     if not np.isfinite(decoded).all():
-        raise ModelMismatch("decodes to something that is no sound", info.path)
+        raise ModelMismatch("decodes to values that are not finite", info.path)
     return system
 
 
@@ -120,7 +120,7 @@ def parameter_count(system: System) -> int:
 
 
 def as_module(system: System) -> nn.Module:
-    """The torch module that every system is."""
+    """The system as the torch module that it is."""
     assert isinstance(system, nn.Module)
     return cast(nn.Module, system)
 
@@ -128,13 +128,13 @@ def as_module(system: System) -> nn.Module:
 def _check_tensors(tensors: dict[str, Tensor], state: dict[str, Tensor], identity: Identity) -> None:
     expected = {key: value for key, value in state.items() if key not in identity.unshipped}
     if missing := sorted(expected.keys() - tensors.keys()):
-        raise ProfileError(f"the weights lack {missing[0]}, which the profile has")
+        raise ProfileError(f"the weights lack {missing[0]}, which the profile requires")
     if surplus := sorted(tensors.keys() - expected.keys()):
-        raise ProfileError(f"the weights have {surplus[0]}, which the profile has not")
+        raise ProfileError(f"the weights contain {surplus[0]}, which the profile does not have")
     for key, tensor in tensors.items():
         if tensor.shape != expected[key].shape:
             shapes = f"{tuple(tensor.shape)} instead of {tuple(expected[key].shape)}"
-            raise ProfileError(f"the weights {key} have the shape {shapes}")
+            raise ProfileError(f"the weights {key} have the wrong shape: {shapes}")
         if tensor.dtype not in (torch.float16, torch.float32) or not torch.isfinite(tensor).all():
             raise ProfileError(f"the weights {key} are not finite numbers of half or single precision")
 
@@ -144,7 +144,7 @@ def _info(bundle: Path | str) -> BundleInfo:
 
 
 def ids(tensors: dict[str, Tensor], profile: dict[str, Any], identity: Identity) -> tuple[bytes, bytes]:
-    """Bitstream id (4 bytes) and renderer id (2 bytes), hashes of half-precision weights and of settings."""
+    """Bitstream id (4 bytes) and renderer id (2 bytes): hashes of half-precision weights and settings."""
     bitstream = _told(profile, identity.bitstream_settings, identity)
     renderer = _told(profile, identity.renderer_settings, identity)
     return (
@@ -154,7 +154,7 @@ def ids(tensors: dict[str, Tensor], profile: dict[str, Any], identity: Identity)
 
 
 def _told(profile: Mapping[str, Any], names: tuple[str, ...], identity: Identity) -> dict[str, Any]:
-    """The settings that an id depends on; profiles without a system, the first ones, hash none."""
+    """The settings that an id depends on; the first profiles named no system, so none is hashed for them."""
     told: dict[str, Any] = {"system": system_name(profile)} if "system" in profile else {}
     for name in names:
         value, later = profile[name], identity.later_settings.get(name, {})

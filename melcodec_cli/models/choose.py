@@ -1,4 +1,4 @@
-"""Bundles by what a file or a user asks for; each is loaded once, and not before it is needed."""
+"""Chooses the bundle that a file or the user asks for; each is loaded once, when it is first needed."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from melcodec_cli.models.installed import (
 from melcodec_cli.systems.system import Model, bit_rate_text, rows_for
 
 DEFAULT_BUNDLE = "speech-16k"
-AUTO = "auto"  # the profile that follows each recording's rate
-# A model of a higher rate than the default's is worth its bits where the recording fills so much of its band.
+AUTO = "auto"  # choose a profile by the rate of each recording
+# A model of a higher rate is worth its bits if the recording fills at least this much of its band.
 FILLED = 2 / 3
 
 Notice = Callable[[str, str], None]
-Options = tuple[tuple[str, int], ...]  # by name, to be compared and hashed
+Options = tuple[tuple[str, int], ...]  # (name, value), sorted so that they can be compared and hashed
 
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """Which model the user wants, and where it runs: plain values that may travel to another machine."""
+    """Which model the user wants and where it runs, as plain values that can be sent to another machine."""
 
     device: str = "auto"
     threads: int | None = None
-    bundle: str | None = None  # this one for everything, by its name or file; or ...
-    profile: str | None = None  # ... by its name or, with AUTO, by each recording
+    bundle: str | None = None  # the name or file of a model for everything; or ...
+    profile: str | None = None  # ... a name, or AUTO to choose for each recording
 
 
 class Models:
-    """`notice(topic, line)` is told what the user should know, `detail(line)` what one may like to know."""
+    """Loads and keeps models.  `notice(topic, line)` gets what the user should know, `detail(line)` details."""
 
     def __init__(
         self,
@@ -51,8 +51,8 @@ class Models:
     ):
         self.choice = choice or ModelChoice()
         if self.choice.bundle and self.choice.profile:
-            raise UsageProblem("--profile and --bundle both name a model: give one of them")
-        self.loading_s = 0.0  # spent so far
+            raise UsageProblem("--profile and --bundle both name a model: give only one")
+        self.loading_s = 0.0  # time spent so far
         self._notice = notice
         self._detail = detail
         self._auto = self.choice.profile == AUTO
@@ -61,16 +61,16 @@ class Models:
         self._loaded: dict[str, Model] = {}
         self._encoders: dict[tuple[str, Options], Encoder] = {}
         self._decoders: dict[tuple[str, Options], Decoder] = {}
-        # By all that a choice depends on: streams may be many and short.
+        # Keyed by everything that a choice depends on, as there may be many short streams.
         self._known: dict[Hashable, Decoder] = {}
         self._names: dict[Encoder | Decoder, str] = {}
 
     def bundle_for_rate(self, rate_hz: int) -> BundleInfo:
-        """The model for a recording of this rate, by which AUTO goes."""
+        """The model for a recording; AUTO depends on its rate."""
         return self._bundle or (self._fitting(rate_hz) if self._auto else self._default)
 
     def encoder(self, bundle: BundleInfo | None = None, options: Mapping[str, int] | None = None) -> Encoder:
-        """The encoder of a bundle, the named or default one if None; options as its system declares them."""
+        """The encoder of a bundle (None: the named or default one), with options that its system declares."""
         bundle = bundle or self._bundle or self._default
         chosen = _options(options)
         for name, value in chosen:
@@ -86,10 +86,10 @@ class Models:
         return bundle_named(DEFAULT_BUNDLE)
 
     def _fitting(self, rate_hz: int) -> BundleInfo:
-        """Among models that suit speech the one of the highest rate whose band the recording fills; if there are
-        several, the one that comes first and costs least.  The default if there is none.
+        """The speech model of the highest rate whose band the recording fills, the default if there is none.  Of
+        several, it is the one with the lowest bit rate, then the first one.
 
-        Looked for anew each time: a model may be added while a program runs.
+        It is looked up each time, as a model may be added while a program runs.
         """
         default_hz = _rate_hz(self._default)
         wider = [
@@ -101,12 +101,12 @@ class Models:
             return max(wider, key=lambda bundle: (_rate_hz(bundle), -_least_bits_per_s(bundle)))
         for known in PUBLISHED:
             if "speech" in known.suits and default_hz < known.rate_hz * FILLED <= rate_hz:
-                line = f"{known.name} is not installed, so {DEFAULT_BUNDLE} is used"
+                line = f"{known.name} is not installed, using {DEFAULT_BUNDLE} instead"
                 self._notice(AUTO, f"{line}; {how_to_get(known.name)}")
         return self._default
 
     def decoder(self, header: mlcfile.Header, options: Mapping[str, int] | None = None) -> Decoder:
-        """The one that understands the stream's indices; another renderer than the one it was made for will do."""
+        """The decoder for the stream's indices; its renderer may differ from that of the stream."""
         chosen = _options(options)
         asked = header.bitstream_id, header.renderer_id, header.layout, header.globals_, chosen
         if asked not in self._known:
@@ -120,18 +120,18 @@ class Models:
             installed = ", ".join(f"{each.name} ({each.bitstream_id})" for each in installed_bundles())
             raise ModelMissing(
                 f"needs a bundle of bitstream id {wanted}; installed: {installed or 'none'}; "
-                f"{how_to_get(wanted)}, and --bundle takes one that is not installed"
+                f"{how_to_get(wanted)}, or use --bundle FILE without installing it"
             )
         if bundle.bitstream_id != wanted:
             raise ModelMismatch(
-                f"needs a bundle of bitstream id {wanted}, and {bundle.name} has {bundle.bitstream_id}; "
-                "name the bundle it was made with"
+                f"needs a bundle of bitstream id {wanted}, but {bundle.name} has {bundle.bitstream_id}; "
+                "name the bundle that the file was made with"
             )
         _refuse_other_layout(header, bundle)
         if bundle.renderer_id != renderer:
             self._notice(
                 f"renderer {renderer}",
-                f"made for renderer {renderer}, played by {bundle.renderer_id} of {bundle.name}: "
+                f"made for renderer {renderer}, decoded with {bundle.renderer_id} of {bundle.name}: "
                 "it may sound a little different",
             )
         taken = tuple(self._taken(bundle, options))
@@ -142,16 +142,18 @@ class Models:
         return self._decoders[key]
 
     def _taken(self, bundle: BundleInfo, options: Options) -> Iterable[tuple[str, int]]:
-        """The options that the bundle has: a batch may hold files of several models."""
+        """The options that the bundle has; in a batch, some models may not have all of them."""
         for name, value in options:
             if bundle.option(name):
                 _check_option(bundle, name, value)
                 yield name, value
             elif value:
-                self._notice(f"{name} {bundle.name}", f"{bundle.name} has no --{name}: it is ignored")
+                self._notice(
+                    f"{name} {bundle.name}", f"{bundle.name} has no option --{name}, so it is ignored"
+                )
 
     def name_of(self, coder: Encoder | Decoder) -> str:
-        """Of the bundle of one of these."""
+        """The name of the bundle that an encoder or decoder belongs to."""
         return self._names[coder]
 
     def _model(self, bundle: BundleInfo) -> Model:
@@ -169,7 +171,7 @@ class Models:
 
         backends = {"cuda": torch.cuda, "mps": torch.backends.mps}
         if self.choice.device in backends and not backends[self.choice.device].is_available():
-            raise UsageProblem(f"--device {self.choice.device}: torch finds no such device")
+            raise UsageProblem(f"--device {self.choice.device}: torch cannot find this device")
         model = load_bundle(bundle, self.choice.device)
         where = f"{model.system.device}, {torch.get_num_threads()} threads"
         self._detail(
@@ -179,12 +181,12 @@ class Models:
 
 
 def rows_of(bundle: BundleInfo, bits_per_s: float) -> int:
-    """How many rows are to be sent for this bit rate, or which ones there are instead."""
+    """How many rows to send for this bit rate; UsageProblem lists the bit rates that the bundle has."""
     rows = rows_for(bundle.shape, bits_per_s) if bundle.shape else None
     if rows is None:
         rates = sorted(bundle.shape.bits_per_s.values()) if bundle.shape else []
         there = ", ".join(map(bit_rate_text, rates))
-        raise UsageProblem(f"--bitrate {bit_rate_text(bits_per_s)}: {bundle.name} has {there} bit/s")
+        raise UsageProblem(f"--bitrate {bit_rate_text(bits_per_s)}: {bundle.name} offers {there} bit/s")
     return rows
 
 
@@ -197,7 +199,7 @@ def _check_option(bundle: BundleInfo, name: str, value: int) -> None:
     if option is None:
         raise UsageProblem(f"--{name}: {bundle.name} has no such option")
     if not option.low <= value <= option.high:
-        raise UsageProblem(f"--{name} {value}: {bundle.name} takes {option.low} to {option.high}")
+        raise UsageProblem(f"--{name} {value}: must be {option.low} to {option.high} for {bundle.name}")
 
 
 def _rate_hz(bundle: BundleInfo) -> int:
@@ -209,11 +211,11 @@ def _least_bits_per_s(bundle: BundleInfo) -> float:
 
 
 def _refuse_other_layout(header: mlcfile.Header, bundle: BundleInfo) -> None:
-    """A writer's mistake or malice: the id promises indices of another shape than the stream has."""
+    """Raise an error if the stream's indices are not laid out as its bitstream id promises."""
     if bundle.shape is None:
-        raise ModelMismatch("not a bundle this release can run: its system is unknown", bundle.path)
+        raise ModelMismatch("this release cannot run the bundle: its system is unknown", bundle.path)
     if not bundle.shape.fits(header.layout):
-        raise MlcCorrupt(f"its indices are not laid out like those of {bundle.name}, which it names")
-    own = header.globals_ and replace(header.globals_, scope="chunk")  # where they stand makes no difference
+        raise MlcCorrupt(f"it names {bundle.name}, but its indices are laid out differently")
+    own = header.globals_ and replace(header.globals_, scope="chunk")  # their place makes no difference
     if own != bundle.shape.globals_:
-        raise MlcCorrupt(f"its global indices are not those of {bundle.name}, which it names")
+        raise MlcCorrupt(f"it names {bundle.name}, but its global indices are different")

@@ -1,7 +1,7 @@
-"""Which model bundles this installation has, read from the head of each file without torch.
+"""Finds the installed model bundles, reading only the header of each file, without torch.
 
-A bundle is a safetensors file: eight bytes with the size of a JSON header, that header, then the weights. All
-that melcodec wants to know before it loads a model stands in the header's `__metadata__`.
+A bundle is a safetensors file: eight bytes with the size of a JSON header, the header, then the weights. The
+header's `__metadata__` holds everything that melcodec needs to know before it loads a model.
 """
 
 import json
@@ -19,15 +19,15 @@ from melcodec_cli.systems.registry import build_system, system_name
 from melcodec_cli.systems.system import Option, Shape
 
 BUNDLE_FORMAT = "melcodec-bundle-1"
-HEADER_LIMIT_BYTES = 4 << 20  # real headers have some 100 kB; the size in a file is a stranger's claim
+HEADER_LIMIT_BYTES = 4 << 20  # real headers have about 100 kB, but a file may claim any size
 OWN_FOLDER = Path(__file__).parents[1] / "bundles"
-# Bundles of the project that are no part of the package: files of its source tree, for `melcodec models add`.
+# Bundles of the project that are in its source tree but not in the package, for `melcodec models add`.
 PUBLISHED_FOLDER = OWN_FOLDER / "more"
 
 
 @dataclass(frozen=True)
 class Published:
-    """A bundle of the project, so that an installation without its file can tell of it."""
+    """A bundle of the project, listed so that messages can mention it when it is not installed."""
 
     name: str
     bitstream_id: str
@@ -44,7 +44,7 @@ PUBLISHED = (
 
 @dataclass(frozen=True)
 class Facts:
-    """What a system says of itself."""
+    """The description of a system."""
 
     shape: Shape | None
     options: tuple[Option, ...]
@@ -55,13 +55,13 @@ class Facts:
 class BundleInfo:
     path: Path
     name: str
-    bitstream_id: str  # 8 hex digits; a file decodes only with the same one
+    bitstream_id: str  # 8 hex digits; a file can be decoded only with the same id
     renderer_id: str  # 4 hex digits; another one sounds a little different
     licence: str
     profile: dict[str, Any]
     training: dict[str, Any]  # summary of data and steps, for people
     size_bytes: int
-    told: Facts | None  # None: the bundle is older than these
+    told: Facts | None  # None if the bundle is older than these facts
 
     @cached_property
     def facts(self) -> Facts:
@@ -69,7 +69,7 @@ class BundleInfo:
 
     @property
     def shape(self) -> Shape | None:
-        """None of a system or release that is not known here."""
+        """The shape, or None if this release does not know the system."""
         return self.facts.shape
 
     @property
@@ -85,7 +85,7 @@ class BundleInfo:
         return system_name(self.profile)
 
     def option(self, name: str) -> Option | None:
-        """What the user may set under this name, if the model has it."""
+        """The option of this name, if the model has it."""
         return next((option for option in self.facts.options if option.name == name), None)
 
     @property
@@ -94,12 +94,12 @@ class BundleInfo:
 
 
 def read_bundle_info(path: str | Path) -> BundleInfo:
-    """What the bundle says about itself; ModelMismatch when it is not one."""
+    """Read the metadata of a bundle; ModelMismatch if the file is not a bundle."""
     path = Path(path)
     metadata = _read_metadata(path)
     if metadata.get("format") != BUNDLE_FORMAT:
         found = metadata.get("format", "a safetensors file without a format")
-        raise ModelMismatch(f"not a bundle this release reads: {found} instead of {BUNDLE_FORMAT}", path)
+        raise ModelMismatch(f"this release cannot read the bundle: {found} instead of {BUNDLE_FORMAT}", path)
     try:
         return BundleInfo(
             path=path,
@@ -128,7 +128,7 @@ def _facts(metadata: dict[str, str]) -> Facts:
 
 
 def _facts_of_older(profile: dict[str, Any]) -> Facts:
-    """What the system says itself, for which it has to be built; that takes torch, and a second."""
+    """Facts from the system itself, which has to be built: this takes torch, and a second."""
     import torch
 
     try:
@@ -140,25 +140,25 @@ def _facts_of_older(profile: dict[str, Any]) -> Facts:
 
 
 def bundle_folders() -> list[Path]:
-    """Where bundles are looked for, first come first served."""
+    """The folders in which bundles are looked up, in this order."""
     named = [folder for folder in os.environ.get("MELCODEC_BUNDLES", "").split(os.pathsep) if folder]
     return [OWN_FOLDER, *map(Path, named), user_folder()]
 
 
 def user_folder() -> Path:
-    """Where the user's own bundles lie."""
+    """The folder of the user's own bundles."""
     data_home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(data_home) / "melcodec" / "bundles"
 
 
 def installed_bundles() -> Iterator[BundleInfo]:
-    """Every readable bundle of `bundle_folders`; other files that lie there are passed over."""
+    """All readable bundles in `bundle_folders`; other files are skipped."""
     for folder in bundle_folders():
         yield from _bundles_in(folder)
 
 
 def bundle_named(name: str) -> BundleInfo:
-    """The bundle at the path `name`, if it looks like one, else the installed one of that name, or else profile."""
+    """The bundle at the path `name` if it looks like a path, else the installed one with this name or profile."""
     if name.endswith(".safetensors") or os.sep in name:
         if not Path(name).exists():
             raise ModelMissing("no such bundle", name)
@@ -173,26 +173,26 @@ def bundle_named(name: str) -> BundleInfo:
 
 
 def bundle_for(bitstream_id: bytes, renderer_id: bytes) -> BundleInfo | None:
-    """The installed bundle that decodes a stream, if possible the one with the renderer it was made for."""
+    """The installed bundle that decodes a stream, if possible with the renderer that it was made for."""
     bitstream, renderer = bitstream_id.hex(), renderer_id.hex()
     fitting = [bundle for bundle in installed_bundles() if bundle.bitstream_id == bitstream]
     return next((bundle for bundle in fitting if bundle.renderer_id == renderer), next(iter(fitting), None))
 
 
 def how_to_get(wanted: str) -> str:
-    """Advice to who lacks the bundle of that name or bitstream id."""
+    """Advice on how to get the bundle with this name or bitstream id."""
     for bundle in _bundles_in(PUBLISHED_FOLDER):
         if wanted in (bundle.name, bundle.bitstream_id):
             what = f"{bundle.name} ({bundle.licence})"
-            return f"'melcodec models add {shlex.quote(str(bundle.path))}' installs {what}"
+            return f"install {what} with 'melcodec models add {shlex.quote(str(bundle.path))}'"
     for known in PUBLISHED:
         if wanted in (known.name, known.bitstream_id):
             place = f"melcodec_cli/bundles/{PUBLISHED_FOLDER.name}/{known.name}.safetensors"
             return (
-                f"{known.name} ({known.licence}) is {place} of melcodec's source tree, "
-                "which 'melcodec models add' installs"
+                f"{known.name} ({known.licence}) is in melcodec's source tree as {place}: "
+                "install it with 'melcodec models add'"
             )
-    return "'melcodec models add FILE' installs the file of a bundle"
+    return "install a bundle with 'melcodec models add FILE'"
 
 
 def _bundles_in(folder: Path) -> Iterator[BundleInfo]:
@@ -223,21 +223,23 @@ def _read_metadata(path: Path) -> dict[str, str]:
 
 def _what_it_is(start: bytes) -> str:
     if start.startswith(b"PK") or (start[:1] == b"\x80" and start[1:2] in (b"\2", b"\3", b"\4", b"\5")):
-        return "refused: a pickle can run code when it is opened; bundles are safetensors files"
+        return (
+            "refused: this is a pickle, which can run code when it is opened; bundles are safetensors files"
+        )
     return "not a bundle: no safetensors header"
 
 
 def _json_object(text: str) -> dict[str, Any]:
     value = json.loads(text)
     if not isinstance(value, dict):
-        raise ValueError("a JSON object was expected")
+        raise ValueError("expected a JSON object")
     return value
 
 
 def _json_list(text: str) -> list[Any]:
     value = json.loads(text)
     if not isinstance(value, list):
-        raise ValueError("a JSON list was expected")
+        raise ValueError("expected a JSON list")
     return value
 
 

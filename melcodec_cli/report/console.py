@@ -1,8 +1,8 @@
-"""All that is printed: lines, tables and questions, made harmless.
+"""Prints lines, tables and questions, with harmful characters escaped.
 
-Names of files, models and profiles come from strangers. Whatever goes through here can neither move the cursor nor
-recolour the terminal, and is never taken for markup. Only texts of our own and JSON, which escapes what is harmful, are
-printed as they are.
+Names of files, models and profiles may come from untrusted sources. Nothing printed here can move the cursor, recolour
+the terminal or be taken for markup. Only our own texts and JSON, which escapes control characters itself, are printed
+unchanged.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from melcodec_cli.report.printable import printable
 if TYPE_CHECKING:
     from rich.console import JustifyMethod
 
-ROW_LINES = 2  # of a table, at most
+ROW_LINES = 2  # the most that a table cell takes
 
 
 def show_line(line: object) -> None:
-    """A line of the result, on standard output."""
+    """Print a line of the result on standard output."""
     click.echo(printable(line))
 
 
 def show_fact(label: str, value: object) -> None:
-    """A line of a list of facts, below a title."""
+    """Print a fact with its label, below a title."""
     show_line(f"  {label:<14}{value}")
 
 
@@ -39,17 +39,17 @@ def show_json(document: Mapping[str, Any], indent: int | None = None) -> None:
 
 
 def show_exact_path(path: Path) -> None:
-    """A path for other programs, byte for byte, in whatever encoding its name is."""
+    """Print a path for other programs, byte for byte, whatever its encoding."""
     click.echo(os.fsencode(path) + b"\n", nl=False)
 
 
 def show_document(text: str, err: bool = False) -> None:
-    """Lines of our own: a help page, a shell's script, or JSON."""
+    """Print our own text unchanged: a help page, a shell script or JSON."""
     click.echo(text, err=err)
 
 
 def say(line: object, bar: Any = None) -> None:
-    """A message on standard error, above the bar of tqdm that is shown there."""
+    """Print a message on standard error, above tqdm's bar if one is shown."""
     text = f"melcodec: {printable(line)}"
     if bar is None:
         click.echo(text, err=True)
@@ -58,7 +58,7 @@ def say(line: object, bar: Any = None) -> None:
 
 
 def say_plainly(line: object) -> None:
-    """A line on standard error that is no message about something: the end of a table."""
+    """Print a line on standard error without the program's name, such as the totals below a table."""
     click.echo(printable(line), err=True)
 
 
@@ -73,9 +73,9 @@ def show_table(
     words: Collection[str] = (),
     width: int | None = None,
 ) -> None:
-    """Rows of a name and numbers, with a line between sections. A name too long for its column loses its middle.
+    """Print rows of a name and numbers, with a line between sections. Names that are too long are cut in the middle.
 
-    words: titles of columns that hold no numbers. width: of a line, if not that of the terminal.
+    words: titles of columns that hold no numbers. width: that of a line; None: the terminal's.
     """
     from rich.box import SIMPLE_HEAD
     from rich.cells import cell_len
@@ -87,7 +87,7 @@ def show_table(
     rows = [[[printable(cell) for cell in row] for row in section] for section in sections]
     heads = [max(title.split("\n"), key=cell_len) for title in titles[1:]]
     columns = zip(heads, *(row[1:] for section in rows for row in section), strict=True)
-    gap = 3  # a blank on either side, and one for the line that this box leaves out
+    gap = 3  # a space on either side, and one in place of the line that this box omits
     room = console.width - sum(gap + max(map(cell_len, column)) for column in columns)
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for place, title in enumerate(titles):
@@ -104,7 +104,7 @@ def show_table(
 
 
 def elided(text: str, width: int) -> str:
-    """At most so many columns of a terminal; what is too much is taken out of the middle."""
+    """Shorten text to this many terminal columns by cutting out the middle."""
     from rich.cells import cell_len
 
     if cell_len(text) <= width:

@@ -1,4 +1,4 @@
-"""What `info` and `verify` have in common: many files, of which a bad one does not hide the others."""
+"""What `info` and `verify` share: they go on with other files after a bad one."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ Tell = Callable[[str, Inspection, MelcodecError | None], None]
 
 
 def inspect_each(names: Sequence[str], tell: Tell) -> None:
-    """Inspect every file and `tell` of it; a single bad one raises its error, one of many BatchFailures."""
+    """Inspect every file and call `tell`; if a single file is bad, its error is raised, else BatchFailures."""
     failures = 0
     for name in names:
         try:
@@ -22,9 +22,7 @@ def inspect_each(names: Sequence[str], tell: Tell) -> None:
             failure = inspection.failure(name)
         except MelcodecError as error:
             inspection, failure = Inspection(), error
-        except (
-            Exception
-        ) as error:  # a disk that cannot be read, or a library's own, hides no other file either
+        except Exception as error:  # a disk error, say, must not stop the other files either
             show_traceback(error)
             inspection, failure = Inspection(), MelcodecError(describe(error), name)
         tell(name, inspection, failure)

@@ -1,4 +1,4 @@
-"""What there is to tell of one conversion."""
+"""The record of one conversion, for reports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass
 class Record:
-    """One conversion. The field names are the keys of `--json` and stay as they are."""
+    """One conversion. The field names are the keys of `--json` and must not change."""
 
     source: str
     target: str
@@ -18,8 +18,8 @@ class Record:
     rate_hz: int = 0
     channels: int = 0
     mlc_bytes: int = 0
-    payload_bits: int = 0  # indices of either kind, without framing
-    bundle: str | None = None  # the name of the model that converted it, of several the last
+    payload_bits: int = 0  # indices of both kinds, without framing
+    bundle: str | None = None  # name of the model that converted it; if there were several, the last
     elapsed_s: float = 0.0
     lost_s: list[list[float]] = field(default_factory=list)  # [from, to] of what was damaged and concealed
     exit_code: int = 0

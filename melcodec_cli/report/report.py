@@ -1,4 +1,4 @@
-"""What a run did: collects one record for each file and says it as a table, as JSON lines or as one last line."""
+"""Reports what a run did: collects a record for each file and prints a table, JSON lines or a last line."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from melcodec_cli.report.console import say, say_plainly, show_document, show_li
 from melcodec_cli.report.record import Record
 from melcodec_cli.report.report_file import ReportFile
 
-# A table of more files than this shows the failed and the slowest only.
+# With more files than this, the table shows only the failed and the slowest.
 TABLE_ROWS = 20
 EXCERPT_ROWS = 10
 
 
-INFORMATION = {"mix", "auto"}  # topics of notices that warn of nothing
+INFORMATION = {"mix", "auto"}  # topics of notices that are not warnings
 
 
 class Report:
-    """Of one run. Everything but the JSON lines goes to stderr."""
+    """The report of one run. Everything except the JSON lines goes to stderr."""
 
     def __init__(
         self,
@@ -31,9 +31,9 @@ class Report:
         batch: bool = False,
         path: str | None = None,
     ):
-        """path: of a file for a line of JSON a record."""
+        """path: a file that gets a line of JSON for each record."""
         self.records: list[Record] = []
-        self.bar: Any = None  # tqdm's, which waits for its delay before it shows itself
+        self.bar: Any = None  # tqdm's, which appears only after its delay
         self.json_lines = json_lines
         self._quiet = quiet
         self._verbose = verbose
@@ -47,7 +47,7 @@ class Report:
         return not (self._quiet or self.json_lines) and sys.stderr.isatty()
 
     def notice(self, topic: str, line: str) -> None:
-        """Something to know, said once a run for each topic; to the quiet only if it is a warning."""
+        """Print a notice, once per topic in a run; with --quiet only if it is a warning."""
         if topic not in self._noticed and not (self._quiet and topic in INFORMATION):
             self._noticed.add(topic)
             self._say(line)
@@ -58,7 +58,7 @@ class Report:
 
     @contextmanager
     def kept_for(self, expected: Sequence[Record]) -> Iterator[None]:
-        """Keeps the file meanwhile; those that an interruption leaves without a record are in it as unfinished."""
+        """Write the report file during this block; after an interruption, files without a record are unfinished."""
         if self._path is None:
             yield
             return
@@ -73,7 +73,7 @@ class Report:
                     self._file.write(record.to_json())
             try:
                 self._file.close()
-            except OSError as error:  # must not take the place of what ended the run
+            except OSError as error:  # must not replace the error that ended the run
                 self._say(f"{self._path}: {describe(error)}")
             raise
         self._file.close()
@@ -92,7 +92,7 @@ class Report:
             show_line(f"{record.source} -> {record.target}")
 
     def add_failure(self, record: Record, error: Exception) -> None:
-        """Reported at once in a batch; a single file's error is the run's own and told by whoever ends it."""
+        """Record a failure. In a batch it is reported at once; a single file's error is raised."""
         record.status = "failed"
         record.exit_code = error.exit_code if isinstance(error, MelcodecError) else 1
         record.error = error.message if isinstance(error, MelcodecError) else describe(error)
@@ -109,7 +109,7 @@ class Report:
             raise error
 
     def finish(self) -> None:
-        """Table and last line; BatchFailures if anything failed."""
+        """Print the table and the last line; BatchFailures if anything failed."""
         if not self.json_lines and not self._quiet:
             print_table(self.records, self._batch, sys.stderr)
         if self._batch:
@@ -131,14 +131,14 @@ class Report:
 
 
 def clock(seconds: float) -> str:
-    """1:02:03.45"""
+    """A time as 1:02:03.45."""
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(int(minutes), 60)
     return f"{hours}:{minutes:02d}:{rest:05.2f}" if hours else f"{minutes}:{rest:05.2f}"
 
 
 def print_table(records: list[Record], totals: bool, file: TextIO) -> None:
-    """A row a file, and one of totals if there are several; of many only the failed and the slowest."""
+    """Print a row for each file, or for the failed and slowest of many, and the totals of several."""
     done = [record for record in records if record.status == "done"]
     failed = [record for record in records if record.status == "failed"] if totals else []
     if not done:

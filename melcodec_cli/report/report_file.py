@@ -1,4 +1,4 @@
-"""The lasting account of a run: a file with a line of JSON for every input, written as the run goes on."""
+"""The report file: a line of JSON for every input, written during the run."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from melcodec_cli.errors import OutputExists
 
 
 class ReportFile:
-    """What it cannot write, on a full disk, stops no run; `close` raises the error."""
+    """A report file; an error in writing it, such as a full disk, does not stop the run: `close` raises it."""
 
     def __init__(self, path: str):
-        """Replaces an earlier report, but nothing else."""
+        """Open the file; it may replace an earlier report, but no other file."""
         if os.path.exists(path) and not _is_report(path):
-            raise OutputExists("is there already and no earlier report; choose another name", path)
+            raise OutputExists("already exists and is not a report: choose another name", path)
         self._file: IO[str] = open(path, "w", encoding="utf-8")  # noqa: SIM115 - closed by `close`
         self._path = path
         self._error: OSError | None = None
@@ -24,7 +24,7 @@ class ReportFile:
         if self._error is None:
             try:
                 self._file.write(line + "\n")
-                self._file.flush()  # a killed run's report tells how far it came
+                self._file.flush()  # so that the report of a killed run shows how far it came
             except OSError as error:
                 self._error = error
 
@@ -40,7 +40,7 @@ class ReportFile:
 
 def _is_report(path: str) -> bool:
     if not os.path.isfile(path):
-        return True  # a pipe or device, in which nothing can be lost
+        return True  # a pipe or device, where nothing can be overwritten
     with open(path, "rb") as file:
         first = file.readline(1 << 20)
     try:

@@ -1,4 +1,4 @@
-"""Systems by name: the one line that a new one needs.  None is imported before it is asked for."""
+"""The registry of systems: a new one needs one line here.  A system is imported when it is first used."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from melcodec_cli.layers.settings import ProfileError
 from melcodec_cli.systems.system import System
 
-# Where the class is that is made from a profile whose `system` is this name.
+# Maps the `system` of a profile to the class that is built from it.
 SYSTEMS = {
     "fmel": "melcodec_cli.systems.fmel.chain:Chain",
 }
-FIRST = "fmel"  # the system of profiles that are older than the choice
+FIRST = "fmel"  # the system of old profiles, which do not name one
 
 
 def system_name(profile: Mapping[str, Any]) -> str:
@@ -24,7 +24,7 @@ def system_of(profile: Mapping[str, Any]) -> type[System]:
     """The class of the system that a profile is for."""
     name = system_name(profile)
     if name not in SYSTEMS:
-        raise ProfileError(f"system {name[:80]!r} is unknown; there are {', '.join(SYSTEMS)}")
+        raise ProfileError(f"system {name[:80]!r} is unknown; known systems: {', '.join(SYSTEMS)}")
     module, _, attribute = SYSTEMS[name].partition(":")
     found: type[System] = getattr(importlib.import_module(module), attribute)
     return found

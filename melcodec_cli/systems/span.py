@@ -1,4 +1,4 @@
-"""What a row holds: a stretch to be coded, and what there is of its stream on either side."""
+"""What a row holds: a stretch to be coded, and its context on either side."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Span:
-    """In frames of a system, in finer ones of its own, or in samples.
+    """A stretch and its context, counted in frames of the system, in finer frames of its own, or in samples.
 
-    Less `before` or `after` than a stage's reach means that the stream begins or ends there.
+    If `before` or `after` is less than a stage's reach, the stream begins or ends there.
     """
 
     before: int
     kept: int
     after: int
-    first: int = 0  # of the kept ones, counted from the stream's beginning
+    first: int = 0  # number of the first kept one, counted from the start of the stream
 
     @property
     def total(self) -> int:
@@ -26,9 +26,9 @@ class Span:
         return slice(self.before, self.before + self.kept)
 
     def scaled(self, factor: int) -> Span:
-        """The same stretch in units of which one makes `factor`."""
+        """The same stretch in units that are `factor` times smaller."""
         return Span(self.before * factor, self.kept * factor, self.after * factor, self.first * factor)
 
     def narrowed(self, context: int) -> Span:
-        """The same stretch with `context` on either side at most."""
+        """The same stretch with at most `context` on either side."""
         return Span(min(self.before, context), self.kept, min(self.after, context), self.first)

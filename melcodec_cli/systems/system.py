@@ -1,6 +1,6 @@
-"""What a codec says of itself, and what it must offer to everything else.
+"""How a codec describes itself, and the interface that it offers to the rest of the program.
 
-Of tensors nothing is known here: `info` and `models` read shapes from a bundle's metadata without loading torch.
+This module does without torch: `info` and `models` read shapes from a bundle's metadata.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from melcodec_cli.systems.span import Span
 if TYPE_CHECKING:
     from melcodec_cli.train.stage import Stage
 
-ABSENT = -1  # in the place of an index that was lost
-MAX_REACH_S = 600  # of context that a stranger's shape may ask for
+ABSENT = -1  # stands for a lost index
+MAX_REACH_S = 600  # longest context that a shape may ask for; shapes may come from untrusted files
 
 Audio = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Reach:
-    """How many frames on either side of a stretch its result depends on."""
+    """How many frames before and after a stretch affect its result."""
 
     before: int
     after: int
@@ -41,9 +41,9 @@ class Reach:
 
 @dataclass(frozen=True)
 class Latency:
-    """How much audio must have gone in, counted from a chunk's beginning, before the chunk comes out.
+    """How much audio, counted from the start of a chunk, must have arrived before the chunk comes out.
 
-    The time of computing comes on top.  The field names are keys of `info --json`.
+    Computing time is extra.  The field names are keys of `info --json`.
     """
 
     compress_s: float
@@ -52,25 +52,25 @@ class Latency:
 
 @dataclass(frozen=True)
 class Shape:
-    """How a system's indices lie in time, and how far its networks look."""
+    """How a system's indices are arranged in time, and how much context its networks need."""
 
     rate_hz: int
-    frame_samples: int  # at that rate
-    chunk_frames: int  # unless the user says how long chunks are
+    frame_samples: int  # samples at rate_hz
+    chunk_frames: int  # default length of a chunk
     index_bits: int
     codewords: int
     encode: Reach
-    decode: Reach  # with the options that are the default
-    rows: int = 1  # indices of a frame
-    kind: str = "stages"  # what the rows are to each other, as in a header
-    rows_sent: tuple[int, ...] = (1,)  # numbers of rows that a stream may have
-    globals_count: int = 0  # indices sent once a chunk ...
-    globals_bits: int = 0  # ... of so many bits each
+    decode: Reach  # with the default options
+    rows: int = 1  # indices per frame
+    kind: str = "stages"  # how the rows relate to each other, as in a header
+    rows_sent: tuple[int, ...] = (1,)  # row counts that a stream may have
+    globals_count: int = 0  # indices sent once per chunk ...
+    globals_bits: int = 0  # ... and the bits of each
 
     def __post_init__(self) -> None:
-        layout, _ = self.layout(self.chunk_frames), self.globals_  # which know their own limits
+        layout, _ = self.layout(self.chunk_frames), self.globals_  # both check their own limits
         require_range("", self, 2, 1 << self.index_bits, "codewords")
-        require(bool(self.rows_sent), "rows_sent must name a number of rows")
+        require(bool(self.rows_sent), "rows_sent must name at least one number of rows")
         require(
             all(1 <= rows <= self.rows for rows in self.rows_sent), f"rows_sent must lie in 1..{self.rows}"
         )
@@ -87,7 +87,7 @@ class Shape:
         return Globals(self.globals_count, self.globals_bits) if self.globals_count else None
 
     def layout(self, chunk_frames: int, rows: int | None = None) -> Layout:
-        """How a stream with so many rows (all if None) is laid out."""
+        """The layout of a stream with this many rows (None: all)."""
         return Layout(
             index_bits=self.index_bits,
             rows=rows or self.rows,
@@ -98,16 +98,16 @@ class Shape:
         )
 
     def fits(self, layout: Layout) -> bool:
-        """Whether a stream that is laid out so can be one of this system's."""
+        """Whether a stream of this layout can come from this system."""
         return layout.rows in self.rows_sent and layout == self.layout(layout.chunk_frames, layout.rows)
 
     @property
     def bits_per_s(self) -> dict[int, float]:
-        """By the number of rows sent: what the indices of one channel take."""
+        """Bit rate of the indices of one channel, by the number of rows sent."""
         return {rows: rows * self.index_bits * self.frames_per_s for rows in self.rows_sent}
 
     def latency(self, chunk_frames: int) -> Latency:
-        # A decoder's look-ahead comes in whole chunks, too.
+        # A decoder's look-ahead arrives in whole chunks, too.
         chunks_ahead = -(-self.decode.after // chunk_frames)
         return Latency(
             (chunk_frames + self.encode.after) / self.frames_per_s,
@@ -125,7 +125,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Option:
-    """A whole number that the user may set, as --NAME, on one of the two ways."""
+    """A whole number that the user may set, as --NAME, for encoding or for decoding."""
 
     name: str
     way: str  # "encode" or "decode"
@@ -134,32 +134,32 @@ class Option:
     default: int
 
 
-Options = Mapping[str, int]  # by name; what is not there is as by default
+Options = Mapping[str, int]  # by name; missing ones have their defaults
 
 
 class Codes(NamedTuple):
     """The indices of one stretch of one channel."""
 
-    indices: NDArray[np.int64]  # (frame, row), ABSENT where they were lost
+    indices: NDArray[np.int64]  # (frame, row), ABSENT where lost
     globals_: (
         NDArray[np.int64] | None
-    )  # (count,) of a chunk; for decoding (frame, count), of each frame's chunk
+    )  # (count,) for a chunk; for decoding (frame, count), those of each frame's chunk
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What the two ids of a bundle are hashes of: parts (beginnings of weights' names) and settings of the profile.
+    """What the two ids of a bundle hash: parts (prefixes of the names of weights) and settings of the profile.
 
-    The encoder belongs to neither: a better one may be released for old decoders.
+    The encoder is not included, so that a better one can be released for old decoders.
     """
 
     bitstream_parts: tuple[str, ...]  # define what an index means
     bitstream_settings: tuple[str, ...]
-    renderer_parts: tuple[str, ...]  # make it sound
+    renderer_parts: tuple[str, ...]  # turn indices into sound
     renderer_settings: tuple[str, ...]
-    # Settings that came after the first models, with the values that are as before: ids must outlast a release.
+    # Settings added after the first models, with the values that change nothing: a release must not change an id.
     later_settings: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
-    unshipped: tuple[str, ...] = ()  # weights that only training needs
+    unshipped: tuple[str, ...] = ()  # weights needed only for training
 
 
 class System(Protocol):
@@ -169,11 +169,11 @@ class System(Protocol):
 
     @classmethod
     def from_profile(cls, profile: Mapping[str, Any]) -> System:
-        """Build it with random weights; ProfileError names a setting that makes no sense."""
+        """Build the system with random weights; ProfileError names an invalid setting."""
 
     @property
     def profile_values(self) -> dict[str, Any]:
-        """The settings that `from_profile` makes the same again of."""
+        """The complete settings, from which `from_profile` builds the same system."""
 
     @property
     def shape(self) -> Shape: ...
@@ -183,37 +183,37 @@ class System(Protocol):
 
     @property
     def suits(self) -> Sequence[str]:
-        """What it is for: "speech", "music", "sound"."""
+        """What the system is made for: "speech", "music", "sound"."""
 
     @property
     def device(self) -> Any:
-        """Where its weights are."""
+        """The device that holds the weights."""
 
     def decode_reach(self, options: Options) -> Reach: ...
 
     def encode(self, audio: Sequence[Audio], spans: Sequence[Span], options: Options) -> list[Codes]:
-        """Code stretches of audio at the system's rate: (samples of the span's frames,) each.
+        """Code stretches of audio at the system's rate, each (samples of the span's frames,).
 
-        A span has the reach of `shape.encode` on either side, or as much as there is of its stream.
+        A span includes the reach of `shape.encode` on either side, or less at an end of its stream.
         """
 
     def decode(self, codes: Sequence[Codes], spans: Sequence[Span], options: Options) -> list[Audio]:
-        """Make audio of stretches of indices: the samples of the span's kept frames, of each.
+        """Turn stretches of indices into audio: for each, the samples of the span's kept frames.
 
-        A span has the reach of `decode_reach(options)` on either side, or as much as there is of its stream.
+        A span includes the reach of `decode_reach(options)` on either side, or less at an end of its stream.
         """
 
     @classmethod
     def stages(cls, profile: Mapping[str, Any]) -> Sequence[Stage]:
-        """What is trained, in order."""
+        """The stages of training, in order."""
 
     def parts(self, options: Options) -> Mapping[str, Any]:
-        """Its modules by name, in the order in which they run, for whoever times and counts them."""
+        """The modules by name, in the order in which they run, for benchmarks."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A system with weights, and the ids that these have."""
+    """A system with trained weights, and the ids of these weights."""
 
     system: System
     name: str
@@ -225,14 +225,14 @@ class Session(Protocol):
     """One direction of a live stream, frame by frame."""
 
     def push(self, data: NDArray[Any]) -> NDArray[Any]:
-        """Take what has arrived, audio (sample,) or indices (frame, row); give what is ready of the other."""
+        """Take new audio (sample,) or indices (frame, row); return what is ready of the other."""
 
     def flush(self) -> NDArray[Any]:
-        """The rest, when nothing more will come."""
+        """Return the rest at the end of the stream."""
 
 
 class Streaming(System, Protocol):
-    """A system whose networks keep their state, so that single frames can be coded as they come."""
+    """A system whose networks keep their state, so that frames can be coded one by one as they arrive."""
 
     def open_encoder(self, rows: int) -> Session: ...
 
@@ -240,12 +240,12 @@ class Streaming(System, Protocol):
 
 
 def bit_rate_text(bits_per_s: float) -> str:
-    """250 or 1k or 7.5k, as --bitrate takes it."""
+    """A bit rate as --bitrate takes it: 250, 1k or 7.5k."""
     return f"{bits_per_s / 1000:g}k" if bits_per_s >= 1000 else f"{bits_per_s:g}"
 
 
 def rows_for(shape: Shape, bits_per_s: float) -> int | None:
-    """How many rows make the bit rate, within a hundredth; None if no number does."""
+    """The number of rows that gives this bit rate within 1 %, or None."""
     fitting = [
         rows for rows, each in shape.bits_per_s.items() if math.isclose(each, bits_per_s, rel_tol=0.01)
     ]

@@ -1,4 +1,4 @@
-"""Batches in the order of their seeds, for a GPU drawn ahead by other processes where they are made on the CPU."""
+"""Batches in the order of their seeds; those made on the CPU for a GPU are drawn ahead by other processes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CropsT = TypeVar("CropsT")
 
 
 class Source(Protocol):
-    """Whoever draws batches: what is drawn hangs on the seed alone."""
+    """A source of batches, which depend only on the seed."""
 
     def draw(self, batch: int, samples: int, seed: int) -> Crops: ...
 
@@ -34,13 +34,13 @@ class _Draws(Dataset[Crops]):
 def drawn_ahead(
     source: Source, batch: int, samples: int, seeds: Iterator[int], workers: int
 ) -> Iterator[Crops]:
-    """The same for every number of workers; none draws each batch when it is asked for."""
+    """Yield batches, the same for any number of workers; without workers, each is drawn when it is needed."""
     loader = DataLoader(
         _Draws(source, batch, samples),
         batch_size=None,
         sampler=seeds,
         num_workers=workers,
-        # A worker that is not forked would get the corpus through a pipe.
+        # Only a forked worker shares the corpus; others would get a copy through a pipe.
         multiprocessing_context="fork" if workers else None,
         worker_init_fn=_leave_signals_to_the_run,
     )
@@ -48,7 +48,7 @@ def drawn_ahead(
 
 
 def workers_for(source: Source, device: torch.device) -> int:
-    """A GPU draws crops itself, a CPU has no core to spare, and where nothing forks, nobody draws ahead."""
+    """The number of workers: 0 if the GPU draws crops itself, if training uses the CPU, or without fork."""
     if device.type != "cuda" or isinstance(source, Batches) or not hasattr(os, "fork"):
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -56,6 +56,6 @@ def workers_for(source: Source, device: torch.device) -> int:
 
 
 def _leave_signals_to_the_run(worker: int) -> None:
-    """Ctrl-C reaches the whole group: a run that ends with a step needs its workers until then."""
+    """Ignore signals: Ctrl-C reaches workers too, but a run needs them until the current step ends."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

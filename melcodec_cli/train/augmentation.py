@@ -1,4 +1,4 @@
-"""Other microphones, rooms and levels than the corpus has, drawn on the training device."""
+"""Random microphones, rooms and levels, to widen the corpus; computed on the training device."""
 
 from __future__ import annotations
 
@@ -14,26 +14,28 @@ ROOM_S = 0.6  # length of a room's response
 NOTES, OVERTONES = 4, 4  # of a chord
 SOUND_PEAK = 0.3  # of noises and chords, before levels are drawn
 
-# Draws (low, high, *shape) with even probability.
+# (low, high, *shape) -> uniform random values.
 Uniform = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to a crop.  Equaliser, room and level change input and target alike: they are to be kept."""
+    """Changes to a crop.  Equaliser, room and level change input and target alike: the codec should keep them."""
 
-    no_speech: float = 0.0  # share of crops that hold noise or chords instead, which are to come back sane
-    equaliser: float = 0.5  # share of crops
+    no_speech: float = (
+        0.0  # share of crops replaced by noise or chords, so that such sounds decode reasonably
+    )
+    equaliser: float = 0.5  # share of crops that are filtered
     equaliser_db: float = 6.0  # spread of the smooth random curve
     room: float = 0.0  # share of crops that sound in a random room
-    room_low_s: float = 0.15  # until its echo has fallen by 60 dB
+    room_low_s: float = 0.15  # time in which its echo falls by 60 dB
     room_high_s: float = 0.6
-    room_low_db: float = -15.0  # of the echo's energy to that of the direct sound
+    room_low_db: float = -15.0  # energy of the echo relative to the direct sound
     room_high_db: float = 0.0
     level_low_db: float = -15.0
     level_high_db: float = 6.0
-    noise: float = 0.0  # share of crops whose input (not target) gets noise added
-    noise_low_db: float = 15.0  # of speech to noise
+    noise: float = 0.0  # share of crops with noise added to the input, but not to the target
+    noise_low_db: float = 15.0  # speech relative to noise
     noise_high_db: float = 35.0
     edge: float = 0.15  # share of crops that begin or end in digital silence
 
@@ -41,7 +43,7 @@ class Augmentation:
 def augmented(
     audio: Tensor, other: Tensor, rate_hz: int, setting: Augmentation, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """audio and other (batch, samples), recorded alike -> the same as a target, as a noisy input, and other."""
+    """audio and other (batch, samples) of the same recording -> target, noisy input, and other, all augmented."""
     batch, samples = audio.shape
     device = audio.device
 
@@ -107,7 +109,7 @@ def no_speech(rows: int, samples: int, rate_hz: int, uniform: Uniform) -> Tensor
 
 
 def room_response(white: Tensor, fall_s: Tensor, share_db: Tensor, rate_hz: int) -> Tensor:
-    """White noise (batch, samples) that falls by 60 dB in fall_s (batch, 1), after a direct sound of 1."""
+    """A direct sound of 1, then white noise (batch, samples) that falls by 60 dB in fall_s (batch, 1)."""
     time_s = torch.arange(white.shape[1], device=white.device) / rate_hz
     echo = white * torch.exp(-3 * math.log(10) * time_s / fall_s)
     echo = echo / echo.square().sum(1, keepdim=True).sqrt() * 10 ** (share_db / 20)
@@ -116,7 +118,7 @@ def room_response(white: Tensor, fall_s: Tensor, share_db: Tensor, rate_hz: int)
 
 
 def _convolved(audio: Tensor, response: Tensor) -> Tensor:
-    """The first (batch, samples) of audio in a room."""
+    """Audio (batch, samples) as heard in a room, cut to its own length."""
     samples = audio.shape[1] + response.shape[1]
     spectrum = torch.fft.rfft(audio, samples) * torch.fft.rfft(response, samples)
     return torch.fft.irfft(spectrum, samples)[:, : audio.shape[1]]

@@ -1,4 +1,4 @@
-"""The bandwidth of a recording, measured: a file's sampling rate says nothing of what was sampled."""
+"""Measures the bandwidth of a recording, which may be much less than its sampling rate allows."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 FRAME_SAMPLES = 2048
 SMOOTHING_HZ = 250.0
-ABOVE_ROUNDING_DB = 10.0  # less above the noise of 16-bit rounding is no content
-FULL_SHARE = 0.95  # of half the rate: the rest is a resampler's own slope
+ABOVE_ROUNDING_DB = 10.0  # anything nearer to the noise of 16-bit rounding does not count as content
+FULL_SHARE = 0.95  # of half the rate, counted as full: the rest may be a resampler's slope
 
 
 def bandwidth_hz(samples: NDArray[np.int16], rate_hz: int) -> float:
     """Highest frequency at which the long-term spectrum stands above the noise of rounding to 16 bits.
 
-    Half the rate where only the last twentieth is missing; 0 for silence.
+    This is half the rate if no more than the last twentieth is missing, and 0 for silence.
     """
     count = max(1, len(samples) // FRAME_SAMPLES)
     padded = np.zeros(count * FRAME_SAMPLES, np.float32)
@@ -22,7 +22,7 @@ def bandwidth_hz(samples: NDArray[np.int16], rate_hz: int) -> float:
     window = np.kaiser(FRAME_SAMPLES, 14).astype(np.float32)  # side lobes under 16-bit rounding
     frames = padded.reshape(count, FRAME_SAMPLES) * window
     power = np.zeros(FRAME_SAMPLES // 2 + 1)
-    for start in range(0, count, 256):  # a long recording's spectra would not fit into memory
+    for start in range(0, count, 256):  # all spectra of a long recording might not fit into memory
         power += np.square(np.abs(np.fft.rfft(frames[start : start + 256]))).sum(0)
     power /= count * np.square(window).sum()  # rounding to whole steps has a variance of 1/12
     width = max(1, round(SMOOTHING_HZ * FRAME_SAMPLES / rate_hz))

@@ -1,4 +1,4 @@
-"""Random crops of the corpus, made on the training device, the same for a given seed and step."""
+"""Random crops of the corpus, made on the training device and determined by seed and step."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ CropsT = TypeVar("CropsT", bound="Crops")
 
 @dataclass(frozen=True)
 class Crops:
-    audio: Tensor  # (batch, samples), what is to be decoded
-    noisy: Tensor  # (batch, samples), what is encoded
+    audio: Tensor  # (batch, samples), the target of decoding
+    noisy: Tensor  # (batch, samples), the input of encoding
     other: Tensor  # (batch, samples), another part of the same speaker, through the same equaliser
-    bandwidth_hz: Tensor  # (batch,), above which the recording holds nothing
+    bandwidth_hz: Tensor  # (batch,), the recording holds nothing above it
 
     def to(self: CropsT, device: torch.device) -> CropsT:
         return type(self)(*(getattr(self, each.name).to(device) for each in fields(self)))
@@ -31,13 +31,13 @@ class Crops:
 def cumulative_weight(
     corpus: Corpus, rows: Sequence[int] | np.ndarray, weights: dict[str, float]
 ) -> np.ndarray:
-    """Of clips that are drawn by duration times the weight of their source."""
+    """Cumulative weight of clips: duration times the weight of their source."""
     weight = np.array([weights.get(corpus.clips[i].source, 1.0) for i in rows])
     return np.cumsum(corpus.lengths[rows] * weight)
 
 
 class Batches:
-    """Crops of one split; sources are drawn by duration times weight."""
+    """Random crops of one split, drawn by duration times the weight of the source."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Batches:
         names = [corpus.clips[i].speaker for i in rows]
         self.speaker_low, self.speaker_high = _runs(names, self.starts, self.lengths)
         self.end = int(corpus.starts[rows[-1]] + corpus.lengths[rows[-1]])
-        # A GPU holds the corpus itself (115 MB an hour), so that batches never wait for the host.
+        # A GPU holds the corpus (115 MB per hour of audio), so that batches never wait for the host.
         on_gpu = device.type == "cuda"
         self.audio = torch.from_numpy(np.array(corpus.audio)).to(device) if on_gpu else corpus.audio
 
@@ -76,7 +76,7 @@ class Batches:
         return Crops(*made, bandwidth_hz=bandwidth_hz)
 
     def _narrowest_hz(self, starts: np.ndarray, samples: int) -> np.ndarray:
-        """Bandwidth of each crop: the least of the clips that it runs through."""
+        """Bandwidth of each crop: the smallest among the clips that it spans."""
         first = np.searchsorted(self.starts, starts, side="right") - 1
         last = np.searchsorted(self.starts, starts + samples)
         return np.array(
@@ -116,10 +116,10 @@ def _runs(names: list[str], starts: np.ndarray, lengths: np.ndarray) -> tuple[np
 
 
 def dev_crops(corpus: Corpus, sources: set[str] | None, samples: int, limit: int) -> Crops:
-    """The first `samples` of dev clips, as many of each source, spread evenly.
+    """The first `samples` of dev clips, equally many from each source, evenly spread.
 
-    Sources that the corpus has not do not count, nor does the length where all are shorter: then the longest serve.
-    Only a corpus without dev clips is measured on what it is trained on.
+    Sources that are not in the corpus are ignored.  If all clips are shorter than `samples`, the longest are used.  A
+    corpus without dev clips is measured on its training clips.
     """
     rows = [i for i, clip in enumerate(corpus.clips) if clip.split == "dev"]
     rows = rows or [i for i, clip in enumerate(corpus.clips) if clip.speed == 1]
@@ -136,7 +136,7 @@ def dev_crops(corpus: Corpus, sources: set[str] | None, samples: int, limit: int
 
 
 def spread(rows: list[int], sources: list[str], limit: int) -> list[int]:
-    """`limit` of the rows at most, in equal shares of the sources as far as these go."""
+    """At most `limit` rows, as evenly shared among the sources as possible."""
     left, picked = limit, []
     groups = [[row for row, name in zip(rows, sources, strict=True) if name == s] for s in set(sources)]
     for number, group in enumerate(sorted(groups, key=lambda each: (len(each), each))):

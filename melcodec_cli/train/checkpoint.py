@@ -1,4 +1,4 @@
-"""Files of a run that training goes on from: tensors in safetensors, the moments of an optimiser among them."""
+"""Checkpoints: safetensors files from which training can resume, including the optimiser's moments."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from melcodec_cli.files.atomic import output_file
 
 
 def refuse_to_lose(folder: Path, resume: bool) -> None:
-    """Hours of training must not be lost by a forgotten flag."""
+    """Refuse to overwrite a trained stage, so that a forgotten flag cannot cost hours of training."""
     checkpoint = (folder / "checkpoint.safetensors").exists()
     if checkpoint and not resume:
-        raise OutputExists("trained already; --resume goes on, --force begins again", folder)
+        raise OutputExists("already trained; use --resume to continue or --force to start over", folder)
     if not checkpoint and (folder / "stage.safetensors").exists():
         raise OutputExists(
-            "trained already, without a checkpoint to go on from; --force begins again", folder
+            "already trained, but there is no checkpoint to resume from; use --force to start over", folder
         )
 
 
@@ -33,7 +33,7 @@ def save_atomically(tensors: Mapping[str, Tensor], path: Path, notes: dict[str, 
 
 
 def read(path: Path, device: torch.device) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and notes."""
+    """Read the tensors and the metadata."""
     with safe_open(path, "pt", device=str(device)) as file:
         names = file.keys()
         return {name: file.get_tensor(name) for name in names}, file.metadata()
@@ -44,7 +44,7 @@ def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def moments(optimiser: Optimizer) -> dict[str, Tensor]:
-    """What the optimiser remembers, as INDEX.NAME of each parameter."""
+    """The optimiser's state, as INDEX.NAME for each parameter."""
     state = optimiser.state_dict()["state"]
     return {f"{index}.{name}": value for index, each in state.items() for name, value in each.items()}
 
@@ -55,7 +55,7 @@ def restore_moments(optimiser: Optimizer, tensors: Mapping[str, Tensor]) -> None
     for key, value in tensors.items():
         index, name = key.split(".", 1)
         if value.shape == parameters[int(index)].shape:
-            # The fused kernel walks memory: moments must lie in it as the weights do (channels last).
+            # The fused kernel needs moments with the same memory layout as the weights (channels last).
             value = torch.empty_like(parameters[int(index)]).copy_(value)
         state.setdefault(int(index), {})[name] = value
     optimiser.load_state_dict({**optimiser.state_dict(), "state": state})

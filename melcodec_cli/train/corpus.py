@@ -1,7 +1,7 @@
 """Training corpus: folders of audio, decoded once into one memory-mapped file of 16-bit samples.
 
-Clips lie one after the other, sorted by split, source and speaker, so that a crop may run from one clip into the next
-of the same voice and no batch is padded.
+Clips are stored in sequence, sorted by split, source and speaker, so that a crop can run on into the next clip of the
+same voice and no batch needs padding.
 """
 
 from __future__ import annotations
@@ -27,59 +27,61 @@ from melcodec_cli.files.atomic import output_file
 from melcodec_cli.report.printable import printable
 from melcodec_cli.train.bandwidth import bandwidth_hz
 
-DEV_SHARE = 1 / 20  # of speakers, where no manifest says which
-UNKNOWN_LICENCE = "LicenseRef-unknown"  # where no manifest says which
-# Folders that are called so hold speakers rather than being one: dev-clean, train-clean-100, wav48, audio.
+DEV_SHARE = 1 / 20  # share of speakers, if no manifest assigns splits
+UNKNOWN_LICENCE = "LicenseRef-unknown"  # if no manifest names one
+# Folders with these names hold speakers, and are not speakers: dev-clean, train-clean-100, wav48, audio.
 PART = re.compile(
     r"(train|dev|test|eval|valid|validation|wavs?|flac|audio|clips|data)(?![a-z])", re.IGNORECASE
 )
-TRIM_DB = -50.0  # below the clip's peak: trimmed at both ends ...
-TRIM_MARGIN_S = 0.15  # ... but for this much
+TRIM_DB = -50.0  # relative to the clip's peak: quieter ends are trimmed ...
+TRIM_MARGIN_S = 0.15  # ... except this much
 
 
 @dataclass(frozen=True)
 class Clip:
     path: str
-    inside: str  # its path from the corpus folder on, by which a cache knows it again
+    inside: str  # its path inside the corpus folder, which identifies it in a cache
     source: str
     speaker: str
     split: str
     licence: str
     speed: float = 1.0
-    text: str = ""  # what is said, where a manifest tells
+    text: str = ""  # transcript, if a manifest has one
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Decoded clips: `audio[start : start + length]` for each row of the tables."""
+    """Decoded clips: row i is `audio[start : start + length]`."""
 
     audio: NDArray[np.int16]  # memory map
     starts: NDArray[np.int64]
     lengths: NDArray[np.int64]
     bandwidths_hz: NDArray[np.float64]
     clips: list[Clip]
-    left_out: dict[str, str]  # path of each file that is no part of it -> why
+    left_out: dict[str, str]  # path of each file left out -> reason
     rate_hz: int
     fingerprint: str
 
     def hours(self, split: str) -> float:
-        """Of recordings, not counting copies at other speeds."""
+        """Hours of recordings, not counting copies at other speeds."""
         total = sum(
             int(n) for n, c in zip(self.lengths, self.clips, strict=True) if c.split == split and c.speed == 1
         )
         return total / self.rate_hz / 3600
 
     def licences(self) -> dict[str, str]:
-        """Of each source; where its clips have several, all of them."""
+        """Licences of each source; a source may have several."""
         pairs = sorted({(clip.source, clip.licence) for clip in self.clips})
         return {source: " and ".join(b for a, b in pairs if a == source) for source, _ in pairs}
 
 
 def index_folders(folders: list[Path]) -> list[Clip]:
-    """Clips of every folder, by its manifest.csv or those directly below it, or else by the folders in it, each speaker
-    in one split.
+    """Clips of all folders, each speaker in one split.
 
-    Speakers are named from the folder's own name on: how its path was typed, and where it lies, changes no split.
+    They are taken from a folder's manifest.csv, or from those directly below it, otherwise from the folders in it.
+
+    Names of speakers start with the folder's own name, so that splits do not depend on how its path was typed or where
+    it lies.
     """
     return _with_splits([clip for folder in folders for clip in _clips_of(folder)])
 
@@ -92,16 +94,16 @@ def _clips_of(folder: Path) -> list[Clip]:
 
 
 def _listed(folder: Path) -> list[Clip]:
-    """What the manifest lists; the split is empty where it says none."""
+    """Clips listed in the manifest; the split is empty if none is given."""
     manifest = folder / "manifest.csv"
     try:
         with manifest.open(newline="", encoding="utf-8-sig") as file:
             table = csv.DictReader(file)
             if "path" not in (table.fieldnames or ()):
-                raise UsageProblem("has no column that is called path", manifest)
+                raise UsageProblem("has no column named path", manifest)
             rows = [row for row in table if row["path"]]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageProblem(f"is not CSV in UTF-8: {error}", manifest) from None
+        raise UsageProblem(f"is not a CSV file in UTF-8: {error}", manifest) from None
     clips = []
     for row in rows:
         source = row.get("source") or folder.resolve().name
@@ -112,14 +114,14 @@ def _listed(folder: Path) -> list[Clip]:
         clips.append(Clip(str(folder / inside), str(inside), source, speaker, split, licence, text=text))
     splits = Counter(clip.split for clip in clips)
     for split in splits.keys() - {"", "train", "dev"}:
-        what = f"{splits[split]} clips of the split {split!r} are neither train nor dev, and are left out"
+        what = f"{splits[split]} clips are left out: their split is {split!r}, not train or dev"
         print(f"melcodec: {printable(manifest)}: {what}", file=sys.stderr)
     return clips
 
 
 def _found(folder: Path, listed: list[Path]) -> list[Clip]:
-    """Each folder directly in this one is a speaker, or in its parts where it has nothing else; files that lie beside
-    these are all of one speaker.  What lies in the listed folders is left out."""
+    """Clips found without a manifest.  Each folder directly in this one is a speaker, or, if there are only parts, each
+    folder in these; files next to them are all of one speaker.  Folders that a manifest lists are left out."""
     name = folder.resolve().name
     paths = [
         path
@@ -131,14 +133,14 @@ def _found(folder: Path, listed: list[Path]) -> list[Clip]:
     clips = []
     for inside in insides:
         *folders, _ = inside.parts
-        # By its own name alone: who is in several parts is one speaker.
+        # By its own name only: a speaker may be in several parts.
         speaker = "/".join([name, *(folders[level : level + 1] or folders)])
         clips.append(Clip(str(folder / inside), str(inside), name, speaker, "", UNKNOWN_LICENCE))
     return clips
 
 
 def _level_of_speakers(insides: list[Path]) -> int:
-    """The first at which some folder is not called as a part of a corpus; below it a speaker has chapters, say."""
+    """The first level with a folder not named like a part of a corpus; speakers may have folders below, too."""
     level = 0
     while names := {inside.parts[level] for inside in insides if len(inside.parts) > level + 1}:
         if not all(map(PART.match, names)):
@@ -148,11 +150,13 @@ def _level_of_speakers(insides: list[Path]) -> int:
 
 
 def _with_splits(clips: list[Clip]) -> list[Clip]:
-    """Speakers without a split draw lots, the same on every machine; of two speakers or more both splits get some."""
+    """Assign splits to speakers without one, the same on every machine; with two or more, both splits get some."""
     said = {clip.speaker: clip.split for clip in clips if clip.split}
     drawing = sorted({clip.speaker for clip in clips} - said.keys(), key=_lot)
     least = 0 if "dev" in said.values() else 1
-    most = len(drawing) if "train" in said.values() else len(drawing) - 1  # a single speaker is trained on
+    most = (
+        len(drawing) if "train" in said.values() else len(drawing) - 1
+    )  # a single speaker is used for training
     count = sum(_lot(speaker) < DEV_SHARE for speaker in drawing)
     for number, speaker in enumerate(drawing):
         said[speaker] = "dev" if number < min(max(count, least), most) else "train"
@@ -160,17 +164,17 @@ def _with_splits(clips: list[Clip]) -> list[Clip]:
 
 
 def _lot(speaker: str) -> float:
-    """0..1, the same in every run."""
+    """A number in 0..1 that is the same in every run."""
     return int.from_bytes(hashlib.sha256(_bytes(speaker)).digest()[:4], "big") / 2**32
 
 
 def _bytes(text: str) -> bytes:
-    """File names need not be UTF-8."""
+    """The text as bytes; file names may not be UTF-8."""
     return text.encode(errors="surrogateescape")
 
 
 def with_speeds(clips: list[Clip], copies: int) -> list[Clip]:
-    """Each training clip again at `copies` other speeds within +-15 %: pitch and formants of other speakers."""
+    """Repeat each training clip at `copies` other speeds within +-15 %, which gives other voices."""
     varied = list(clips)
     for clip in clips:
         if clip.split != "train":
@@ -186,7 +190,7 @@ def with_speeds(clips: list[Clip], copies: int) -> list[Clip]:
 def open_corpus(folders: list[Path], cache: Path, rate_hz: int, speed_copies: int = 0) -> Corpus:
     """Decode the folders into `cache`, or open what an earlier call left there.
 
-    Only samples come from the cache: source, speaker, split, licence and text are what the folders say now.
+    Only samples come from the cache; source, speaker, split, licence and text are read from the folders again.
     """
     clips = with_speeds(index_folders(folders), speed_copies)
     if not clips:
@@ -203,7 +207,7 @@ def open_corpus(folders: list[Path], cache: Path, rate_hz: int, speed_copies: in
 
 
 def _cached(home: Path, clips: list[Clip]) -> dict[str, Any] | None:
-    """Index of what was decoded earlier, if it is of these clips in this order."""
+    """Index of an earlier decoding, if it has the same clips in the same order."""
     if not (home / "index.json").exists():
         return None
     index: dict[str, Any] = json.loads((home / "index.json").read_text())
@@ -211,7 +215,7 @@ def _cached(home: Path, clips: list[Clip]) -> dict[str, Any] | None:
 
 
 def _kept(clips: list[Clip], rows: list[dict[str, Any]]) -> list[Clip]:
-    """The clip of each row. Rows and clips have one order, and clips without a row were left out."""
+    """The clip of each row.  Both are in the same order; clips without a row were left out."""
     kept: list[Clip] = []
     for clip in clips:
         row = rows[len(kept)] if len(kept) < len(rows) else None
@@ -230,7 +234,7 @@ def _decode_all(clips: list[Clip], home: Path, rate_hz: int) -> dict[str, Any]:
     start = 0
     pool = ProcessPoolExecutor()
     try:
-        # Forked before the file is opened, so that no worker outlives this process holding it.
+        # Fork before opening the file, so that no worker can keep it open after this process ends.
         decoded = pool.map(_decode, clips, [rate_hz] * len(clips), chunksize=32)
         with output_file(home / "audio.i16", force=True) as out:
             for clip, result in tqdm(
@@ -247,27 +251,27 @@ def _decode_all(clips: list[Clip], home: Path, rate_hz: int) -> dict[str, Any]:
     finally:
         pool.shutdown(cancel_futures=True)
     index = {"rate_hz": rate_hz, "clips": rows, "left_out": left_out}
-    with output_file(home / "index.json", force=True) as out:  # its presence says that the cache is complete
+    with output_file(home / "index.json", force=True) as out:  # written last: it marks the cache as complete
         out.write(json.dumps(index).encode())
     return index
 
 
 def _decode(clip: Clip, rate_hz: int) -> tuple[NDArray[np.int16], float] | str:
-    """Samples and their bandwidth in Hz, or why there are none."""
+    """Samples and their bandwidth in Hz, or the reason why there are none."""
     import soundfile
 
     from melcodec_cli.audio.resample import resampled
 
     try:
-        with open(clip.path, "rb") as file:  # soundfile opens no name that is not UTF-8
+        with open(clip.path, "rb") as file:  # soundfile cannot open names that are not UTF-8
             samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
         mono = resampled(samples.mean(axis=1, keepdims=True), rate * clip.speed, rate_hz)[:, 0]
-    except Exception as error:  # a corpus of other people's files: any of them may be broken in any way
+    except Exception as error:  # any file of a corpus may be broken in any way
         return str(error) or type(error).__name__
     trimmed = _trim(mono, rate_hz)
     if len(trimmed) < rate_hz // 4:
         return "shorter than a quarter of a second"
-    # Resampling overshoots where the recording was clipped; clipped again, it would seem to have a full band.
+    # Resampling a clipped recording overshoots; clipping it again would make it look like full band.
     trimmed /= max(1.0, np.abs(trimmed).max())
     samples16 = np.rint(trimmed * 32767).astype(np.int16)
     return samples16, bandwidth_hz(samples16, rate_hz)

@@ -1,5 +1,5 @@
-"""Adversaries: of the vocoder, periods (HiFi-GAN) and resolutions (magnitude spectra); of coder and refiner, patches of
-mels."""
+"""Adversaries: for the vocoder, periods (HiFi-GAN) and resolutions (magnitude spectra); for coder and refiner, patches
+of mels."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from melcodec_cli.layers.mel import LogMel
 from melcodec_cli.layers.mel_config import MelConfig
 
 PERIODS = (2, 3, 5, 7, 11)
-PATCHED_MS = ((16, 4), (32, 8), (64, 16))  # FFT and hop of spectra that are judged patch by patch
-MEL_MS = ((20, 5, 60), (50, 10, 100))  # FFT, hop and bands of log-mels that are
+PATCHED_MS = ((16, 4), (32, 8), (64, 16))  # FFT and hop of the spectra that are judged in patches
+MEL_MS = ((20, 5, 60), (50, 10, 100))  # FFT, hop and bands of the log-mels that are judged in patches
 RESOLUTIONS = ((512, 128), (1024, 256), (256, 64))  # FFT and hop, in samples
 
 
@@ -54,9 +54,9 @@ class ResolutionDiscriminator(nn.Module):
 
 
 class PatchedDiscriminator(nn.Module):
-    """Looks at a picture of the audio, in patches of 4 x 4 values at first.
+    """Judges a picture of the audio, first cut into patches of 4 x 4 values.
 
-    Most of the work is then done at a sixteenth of the size, with enough channels to use a processor well.
+    So most of the work is done at a sixteenth of the size, with enough channels to use a processor well.
     """
 
     def __init__(self, channels: int, width: int) -> None:
@@ -83,7 +83,7 @@ class PatchedDiscriminator(nn.Module):
 
 
 class PatchedSpectrum(PatchedDiscriminator):
-    """Sees the complex spectrum: its logarithm, and its two parts with the cube root of its magnitude."""
+    """Sees the complex spectrum: log magnitude, and both parts scaled to the cube root of the magnitude."""
 
     window: Tensor
 
@@ -124,7 +124,7 @@ def _through(layers: nn.ModuleList, last: nn.Module, x: Tensor) -> tuple[Tensor,
 
 
 class PatchDiscriminator(nn.Module):
-    """Looks at patches of a log-mel, and of the coarse one that it was made from, if there is one."""
+    """Judges patches of a log-mel, together with the coarse one that it was made from, if any."""
 
     def __init__(self, width: int, mels: int) -> None:
         super().__init__()
@@ -139,7 +139,7 @@ class PatchDiscriminator(nn.Module):
         self.last = weight_norm(nn.Conv2d(2 * width, 1, 3, padding=1))
 
     def forward(self, mels: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """(batch, mels, frame, band): the mel alone, or beside the coarse one."""
+        """mels (batch, mel, frame, band): the mel, and the coarse one if any -> scores, feature maps."""
         return _through(self.layers, self.last, mels)
 
 
@@ -149,14 +149,14 @@ class Discriminators(nn.Module):
         self.judges = nn.ModuleList(judges)
 
     def judgement_loss(self, real: Tensor, made: Tensor) -> Tensor:
-        """Least squares: real should score 1, made 0."""
+        """Least-squares loss of the adversary: real should score 1, made 0."""
         total = real.new_zeros(())
         for judge in self.judges:
             total = total + (1 - judge(real)[0]).square().mean() + judge(made)[0].square().mean()
         return total / len(self.judges)
 
     def deception_losses(self, real: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
-        """For the generator: made should score 1; its feature maps should be the real one's."""
+        """Losses of the generator: made should score 1, with feature maps like those of real."""
         adversarial, features = real.new_zeros(()), real.new_zeros(())
         for judge in self.judges:
             score, maps = judge(made)
@@ -169,7 +169,7 @@ class Discriminators(nn.Module):
 
 
 def patched_discriminators(rate_hz: int, width: int) -> Discriminators:
-    """Judges of the audio that are cheap enough for a processor."""
+    """Adversaries on the audio that are cheap enough for a CPU."""
     judges: list[nn.Module] = []
     for fft_ms, hop_ms in PATCHED_MS:
         judges.append(PatchedSpectrum(fft_ms * rate_hz // 1000, hop_ms * rate_hz // 1000, width))

@@ -1,4 +1,4 @@
-"""How a stage came to be: the legs of its training, noted in its files and handed on with its weights."""
+"""The history of a stage: the legs of its training, stored in its files and passed on with its weights."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from safetensors import safe_open
 
 @dataclass(frozen=True)
 class Leg:
-    """What one process trained of a stage."""
+    """The training of a stage by one process."""
 
-    command: str  # empty in what older files tell
-    init: str  # whose weights it began with, if somebody's
+    command: str  # empty in older files
+    init: str  # weights that it started from, if any
     steps: int
     minutes: float
 
@@ -32,14 +32,13 @@ class Leg:
 
 
 def legs_of(path: Path, stage: str) -> list[Leg]:
-    """The legs that a stage's file, a checkpoint or a bundle tells of, oldest first; of an older one, as far as it
-    does."""
+    """The legs recorded in a stage's file, a checkpoint or a bundle, oldest first; older files record less."""
     with safe_open(path, "numpy") as file:
         notes: dict[str, str] = file.metadata() or {}
     try:
         return [Leg.from_dict(leg) for leg in _told(notes, stage)]
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
-        return []  # a stranger's, who may write what he likes
+        return []  # an untrusted file may hold anything
 
 
 def _told(notes: dict[str, str], stage: str) -> list[dict[str, Any]]:
@@ -56,7 +55,7 @@ def _told(notes: dict[str, str], stage: str) -> list[dict[str, Any]]:
 
 
 def summary_of(legs: list[Leg]) -> dict[str, Any]:
-    """For a bundle: the legs, and their sums."""
+    """The legs and their totals, for a bundle."""
     return {
         "total_steps": sum(leg.steps for leg in legs),
         "total_minutes": round(sum(leg.minutes for leg in legs), 2),
@@ -65,7 +64,7 @@ def summary_of(legs: list[Leg]) -> dict[str, Any]:
 
 
 def command_line(arguments: Sequence[str]) -> str:
-    """As it was typed: the shell has put the user's home for "~", which is nobody else's business."""
+    """The command line as typed, with "~" instead of the user's home, which should not be published."""
     words = [with_tilde(word) for word in ("melcodec", *arguments)]
     return " ".join(
         f"~/{shlex.quote(word[2:])}" if word.startswith("~/") else shlex.quote(word) for word in words

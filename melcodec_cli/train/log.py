@@ -1,4 +1,4 @@
-"""Figures of a run, as CSV."""
+"""The log of a run, as CSV."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class Log:
-    """CSV of dev figures; a resumed run goes on in the same file, less the rows that it will write again."""
+    """CSV of dev figures; a resumed run continues the file, without the rows that it will write again."""
 
     def __init__(self, path: Path, step: int) -> None:
         self.path = path

@@ -11,7 +11,7 @@ from melcodec_cli.layers.envelope import EnvelopeSegments
 def envelope_loss(decoded: Tensor, target: Tensor, envelope: EnvelopeSegments) -> Tensor:
     """1 - correlation of short-time third-octave envelopes.
 
-    Segments more than 40 dB under the clip's loudest are left out.
+    Segments more than 40 dB below the clip's loudest are left out.
     """
     correlation = envelope.correlation(envelope(decoded), envelope(target))  # (batch, segment)
     energy = target.float().exp().square().sum(-1).unfold(1, envelope.span, envelope.step).mean(-1)
@@ -20,14 +20,14 @@ def envelope_loss(decoded: Tensor, target: Tensor, envelope: EnvelopeSegments) -
 
 
 def average_loss(decoded: Tensor, target: Tensor, heard: Tensor) -> Tensor:
-    """How far each band's mean and deviation over the crop differ, in the bands of each row that are heard."""
+    """Difference of each band's mean and deviation over the crop, in the bands that each recording contains."""
     mean = (decoded.mean(1, keepdim=True) - target.mean(1, keepdim=True)).abs()
     deviation = (decoded.std(1, keepdim=True) - target.std(1, keepdim=True)).abs()
     return masked_mean(mean + deviation, heard)
 
 
 def lower_edges_hz(filters: Tensor, rate_hz: int) -> Tensor:
-    """Lowest frequency that each mel filter lets through, 0 if it has none: (bin, band) -> (band,)."""
+    """Lowest frequency that each mel filter passes, 0 if it passes none: (bin, band) -> (band,)."""
     hz = torch.linspace(0, rate_hz / 2, filters.shape[0], device=filters.device)
     return torch.where(filters > 0, hz[:, None], torch.inf).amin(0).nan_to_num(posinf=0.0)
 
@@ -39,5 +39,5 @@ def masked_mean(values: Tensor, heard: Tensor) -> Tensor:
 
 
 def excess(decoded: Tensor, heard: Tensor, silence: float) -> Tensor:
-    """How far the log-mel stands above silence where the recording holds nothing, and is therefore no target."""
+    """Mean level above silence where the recording holds nothing and so gives no target."""
     return masked_mean((decoded - silence).clamp(min=0), ~heard)

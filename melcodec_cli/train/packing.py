@@ -1,4 +1,4 @@
-"""From a run's folder to a bundle that says how it came to be, and back."""
+"""Packs a run's folder into a bundle that records its training, and unpacks it again."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def pack_run(
 ) -> None:
     """Pack the averaged weights of every stage; each must have been trained.
 
-    licence: of the weights; if None, what the corpus asks for. name: of the bundle; if None, that of its profile.
+    licence: that of the weights; None: as the corpus requires.  name: that of the bundle; None: the profile's.
     """
     licence = licence or licence_for({clip.licence for clip in corpus.clips} if corpus else set())
     system = preset.built()
     summary: dict[str, Any] = {"stages": {}}
     for stage in (each.name for each in preset.declared if each.ships):
         if trained(getattr(system, stage), folder / stage) is None:
-            raise UsageProblem(f"{folder}: the {stage} has not been trained")
+            raise UsageProblem(f"{folder}: the stage {stage} has not been trained")
         summary["stages"][stage] = _how_it_came_to_be(stage, folder / stage)
     if corpus is not None:
         summary["corpus"] = {
@@ -53,16 +53,16 @@ def pack_run(
 
 
 def unpack_bundle(path: Path, folder: Path, stages: Sequence[str]) -> list[Path]:
-    """What pack_run takes, for others to be trained beside: weights, legs and last figures of the stages, of all that
-    there are if none is named.  Returns their folders."""
+    """Restore the stages, or all if none is named, with weights, legs and last figures, so that other stages can be
+    trained with them.  Returns their folders."""
     info = read_bundle_info(path)
     declared = by_name(system_of(info.profile).stages(info.profile))
     there = [name for name, stage in declared.items() if stage.ships]
     if absent := [stage for stage in stages if stage not in there]:
-        raise UsageProblem(f"has no {' and no '.join(absent)}", path)
+        raise UsageProblem(f"has no stage {' or '.join(absent)}", path)
     for stage in stages or there:
         if (folder / stage / "stage.safetensors").exists():
-            raise OutputExists("has been trained already", folder / stage)
+            raise OutputExists("already exists: unpack into another folder", folder / stage)
     for stage in stages or there:
         (folder / stage).mkdir(parents=True, exist_ok=True)
         notes = {"legs": json.dumps([leg.to_dict() for leg in legs_of(path, stage)])}
@@ -77,15 +77,15 @@ def unpack_bundle(path: Path, folder: Path, stages: Sequence[str]) -> list[Path]
 
 
 def licence_for(corpus_licences: set[str]) -> str:
-    """Share-alike and non-commercial terms pass on to the weights, which are Apache-2.0 without them.
+    """The licence of weights: share-alike and non-commercial terms of the corpus apply to them, else Apache-2.0.
 
-    Where the licence of any speech is not known, that of the weights is not either.
+    If the licence of any clip is unknown, that of the weights is unknown, too.
     """
     if not corpus_licences or UNKNOWN_LICENCE in corpus_licences:
         return UNKNOWN_LICENCE
     binding = sorted(each for each in corpus_licences if {"NC", "SA"} & set(re.split(r"[ -]", each)))
     if len(binding) > 1:
-        raise UsageProblem(f"the corpus is under {' and '.join(binding)}: say --licence")
+        raise UsageProblem(f"the corpus is under {' and '.join(binding)}: choose one with --licence")
     return binding[0] if binding else "Apache-2.0"
 
 
@@ -94,7 +94,7 @@ def _how_it_came_to_be(stage: str, folder: Path) -> dict[str, Any]:
     figures = _last_row(folder / "log.csv")
     if not figures:
         log = printable(folder / "log.csv")
-        print(f"melcodec: {log}: no figures of the {stage} to pack", file=sys.stderr)
+        print(f"melcodec: {log}: no figures for the stage {stage}, so the bundle gets none", file=sys.stderr)
     legs = legs_of(folder / "stage.safetensors", stage)
     if not legs and {"step", "minutes"} <= figures.keys():
         legs = [Leg("", "", int(figures["step"]), figures["minutes"])]

@@ -1,5 +1,5 @@
-"""Pictures of a run: every logged figure over time, how the codewords are used, log-mels of a dev clip as the stage
-renders it, and its pitch."""
+"""Pictures of a run: every logged figure over time, use of the codewords, and a dev clip as the stage renders it, as
+log-mels and pitch."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from melcodec_cli.errors import UsageProblem
 from melcodec_cli.train.scale import scale_of
 
 SKIPPED = ("step", "minutes", "rate")
-SHORT_MINUTES = 3  # a run that is shorter has its curves in seconds
-FEW_POINTS = 20  # that are drawn so large that a single one is seen
+SHORT_MINUTES = 3  # shorter runs are drawn in seconds
+FEW_POINTS = 20  # up to this many are drawn as large dots, so that even one is visible
 
 
 def plot_run(folder: Path, output: Path) -> list[Path]:
-    """One PNG for each stage with a log; returns their paths."""
+    """Draw one PNG for each stage with a log; returns their paths."""
     _require_matplotlib()
     logs = sorted(folder.glob("*/log.csv")) or sorted(folder.glob("log.csv"))
     if not logs:
@@ -32,7 +32,7 @@ def _require_matplotlib() -> None:
     try:
         import matplotlib
     except ImportError as error:
-        raise UsageProblem(f"a plot needs the extra: pip install 'melcodec[train]' ({error})") from None
+        raise UsageProblem(f"plotting needs the extra: pip install 'melcodec[train]' ({error})") from None
     matplotlib.use("Agg")
 
 
@@ -49,7 +49,7 @@ def _plot_stage(log: Path, path: Path) -> Path:
     scale = scale_of(log.parent / "stage.safetensors", panels.shape[2])
     frame_s = scale.frame_s if scale else 1
     span = panels.shape[1] * frame_s
-    # A run of two minutes would have its whole curve between two ticks.
+    # In minutes, a short run would lie between two ticks.
     unit, unit_s = ("minutes", 1) if float(rows[-1]["minutes"]) >= SHORT_MINUTES else ("seconds", 60)
     columns = 3
     lines = -(-(len(names) + len(usage)) // columns)
@@ -82,10 +82,10 @@ def _plot_stage(log: Path, path: Path) -> Path:
         axes.set_title("original" if number == 0 else f"rendered, panel {number}", fontsize=9)
     if curves:
         axes = figure.add_subplot(grid[-1, :])
-        for name in sorted(curves, reverse=True):  # what was measured first
+        for name in sorted(curves, reverse=True):  # measured pitch first
             middles_s = (np.arange(len(curves[name])) + 0.5) * frame_s
             axes.plot(middles_s, curves[name], label=name, linewidth=1)
-        axes.set_xlim(0, span)  # as the panels
+        axes.set_xlim(0, span)  # like the panels
         axes.set_xlabel("seconds" if scale else "frames", fontsize=8)
         axes.set_title("pitch where voiced", fontsize=9)
         axes.set_ylabel("Hz", fontsize=8)
@@ -96,12 +96,12 @@ def _plot_stage(log: Path, path: Path) -> Path:
 
 
 def _curves(path: Path) -> dict[str, np.ndarray]:
-    """Pitch of the dev clip, by who says so, of the stage that has to do with it."""
+    """Pitch of the dev clip, by its origin; empty for stages without pitch."""
     return load_file(path) if path.exists() else {}
 
 
 def _codebook_use(stage: Path) -> list[np.ndarray]:
-    """Share of the training's indices that each codeword had of late, where there is a codebook."""
+    """Share of recent training indices for each codeword; empty for stages without a codebook."""
     if not stage.exists():
         return []
     with safe_open(stage, "numpy") as weights:

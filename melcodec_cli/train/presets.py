@@ -1,4 +1,4 @@
-"""Presets: everything about the training of one model, in one TOML file."""
+"""Presets: all settings for training one model, in a TOML file."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ else:
 @dataclass(frozen=True)
 class CorpusConfig:
     speed_copies: int = 2  # copies of each training clip at other speeds
-    # Of sources, times their duration; 1 if not named.
+    # Multiply the duration of a source; 1 if not named.
     weights: dict[str, float] = field(default_factory=dict)
-    dev_sources: tuple[str, ...] = ()  # whose dev clips training is judged by; all if empty
+    dev_sources: tuple[str, ...] = ()  # sources whose dev clips measure progress; empty: all
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,17 @@ class StageSettings:
     """The table [stages.NAME]."""
 
     run: RunConfig
-    losses: Any = None  # of the dataclass that the stage declares
-    network: Any = None  # the same, of a judge
+    losses: Any = None  # an instance of the dataclass that the stage declares
+    network: Any = None  # the same, for a judge
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    profile: Mapping[str, Any]  # as the system completes it
+    profile: Mapping[str, Any]  # completed by the system
     corpus: CorpusConfig
     stages: Mapping[str, StageSettings]
     augmentation: Augmentation
-    name: str  # by which the user called it
+    name: str  # as given by the user
 
     @cached_property
     def declared(self) -> Sequence[Stage]:
@@ -74,7 +74,7 @@ def preset_names() -> list[str]:
 
 
 def read_preset(name: str) -> Preset:
-    """A preset that ships, by name, or any TOML file, by its path."""
+    """Read a built-in preset, by name, or a TOML file, by its path."""
     text = Path(name).read_text(encoding="utf-8") if name.endswith(".toml") else preset_text(name)
     return parse_preset(text, name)
 
@@ -83,13 +83,13 @@ def preset_text(name: str) -> str:
     shipped = _shipped()
     if name not in shipped:
         raise UsageProblem(
-            f"no preset is named {name!r}; there are {', '.join(sorted(shipped))}, or give a .toml file"
+            f"no preset is named {name!r}: choose {', '.join(sorted(shipped))} or give a .toml file"
         )
     return shipped[name].read_text(encoding="utf-8")
 
 
 def _shipped() -> dict[str, Traversable]:
-    """By name the files in each system's folder `presets`."""
+    """The files in each system's folder `presets`, by name."""
     found = {}
     for place in SYSTEMS.values():
         package = place.partition(":")[0].rpartition(".")[0]
@@ -106,7 +106,7 @@ def parse_preset(text: str, name: str) -> Preset:
         values: dict[str, Any] = tomllib.loads(text)
         known = {"profile", "corpus", "augmentation", "stages"}
         unknown = values.keys() - known
-        require(not unknown, f"no setting is named {', '.join(sorted(unknown))[:100]}")
+        require(not unknown, f"unknown setting {', '.join(sorted(unknown))[:100]}")
         profile = values.get("profile")
         require(isinstance(profile, dict), "profile must be a table of settings")
         with torch.device("meta"):

@@ -1,4 +1,4 @@
-"""Several processes, one for each GPU, as torchrun starts them."""
+"""Training in several processes, one per GPU, started by torchrun."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-# The others wait while rank 0 decodes a corpus; torchrun ends them where it fails.
+# Other ranks wait while rank 0 decodes a corpus; if it fails, torchrun ends them.
 PATIENCE = timedelta(days=1)
 
 
 def join_ranks() -> torch.device | None:
-    """Under torchrun: meet the other processes and say which device is ours."""
+    """Join the other processes and return our device; None if not started by torchrun."""
     if "LOCAL_RANK" not in os.environ:
         return None
-    # Its functions take the group that there is when it is imported as a default and would keep it: gloo's threads
-    # would then outlive the group, and one that lets go of a tensor while Python ends aborts the process.
+    # Import this before there is a group, which its functions would keep as a default argument.  Otherwise gloo's
+    # threads would outlive the group, and one that frees a tensor while Python exits aborts the process.
     import torch.distributed.nn.functional  # noqa: F401
 
     on_gpu = torch.cuda.is_available()
@@ -34,18 +34,18 @@ def join_ranks() -> torch.device | None:
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes what there is to be one of."""
+    """Whether this process is rank 0, which writes files and messages."""
     return not dist.is_initialized() or dist.get_rank() == 0
 
 
 def ranks_here() -> int:
-    """Processes that share this machine's cores."""
+    """Number of processes that share this machine's cores."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 @contextmanager
 def first_of_the_ranks() -> Iterator[None]:
-    """Rank 0 goes through first and the others after it: what it has made is then there."""
+    """Let rank 0 run this block first, so that the others find what it made."""
     waits = dist.is_initialized() and dist.get_rank() > 0
     if waits:
         dist.barrier()
@@ -55,7 +55,7 @@ def first_of_the_ranks() -> Iterator[None]:
 
 
 def agreed(elapsed_s: float, signal_number: int, device: torch.device) -> tuple[float, int]:
-    """Rank 0's clock, and a signal that any of the ranks has got, so that all of them stop at the same step."""
+    """Rank 0's clock, and a signal that any rank has received, so that all ranks stop at the same step."""
     if not dist.is_initialized():
         return elapsed_s, signal_number
     told = [elapsed_s if is_first() else 0.0, signal_number]
@@ -65,7 +65,7 @@ def agreed(elapsed_s: float, signal_number: int, device: torch.device) -> tuple[
 
 
 def share_gradients(parameters: list[nn.Parameter]) -> None:
-    """Mean over the ranks, in one message."""
+    """Average the gradients over all ranks, in one message."""
     if not dist.is_initialized():
         return
     gradients = [p.grad for p in parameters if p.grad is not None]

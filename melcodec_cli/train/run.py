@@ -1,4 +1,4 @@
-"""The training loop: schedule, averages of weights, checkpoints, exact resume, log."""
+"""The training loop: schedule, averaged weights, checkpoints, exact resume, log."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ from melcodec_cli.train.task import Moment, Task
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of a run: with the adversary or, to calibrate what it has led astray, without."""
+    """A part of a run, with the adversary or without it, to correct what it distorted."""
 
-    share: float = 1.0  # of the run, beside the other phases' shares
+    share: float = 1.0  # of the run, relative to the shares of other phases
     adversary: bool = True
-    rate: float = 1.0  # of learning, times the run's
+    rate: float = 1.0  # factor on the run's learning rate
 
 
 @dataclass(frozen=True)
 class RunConfig:
     batch: int = 16
-    seconds: float = 2.0  # of each crop
+    seconds: float = 2.0  # length of each crop
     rate: float = 1e-3  # peak learning rate
     betas: tuple[float, ...] = (0.9, 0.98)
     weight_decay: float = 0.01
@@ -59,15 +59,15 @@ class RunConfig:
     dev_seconds: float = 3.0
     bfloat16: bool = True
     seed: int = 1
-    phases: tuple[Phase, ...] = ()  # one after the other; a single one if there are none
-    cycles: int = 1  # times that all of them are gone through
+    phases: tuple[Phase, ...] = ()  # in sequence; empty: a single phase
+    cycles: int = 1  # how often the phases are repeated
 
 
 class Run:
     """One stage trained in one folder: checkpoint.safetensors, log.csv, sample.npy (log-mel panels), curves.safetensors
     (pitch in them) and stage.safetensors (averaged weights).
 
-    command: what was typed, to be noted.
+    command: the command line, to be recorded.
     """
 
     def __init__(
@@ -88,10 +88,10 @@ class Run:
         self.dev = dev.to(self.device)
         self.step, self.elapsed_s = 0, 0.0
         self.command, self.init = command, ""
-        self.earlier: list[Leg] = []  # of the weights that it begins or goes on with
-        self.step_before, self.elapsed_before_s = 0, 0.0  # of this process's own leg
-        self.prepared = False  # whether the stage already knows the statistics of its data
-        # Where a processor only imitates bfloat16, convolutions take five times as long with it.
+        self.earlier: list[Leg] = []  # legs of the weights that it starts from or resumes
+        self.step_before, self.elapsed_before_s = 0, 0.0  # what came before this process's own leg
+        self.prepared = False  # whether the stage has the statistics of its data
+        # On a processor that emulates bfloat16, convolutions take five times as long with it.
         self.mixed = config.bfloat16 and computes_bfloat16(device)
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         self.ranks = dist.get_world_size() if dist.is_initialized() else 1
@@ -110,19 +110,19 @@ class Run:
         return (self.folder / "checkpoint.safetensors").exists()
 
     def start_from(self, weights: dict[str, Tensor], init: str, legs: list[Leg]) -> None:
-        """Begin with the weights of another run, of another profile too: what does not fit keeps its fresh value.
+        """Start from the weights of another run, even of another profile: weights that do not fit stay as initialised.
 
-        init, legs: whose weights they are and how these came to be, to be noted.
+        init, legs: where the weights come from and how they were trained, to be recorded.
         """
         own = self.task.stage.state_dict()
         fitting = {
             key: value for key, value in weights.items() if key in own and value.shape == own[key].shape
         }
         if not fitting:
-            raise UsageProblem("none of the weights to start from fits this stage")
+            raise UsageProblem("none of the --init weights fits this stage")
         if len(fitting) < len(weights):
             print(
-                f"{len(weights) - len(fitting)} of {len(weights)} weights do not fit and are left",
+                f"{len(weights) - len(fitting)} of {len(weights)} weights do not fit and are left out",
                 file=sys.stderr,
             )
         self.task.stage.load_state_dict({**own, **fitting})
@@ -145,7 +145,7 @@ class Run:
 
     @property
     def phase(self) -> Phase:
-        """The one that the run is in."""
+        """The phase that the run is in."""
         phases = self.config.phases or (Phase(),)
         whole = sum(phase.share for phase in phases)
         place = (self.progress * self.config.cycles) % 1.0 * whole
@@ -176,7 +176,7 @@ class Run:
             task.prepare(self.batches.draw(64, samples, seed=0).to(self.device))
         if self.step == 0:
             self.average = {k: v.detach().clone() for k, v in task.stage.state_dict().items()}
-        # torchrun passes on what each rank may have had already: only it may lose patience with a rank.
+        # torchrun forwards signals that ranks may already have, so a second one must not kill them; torchrun may.
         with StopSignal(second_kills=self.ranks == 1) as stop:
             seeds = map(self._seed, count(self.step))
             workers = workers_for(self.batches, self.device)
@@ -230,14 +230,14 @@ class Run:
             if self.rank == 0 and (due or done or stopped_by):
                 saved_s = self.elapsed_s
                 self.save()
-        # The others wait for what rank 0 saves; a signal that came meanwhile ends what would follow.
+        # All ranks wait until rank 0 has saved, then stop if a signal came in the meantime.
         _, stopped_by = agreed(self.elapsed_s, stop.number, self.device)
         if stopped_by:
             raise Terminated if stopped_by == signal.SIGTERM else KeyboardInterrupt
         return dev
 
     def _seed(self, step: int) -> int:
-        """Everything random in a step depends on the step alone, so that a resumed run is the same run."""
+        """The seed of a step depends only on the step, so that a resumed run continues exactly."""
         return (self.config.seed * 1_000_003 + step) * 64 + self.rank
 
     def _turn(self, player: str, loss_of: Callable[[], tuple[Tensor, dict[str, float]]]) -> dict[str, float]:
@@ -251,7 +251,7 @@ class Run:
         loss.backward()
         share_gradients(parameters)
         norm = nn.utils.clip_grad_norm_(parameters, self.config.clip_norm)
-        if torch.isfinite(norm):  # one bad batch must not end a run of hours
+        if torch.isfinite(norm):  # one bad batch must not ruin hours of training
             optimiser.step()
         return {("loss" if player == "stage" else player): loss.item(), **figures}
 

@@ -1,4 +1,4 @@
-"""What the axes of a log-mel picture stand for: seconds, and the frequencies of the bands."""
+"""The axes of a log-mel picture: seconds, and the frequencies of the bands."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Scale:
     bands_hz: NDArray[np.float64]  # the middle of each band
 
     def ticks(self) -> tuple[list[float], list[str]]:
-        """Where round frequencies lie among the bands, and what they are called."""
+        """Positions and labels of round frequencies among the bands."""
         shown = [hz for hz in TICKS_HZ if hz <= self.bands_hz[-1]]
         places = np.interp(shown, self.bands_hz, np.arange(len(self.bands_hz)))
         return [float(place) for place in places], [f"{hz / 1000:g} kHz" if hz else "0" for hz in shown]
 
 
 def scale_of(stage_file: Path, bands: int) -> Scale | None:
-    """The scale by the preset that the stage's training was started with; None where that cannot be told."""
+    """The scale from the preset that the stage was trained with; None if that is unknown."""
     from melcodec_cli.layers.mel import slaney_filters
     from melcodec_cli.layers.mel_config import MelConfig
     from melcodec_cli.train.presets import read_preset
@@ -39,7 +39,7 @@ def scale_of(stage_file: Path, bands: int) -> Scale | None:
         mel = read_preset(_preset_of(stage_file)).profile["mel"]
         config = MelConfig(**mel)
     except (MelcodecError, OSError, KeyError, TypeError, ValueError):
-        return None  # a preset that is gone, or a system without mels
+        return None  # the preset no longer exists, or the system has no mels
     if config.bands != bands:
         return None
     middles = slaney_filters(config).argmax(axis=0) * config.rate_hz / config.fft_samples
@@ -47,7 +47,7 @@ def scale_of(stage_file: Path, bands: int) -> Scale | None:
 
 
 def _preset_of(stage_file: Path) -> str:
-    """What was typed for --preset when the stage was last trained; "~" is the home of whoever typed it."""
+    """The --preset of the stage's last training, with "~" expanded."""
     legs = legs_of(stage_file, stage_file.parent.name)
     words = shlex.split(legs[-1].command) if legs else []
     for word, following in zip(words, [*words[1:], ""], strict=True):

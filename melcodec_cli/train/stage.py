@@ -1,4 +1,4 @@
-"""What a system says of each of its parts that is trained."""
+"""How a system declares each of its parts that are trained."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Weights = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Training:
-    """What there is to train a stage with: the preset, and what has been trained in the same folder before."""
+    """What a stage is trained with: the preset, and stages trained earlier in the same folder."""
 
     preset: Preset
     folder: Path
@@ -36,7 +36,7 @@ class Training:
         return self.preset.stages[stage].network
 
     def trained(self, part: Part, stage: str) -> Part | None:
-        """The part with the averaged weights of a stage's run, or None where that stage has not been trained."""
+        """The part with the averaged weights of a stage's run, or None if that stage has not been trained."""
         from melcodec_cli.train.weights import trained
 
         return trained(part, self.folder / stage)
@@ -75,12 +75,16 @@ class Stage:
     name: str
     task: Callable[[Training], Task]
     losses: type | None = None  # dataclass of the table [stages.NAME.losses]
-    network: type | None = None  # dataclass of [stages.NAME.network], of a judge that is not in the profile
-    ships: bool = True  # is a part of the model
+    network: type | None = (
+        None  # dataclass of [stages.NAME.network], for a judge, which the profile does not contain
+    )
+    ships: bool = True  # whether it is part of the model
     draws: Callable[[Drawing], tuple[Source, Crops]] | None = None  # None: crops of the corpus
-    check: Callable[[list[Path]], None] = _nothing  # raises before any work if the folders cannot serve
+    check: Callable[[list[Path]], None] = _nothing  # raises early if the folders cannot be used
     wanted: Callable[[Preset], bool] = _always  # whether `train all` trains it
-    completed: Callable[[Weights], Weights] = _unchanged  # weights of a bundle with what only training has
+    completed: Callable[[Weights], Weights] = (
+        _unchanged  # adds what only training needs to the weights of a bundle
+    )
 
 
 def by_name(stages: Sequence[Stage]) -> Mapping[str, Stage]:

@@ -1,4 +1,4 @@
-"""From a preset to trained stages, whatever system it is for."""
+"""Trains the stages of a preset, for any system."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from melcodec_cli.train.weights import mean_weights, stage_weights, weights_file
 
 @dataclass(frozen=True)
 class Length:
-    """How long to train: what the user said, which goes before the preset."""
+    """How long to train: the user's choice, which overrides the preset."""
 
     minutes: float | None = None
     steps: int | None = None
 
     def __post_init__(self) -> None:
         if self.minutes is not None and self.steps is not None:
-            raise UsageProblem("--minutes and --steps both say how long to train: give one of them")
+            raise UsageProblem("--minutes and --steps both set the length of training: give only one")
 
     def share(self, share: float) -> Length:
-        """Part of the minutes of a whole; steps are those of each stage."""
+        """The length of a stage: its share of the minutes; steps apply to each stage."""
         return self if self.minutes is None else Length(minutes=self.minutes * share)
 
     def applied(self, config: RunConfig) -> RunConfig:
@@ -49,17 +49,17 @@ class Length:
 def stage_named(preset: Preset, name: str) -> Stage:
     stages = by_name(preset.declared)
     if name not in stages:
-        raise UsageProblem(f"preset {preset.name} has no stage {name}; it has {', '.join(stages)}")
+        raise UsageProblem(f"preset {preset.name} has no stage {name}: choose {', '.join(stages)}")
     return stages[name]
 
 
 def stages_of(preset: Preset) -> list[Stage]:
-    """What training a model of it takes, in order."""
+    """The stages needed to train the model, in order."""
     return [stage for stage in preset.declared if stage.wanted(preset)]
 
 
 def shares(preset: Preset) -> dict[str, float]:
-    """The stages, in order, and the share of the whole time that the preset gives each."""
+    """The stages in order, each with its share of the preset's total time."""
     minutes = {stage.name: preset.stages[stage.name].run.minutes for stage in stages_of(preset)}
     whole = sum(minutes.values()) or 1.0
     return {stage: own / whole for stage, own in minutes.items()}
@@ -78,21 +78,24 @@ def train_stage(
 ) -> dict[str, float]:
     """Train one stage in `folder`/NAME; earlier stages are taken from `folder`.  Returns the last dev figures.
 
-    command: what was typed, to be noted with the weights.
+    command: the command line, to be recorded with the weights.
     """
     stage = stage_named(preset, name)
     config = length.applied(preset.stages[name].run)
-    torch.manual_seed(config.seed)  # of the initial weights
+    torch.manual_seed(config.seed)  # for the initial weights
     task = stage.task(Training(preset, folder))
     if not config.steps and not config.minutes:
-        raise UsageProblem(f"how long to train the {name}? say --minutes or --steps")
+        raise UsageProblem(
+            f"the preset does not say how long to train the stage {name}: give --minutes or --steps"
+        )
     batches, dev = (stage.draws or crops)(Drawing(preset, corpus, config, device))
     run = Run(task, batches, dev, config, preset.shape, folder / name, device, command)
     for other in task.frozen:
         other.to(device).requires_grad_(False)
     if resume and not run.has_checkpoint and is_first():
         print(
-            f"melcodec: {printable(run.folder)}: no checkpoint to go on from, so it begins", file=sys.stderr
+            f"melcodec: {printable(run.folder)}: no checkpoint to resume from, starting from the beginning",
+            file=sys.stderr,
         )
     if start_from and not (resume and run.has_checkpoint):
         paths = [weights_file(path, name) for path in start_from]
@@ -103,7 +106,7 @@ def train_stage(
 
 
 def crops(drawing: Drawing) -> tuple[Source, Crops]:
-    """Random crops to train on, and the beginnings of dev clips to measure with."""
+    """Random crops for training, and the beginnings of dev clips for measuring."""
     preset, corpus = drawing.preset, drawing.corpus
     batches = Batches(corpus, "train", drawing.device, preset.corpus.weights, preset.augmentation)
     return batches, dev_beginnings(drawing)

@@ -8,8 +8,8 @@ from typing import Any
 
 
 class StopSignal:
-    """Keeps the number of the SIGINT or SIGTERM that arrives within, so that a run stops between two steps, where it
-    can be resumed; 0 until then."""
+    """Context that stores the number of a SIGINT or SIGTERM (0: none), so that a run stops between two steps and can be
+    resumed."""
 
     def __init__(self, second_kills: bool = True) -> None:
         self.number = 0

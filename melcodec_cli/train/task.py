@@ -1,4 +1,4 @@
-"""What a stage must offer to be trained by the loop in run.py."""
+"""The interface of a stage to the training loop in run.py."""
 
 from __future__ import annotations
 
@@ -19,27 +19,25 @@ from melcodec_cli.train.losses import lower_edges_hz
 
 @dataclass(frozen=True)
 class Moment:
-    """Where training stands."""
+    """The current state of training."""
 
     step: int
     progress: float  # 0..1
-    judged: bool = True  # whether the run's phase lets an adversary take part
+    judged: bool = True  # whether the current phase uses the adversary
 
 
 class Task(nn.Module):
     """The loop's view of a stage: a network with its losses.
 
-    `players` names the sub-modules that take turns, each with its own optimiser: the stage itself and, before it, an
-    adversary if there is one.
+    `players` names the sub-modules that take turns, each with its own optimiser: the stage itself and, if there is one,
+    the adversary before it.
     """
 
     players: tuple[str, ...] = ("stage",)
     stage: nn.Module
     adversary: Discriminators
     adversary_from = 0.0  # progress at which it joins
-    frozen: Sequence[
-        nn.Module
-    ] = ()  # earlier stages, which a list hides: neither trained nor saved with this one
+    frozen: Sequence[nn.Module] = ()  # earlier stages, hidden from torch in a list: neither trained nor saved
 
     def judged_by(self, adversary: Discriminators, since: float) -> None:
         self.players = ("adversary", "stage")
@@ -48,7 +46,7 @@ class Task(nn.Module):
     def deception(
         self, real: Tensor, made: Tensor, features_weight: float
     ) -> tuple[Tensor, dict[str, float]]:
-        """Loss of a stage that is judged, and figures for the log."""
+        """The adversary's loss for the stage, and figures for the log."""
         deceived, features = self.adversary.deception_losses(real, made)
         return deceived + features_weight * features, {
             "deceived": deceived.item(),
@@ -57,28 +55,28 @@ class Task(nn.Module):
 
     @abstractmethod
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
-        """Loss of one player on a batch, and figures for the log."""
+        """The loss of one player on a batch, and figures for the log."""
 
     @abstractmethod
     def evaluate(self, crops: Crops) -> dict[str, float]:
-        """Dev figures; the first is the one that training is judged by, lower is better."""
+        """Dev figures; the first is the main one, and lower is better."""
 
     def prepare(self, crops: Crops) -> None:
-        """Called once before a fresh run with some training audio, for whatever a stage wants to know of it."""
+        """Take statistics of some training audio; called once at the start of a new run."""
 
     def active(self, player: str, moment: Moment) -> bool:
         """Whether this player takes its turn now."""
         return player == "stage" or (moment.judged and moment.progress >= self.adversary_from)
 
     def after_step(self, moment: Moment) -> None:
-        """Anything that follows the optimiser's step."""
+        """Do what must follow the optimiser's step."""
 
     def picture(self, crops: Crops) -> list[Tensor]:
-        """Log-mel panels (frame, band) of one dev clip, original first; none of a stage without a mel."""
+        """Log-mel panels (frame, band) of one dev clip, original first; none for a stage without mels."""
         return []
 
     def curves(self, crops: Crops) -> dict[str, Tensor]:
-        """Pitch of the same clip in Hz (frame), NaN where unvoiced, by who says so; none of most stages."""
+        """Pitch of the same clip in Hz (frame), NaN where unvoiced, by its origin; none for most stages."""
         return {}
 
 
@@ -94,17 +92,19 @@ class MelTask(Task):
         self.register_buffer("edges_hz", edges_hz, persistent=False)
 
     def heard(self, crops: Crops) -> Tensor:
-        """Whether the recording reaches into each band: (batch, 1, band)."""
+        """Mask of the bands that the recording reaches into: (batch, 1, band)."""
         return (self.edges_hz < crops.bandwidth_hz.unsqueeze(1)).unsqueeze(1)
 
     @torch.no_grad()
     def prepare(self, crops: Crops) -> None:
-        """Take mean and deviation of the bands, by which the stage standardises its mels."""
+        """Measure mean and deviation of the bands, with which the stage standardises its mels."""
         mel = self.mel(crops.audio)
         sounding = mel.mean(-1, keepdim=True) > self.mel.silence + 1
         weight = (sounding & self.heard(crops)).flatten(0, 1).float()  # (frame, band)
         if not weight.any(0).all():
-            raise UsageProblem("no recording is wide enough for the highest mel bands: see mel.high_hz")
+            raise UsageProblem(
+                "no recording reaches the highest mel bands: lower mel.high_hz or add wider recordings"
+            )
         flat, count = mel.flatten(0, 1), weight.sum(0)
         mean = (flat * weight).sum(0) / count
         self.stage.get_buffer("mean").copy_(mean)

@@ -1,4 +1,4 @@
-"""Weights of stages, as runs and bundles hold them."""
+"""Reads the weights of stages from runs and bundles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from melcodec_cli.train.stage import Part, Stage, Weights
 
 
 def trained(part: Part, folder: Path) -> Part | None:
-    """The part with the averaged weights of a run, or None where there are none."""
+    """The part with the averaged weights of a run, or None if there are none."""
     path = folder / "stage.safetensors"
     if not path.exists():
         return None
@@ -23,7 +23,7 @@ def trained(part: Part, folder: Path) -> Part | None:
 
 
 def weights_file(path: Path, stage: str) -> Path:
-    """Where the weights of one stage are: in a bundle, a run's folder or a stage file."""
+    """The file with the weights of one stage, given a bundle, a run's folder or a stage file."""
     if path.is_dir():
         path = path / stage / "stage.safetensors" if (path / stage).is_dir() else path / "stage.safetensors"
     if not path.exists():
@@ -32,14 +32,14 @@ def weights_file(path: Path, stage: str) -> Path:
 
 
 def mean_weights(runs: Sequence[Weights]) -> Weights:
-    """The mean of several runs; where they have gone on from the same weights, it is often better than each."""
+    """The mean of several runs; if they started from the same weights, it is often better than each of them."""
     if len({tuple((key, weights[key].shape) for key in sorted(weights)) for weights in runs}) > 1:
-        raise UsageProblem("weights of different networks have no mean to start from")
+        raise UsageProblem("--init: the weights belong to different networks and cannot be averaged")
     return {key: torch.stack([weights[key] for weights in runs]).mean(0) for key in runs[0]}
 
 
 def stage_weights(path: Path, stage: Stage) -> Weights:
-    """Weights of one stage, out of a bundle or a stage file."""
+    """The weights of one stage from a bundle or a stage file."""
     try:
         tensors = {key: value.float() for key, value in load_file(path).items()}
     except SafetensorError as error:

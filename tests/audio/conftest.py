@@ -17,7 +17,7 @@ Samples = NDArray[np.float32]
 
 
 class OneWay(io.RawIOBase):
-    """What is written to it, without ever going back."""
+    """Keeps what is written to it, and cannot seek."""
 
     def __init__(self) -> None:
         self.received = b""
@@ -64,7 +64,7 @@ def encoded() -> Callable[..., bytes]:
 
 @pytest.fixture
 def pipe() -> Iterator[Callable[..., BinaryIO]]:
-    """A real pipe that brings the data in pieces of these sizes, over and over."""
+    """A real pipe that delivers the data in pieces of these sizes, in turn."""
     threads, files = [], []
 
     def make(data: bytes, sizes: Iterable[int] = (1, 7, 4096, 3, 333)) -> BinaryIO:
@@ -96,7 +96,7 @@ def pipe() -> Iterator[Callable[..., BinaryIO]]:
 
 @pytest.fixture
 def read_all() -> Callable[[AudioSource], Samples]:
-    """All that a source has, in blocks of an odd size."""
+    """All samples of a source, read in blocks of an odd size."""
 
     def read(source: AudioSource) -> Samples:
         with source:

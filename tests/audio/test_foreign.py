@@ -1,4 +1,4 @@
-"""Files of formats that are not read here are called by their names, with what to do."""
+"""Formats that melcodec cannot read are named in the message, with what to do."""
 
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ from melcodec_cli.errors import AudioUnreadable
 
 
 def beginning(place: int, sign: bytes) -> bytes:
-    """The first bytes of such a file, and then nothing in particular."""
+    """The first bytes of such a file, and then filler."""
     head = b"OggS" if place == 28 else b"\0" * min(place, 3) + b"\x18" * (place > 3)
     return head.ljust(place, b"\0") + sign + bytes(1000)
 
@@ -28,7 +28,7 @@ def test_what_is_read_elsewhere_is_named_with_the_command_that_converts_it(
     with pytest.raises(AudioUnreadable) as caught:
         open_source(path)
     command = f"ffmpeg -i '{path}' '{path.with_suffix('.wav')}'"
-    assert caught.value.message == f"is {what}, which is not read here; convert it first: {command}"
+    assert caught.value.message == f"is {what}, which melcodec cannot read; convert it first: {command}"
     with pytest.raises(AudioUnreadable, match="convert it first, with ffmpeg$"):
         open_source(pipe(path.read_bytes()))
 

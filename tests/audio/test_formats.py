@@ -144,14 +144,14 @@ def test_equal_input_gives_equal_bytes(form: str, tone: Tone, encoded: Encoded) 
     ("name", "form"),
     [("a.wav", "wav"), ("a.WAVE", "wav"), ("b/a.b.flac", "flac"), ("a.oga", "ogg"), ("a.pcm", "raw")],
 )
-def test_suffix_tells_the_format(name: str, form: str) -> None:
+def test_suffix_chooses_the_format(name: str, form: str) -> None:
     assert format_for(name) == form
     assert format_for(Path(name)) == form
 
 
 @pytest.mark.parametrize("name", ["a.m4a", "a", ".wav"])
 def test_unknown_suffix_is_a_usage_problem_that_lists_the_known(name: str) -> None:
-    with pytest.raises(UsageProblem, match="known are .wav, .wave, .flac, .ogg"):
+    with pytest.raises(UsageProblem, match="must be one of .wav, .wave, .flac, .ogg"):
         format_for(name)
 
 
@@ -184,7 +184,7 @@ def test_what_a_format_cannot_hold_is_a_usage_problem_that_says_what_it_can(
 
 
 @pytest.mark.parametrize(("name", "subtype"), [("pcm24", "PCM_24"), ("PCM-24", "PCM_24"), ("float", "FLOAT")])
-def test_subtypes_may_be_written_as_one_likes(name: str, subtype: str) -> None:
+def test_subtype_names_may_be_spelled_in_several_ways(name: str, subtype: str) -> None:
     assert FORMATS["wav"].subtype_named(name) == subtype
 
 
@@ -227,7 +227,7 @@ def test_full_disk_is_reported_as_such_and_nothing_else_is_printed(
 
 
 class Interrupted(io.BytesIO):
-    """A file during whose third writing the user presses Ctrl-C."""
+    """A file on whose third write the user presses Ctrl-C."""
 
     count = 0
 
@@ -248,7 +248,7 @@ def test_interrupt_is_not_lost_in_the_encoder(form: str, capfd: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_what_is_no_sound_is_written_as_silence(
+def test_samples_that_are_not_sound_are_written_as_silence(
     form: str, tone: Tone, encoded: Encoded, read_all: ReadAll
 ) -> None:
     broken, mended = tone(5_000), tone(5_000)

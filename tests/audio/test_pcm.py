@@ -62,7 +62,7 @@ def test_rounding_is_to_nearest() -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1.001 * LOUDEST, -1e30])
-def test_the_first_sample_that_is_no_sound_is_found(value: float) -> None:
+def test_the_first_sample_that_is_not_sound_is_found(value: float) -> None:
     block = np.full((5, 2), LOUDEST, np.float32)
     assert first_unsound(block) is None and first_unsound(block[:0]) is None
     block[3, 1] = value
@@ -72,7 +72,7 @@ def test_the_first_sample_that_is_no_sound_is_found(value: float) -> None:
     np.testing.assert_equal(unsound[1], float(np.float32(value)))
 
 
-def test_what_is_no_sound_becomes_silence() -> None:
+def test_samples_that_are_not_sound_become_silence() -> None:
     samples = np.array([0.5, np.nan, np.inf, -np.inf, 2 * ABSURD, -2 * ABSURD, ABSURD, -0.5], np.float32)
     assert scrub(samples).tolist() == [0.5, 0, 0, 0, 0, 0, ABSURD, -0.5]
 
@@ -95,7 +95,7 @@ def test_encodings_have_the_names_of_other_tools(name: str, canonical: str) -> N
 @pytest.mark.parametrize(
     ("form", "problem"),
     [
-        ({"encoding": "s20"}, "'s20' is unknown; known are u8"),
+        ({"encoding": "s20"}, "unknown raw encoding 's20'; known encodings: u8"),
         ({"rate_hz": 3_999}, "outside 4000 to 384000"),
         ({"rate_hz": 384_001}, "outside 4000 to 384000"),
         ({"channels": 0}, "outside 1 to 8"),

@@ -71,7 +71,7 @@ def test_tone_keeps_its_pitch_and_loudness() -> None:
 
 @pytest.mark.parametrize("rate_hz", [24_000, 44_100, 48_000])
 def test_speech_keeps_its_band_to_a_wider_rate_and_back(rate_hz: int) -> None:
-    """From 98 % of half the rate on some is lost, and above half the rate nothing is made."""
+    """Above 98 % of half the rate some is lost, and above half the rate nothing is added."""
     block = noise(160_000)
     wide = resample(block, 16_000, rate_hz)
 

@@ -1,4 +1,4 @@
-"""What is no audio, too much, damaged or vague about its length."""
+"""Inputs that are not audio, too long, damaged or vague about their length."""
 
 import io
 import os
@@ -20,7 +20,7 @@ Encoded = Callable[..., bytes]
 Pipe = Callable[..., BinaryIO]
 ReadAll = Callable[[AudioSource], Samples]
 
-UNREADABLE = "no audio format that is known here|audio that cannot be decoded"
+UNREADABLE = "not a known audio format|audio cannot be decoded"
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ UNREADABLE = "no audio format that is known here|audio that cannot be decoded"
         (None, "no such file or directory"),
         ("folder", "is a directory"),
         (b"", "is empty"),
-        (b"x", "no audio format that is known here; convert it to wav or flac, or describe bare samples"),
+        (b"x", "not a known audio format; convert it to wav or flac, or describe bare samples"),
         (b"no audio, but a text of some length\n" * 99, UNREADABLE),
         (b"fLaC and then nothing of the kind" * 99, UNREADABLE),
         (b"OggS and then nothing of the kind" * 99, UNREADABLE),
@@ -126,10 +126,10 @@ UNSOUND = {"nan": np.nan, "inf": np.inf, "-inf": -np.inf, "1e+30": 1e30, "20000"
 
 @pytest.mark.parametrize("shown", UNSOUND)
 @pytest.mark.parametrize("form", ["WAV", "AU", "CAF", "AIFF", "raw", "WAV of doubles"])
-def test_what_is_no_sound_is_an_error_with_its_place(
+def test_a_sample_that_is_not_sound_is_an_error_with_its_place(
     form: str, shown: str, tmp_path: Path, pipe: Pipe, read_all: ReadAll
 ) -> None:
-    """Silence in its place would go unnoticed. Blocks of 1001 frames: the place is counted from the start."""
+    """Silence instead would go unnoticed. The place is counted from the start, not within a block of 1001 frames."""
     block = np.full((8000, 2), 0.25, np.float64)
     block[4000, 1] = UNSOUND[shown]
     path, raw = tmp_path / "in", None
@@ -144,11 +144,11 @@ def test_what_is_no_sound_is_an_error_with_its_place(
         with pytest.raises(AudioUnreadable) as caught:
             read_all(source)
         assert (
-            caught.value.message == f"the sample at 0.250 s is {shown}, which is no sound (full scale is 1)"
+            caught.value.message == f"the sample at 0.250 s is {shown}, which is not sound (full scale is 1)"
         )
 
 
-def test_a_double_that_no_float_can_hold_is_no_sound_either(tmp_path: Path, read_all: ReadAll) -> None:
+def test_a_double_too_large_for_a_float_is_not_sound_either(tmp_path: Path, read_all: ReadAll) -> None:
     path = tmp_path / "in.wav"
     soundfile.write(path, np.array([0.5, 1e300]), 16_000, "DOUBLE")
     with pytest.raises(AudioUnreadable, match="the sample at 0.000 s is inf"):
@@ -172,7 +172,7 @@ def test_reading_starts_where_the_file_object_stands(
 
 
 def without_xing(mp3: bytes) -> bytes:
-    """Without the first frame, which holds no sound but the number of frames."""
+    """The MP3 without its first frame, which holds the number of frames instead of sound."""
     position = mp3.index(b"Xing")
     return mp3[mp3.index(mp3[:2], position) :]
 
@@ -197,7 +197,9 @@ def test_mp3_without_a_length_is_read_to_its_end(encoded: Encoded, tmp_path: Pat
         assert not source.truncated
 
 
-def test_mp3_with_a_length_tells_it(tone: Tone, encoded: Encoded, tmp_path: Path, read_all: ReadAll) -> None:
+def test_mp3_with_a_length_reports_it(
+    tone: Tone, encoded: Encoded, tmp_path: Path, read_all: ReadAll
+) -> None:
     path = tmp_path / "in.mp3"
     for tags in ({}, {"TITLE": "with an ID3 tag before the header"}):
         path.write_bytes(encoded(tone(50_000), "mp3", tags=tags))
@@ -207,7 +209,7 @@ def test_mp3_with_a_length_tells_it(tone: Tone, encoded: Encoded, tmp_path: Path
             assert len(read_all(source)) == 50_000
 
 
-def test_flac_that_does_not_tell_its_length_is_read_to_its_end(
+def test_flac_without_a_length_is_read_to_its_end(
     tone: Tone, encoded: Encoded, tmp_path: Path, read_all: ReadAll
 ) -> None:
     data = bytearray(encoded(tone(20_000), "flac"))
@@ -239,7 +241,7 @@ def test_damaged_flac_is_reported_while_reading(
     data = encoded(tone(50_000), "flac")
     path = tmp_path / "in.flac"
     path.write_bytes(data[: len(data) // 2] + bytes(200) + data[len(data) // 2 + 200 :])
-    with pytest.raises(AudioUnreadable, match=r"in\.flac: audio that cannot be decoded: .*flac"):
+    with pytest.raises(AudioUnreadable, match=r"in\.flac: the audio cannot be decoded: .*flac"):
         read_all(open_source(path))
 
 
@@ -276,7 +278,7 @@ def test_no_room_for_spooling_is_reported(
     tone: Tone, encoded: Encoded, pipe: Pipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
-    with pytest.raises(AudioUnreadable, match="cannot be kept in .*missing: no such file"):
+    with pytest.raises(AudioUnreadable, match="cannot be copied to .*missing: no such file"):
         open_source(pipe(encoded(tone(1_000), "flac")))
 
 

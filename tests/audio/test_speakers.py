@@ -1,4 +1,4 @@
-"""Many channels to one: what each is for, how loud it is in the mix, and that streams and files agree."""
+"""Mixing many channels to one: each channel's speaker and loudness, and that streams and files agree."""
 
 import io
 import shutil
@@ -139,8 +139,8 @@ def test_the_centre_is_found_in_what_others_write(name: str, layout: str, tmp_pa
             "6 channels are mixed down to one (centre 0.71, front 0.50, surround 0.35, LFE left out)",
         ),
         (4, USUAL[4], "4 channels are mixed down to one (front 0.50, surround 0.35)"),
-        (4, NOWHERE, "4 channels for no particular speakers are mixed down to their mean"),
+        (4, NOWHERE, "4 channels without speaker positions are mixed down to their mean"),
     ],
 )
-def test_how_channels_are_mixed_is_said(channels: int, speakers: tuple[str, ...], words: str) -> None:
+def test_how_channels_are_mixed_is_reported(channels: int, speakers: tuple[str, ...], words: str) -> None:
     assert how_mixed(channels, speakers) == words  # type: ignore[arg-type]

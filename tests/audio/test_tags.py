@@ -1,4 +1,4 @@
-"""Tags, in and out of every format that has them."""
+"""Tags, read from and written to every format that has them."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""WAV headers as they should be, and as they are."""
+"""WAV headers, correct ones and those found in practice."""
 
 import io
 import os
@@ -208,13 +208,13 @@ def test_odd_number_of_bytes_is_padded_and_not_counted(
     ("data", "problem"),
     [
         (b"", "is empty"),
-        (riff(), "a wav header without audio"),
-        (riff(pcm_format()), "a wav header without audio"),
-        (riff(pcm_format())[:-5], "audio that cannot be decoded|a wav header without audio"),
+        (riff(), "a WAV header without audio"),
+        (riff(pcm_format()), "a WAV header without audio"),
+        (riff(pcm_format())[:-5], "audio cannot be decoded|a WAV header without audio"),
         (riff(chunk(b"data", AUDIO), pcm_format()), "before its format"),
         (riff(chunk(b"fmt ", b"short"), chunk(b"data", AUDIO)), "cannot be decoded|is known here"),
         (riff(pcm_format(channels=9), chunk(b"data", AUDIO)), "9 channels are outside 1 to 8"),
-        (riff(pcm_format(channels=0), chunk(b"data", AUDIO)), "channels|audio that cannot be decoded"),
+        (riff(pcm_format(channels=0), chunk(b"data", AUDIO)), "channels|audio cannot be decoded"),
         (riff(pcm_format(code=0x4321), chunk(b"data", AUDIO)), "cannot be decoded|is known here"),
         (riff(chunk(b"JUNK", bytes(5_000_000)), chunk(b"data", AUDIO)), "first MiB|before its format"),
     ],

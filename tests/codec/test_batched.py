@@ -1,4 +1,4 @@
-"""Rows in batches, as a GPU takes them, give what each row alone gives on a CPU; here both are on the CPU."""
+"""Rows in batches, as on a GPU, give the same results as each row alone; here both run on the CPU."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Streams that are damaged, cut short, or not what they say they are."""
+"""Streams that are damaged, cut short, or not what they claim to be."""
 
 import dataclasses
 import io
@@ -18,7 +18,7 @@ Call = Callable[..., Any]
 
 
 def damaged(data: bytes, chunk: int) -> bytes:
-    """A bit of this chunk's indices flipped."""
+    """The data with one bit of this chunk's indices flipped."""
     reader = Reader(io.BytesIO(data))
     block = next(block for block in reader.blocks() if block.name == "CODES" and block.chunk == chunk)
     broken = bytearray(data)
@@ -45,7 +45,7 @@ def test_concealed_damage_leaves_all_else_in_its_place(compress: Call, decompres
     assert_same_audio(concealed[last:], whole[last:])
 
 
-def test_concealment_makes_up_no_hours_of_silence(compress: Call, decompress: Call) -> None:
+def test_concealment_does_not_invent_hours_of_silence(compress: Call, decompress: Call) -> None:
     header = Reader(io.BytesIO(compress(noise(1), rate_hz=16000))).header
     file = io.BytesIO()
     Writer(file, dataclasses.replace(header, samples=1 << 40))
@@ -61,7 +61,7 @@ def test_truncated_stream_gives_its_complete_chunks_and_then_the_error(
     data = compress(noise(8), rate_hz=16000)
     whole, _ = decompress(data)
     target = tmp_path / "part.wav"
-    with pytest.raises(MlcTruncated, match=r"6\.40 s up to there were decoded"):
+    with pytest.raises(MlcTruncated, match=r"the 6\.40 s before that were decoded"):
         decompress(data[:-20], str(target), subtype="FLOAT")
     import soundfile
 
@@ -79,7 +79,7 @@ def test_nothing_remains_of_a_stream_that_breaks_off_in_its_first_chunk(
 
 
 def rewritten(data: bytes, **changes: Any) -> bytes:
-    """The chunks of a stream behind a header with these changes; of another layout, zeros of its shape."""
+    """The stream's chunks after a header with these changes; with another layout, zeros of its shape."""
     old = Reader(io.BytesIO(data))
     header = dataclasses.replace(old.header, **changes)
     file = io.BytesIO()
@@ -133,7 +133,7 @@ def test_the_refiner_takes_the_steps_it_is_told(compress: Call, decompress: Call
     assert_same_audio(decompress(data, steps=0)[0], none)
 
 
-def test_what_is_no_mlc_file_says_what_it_looks_like(decompress: Call) -> None:
+def test_another_kind_of_file_is_refused_with_what_it_looks_like(decompress: Call) -> None:
     with pytest.raises(MlcCorrupt, match="WAV"):
         decompress(wav(noise(0.1)))
 

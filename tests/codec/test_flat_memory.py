@@ -1,7 +1,7 @@
 """Memory does not grow with the length of what goes through a pipe.
 
-An hour is compared with a minute, of a tiny model. With the model speech-16k, measured once: 503 MB at most beside 502
-for a minute to compress, 505 beside 482 to decompress.
+An hour is compared with a minute, with a tiny model. With speech-16k, measured once, the peak for an hour was 503 MB
+(502 for a minute) to compress, and 505 MB (482 for a minute) to decompress.
 """
 
 import os
@@ -19,7 +19,7 @@ GROWTH_LIMIT_KIB = 20 << 10  # an hour of the audio alone would be 230 MB
 
 
 def peak_kib(arguments: list[str], source: bytes, times: int, target: Path) -> int:
-    """Of a process that reads `source` so many times from a pipe."""
+    """The peak memory of a process that reads `source` this many times from a pipe."""
     with target.open("wb") as file:
         process = subprocess.Popen(
             [*PROGRAM, *arguments, "--threads", "1", "-", "-"],

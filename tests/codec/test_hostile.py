@@ -1,4 +1,4 @@
-"""Files made to do harm, decoded: bounded memory, bounded silence, and nothing printed as it is."""
+"""Decoding hostile files: bounded memory, bounded silence, and no text printed unescaped."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def header_for(bundle: Path, samples: int, rate_hz: int = 16_000, channels: int 
 
 
 def mostly_lost(bundle: Path, minutes: int, rate_hz: int = 16_000, channels: int = 1) -> bytes:
-    """Only the first of so many minutes is there."""
+    """A stream of which only the first of so many minutes is there."""
     header = header_for(bundle, minutes * 60 * rate_hz, rate_hz, channels)
     head = pack_header(header)
     codes = pack_codes(header, np.zeros((1, MINUTE, 1), np.uint16), np.zeros((1, 8), np.uint16))
@@ -74,11 +74,11 @@ def test_what_is_lost_costs_no_decoding_and_is_silence(tiny_bundle: Path) -> Non
 def test_a_small_file_cannot_claim_hours(
     tiny_bundle: Path, tmp_path: Path, recording: Callable[..., Any]
 ) -> None:
-    with pytest.raises(MlcCorrupt, match="3600 s are lost"):
+    with pytest.raises(MlcCorrupt, match="3600 s are missing: more than could be read"):
         recording(mostly_lost(tiny_bundle, 40) * 2)
     with pytest.raises(MlcCorrupt, match="in a row"):
         recording(mostly_lost(tiny_bundle, 80))
-    with pytest.raises(MlcCorrupt, match="more than 65 s are lost"):  # which would be six gigabytes
+    with pytest.raises(MlcCorrupt, match="more than 65 s are missing"):  # which would be six gigabytes
         recording(mostly_lost(tiny_bundle, 20, 384_000, 8))
     assert not (tmp_path / "out.wav").exists()
 
@@ -105,7 +105,7 @@ def test_headers_by_the_hundred_load_one_model_and_give_nothing(
 def test_streams_of_nothing_get_no_resampler(
     tiny_bundle: Path, recording: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of which each takes 300 kB at this rate, and a megabyte holds thirty thousand such streams."""
+    """Each resampler takes 300 kB at this rate, and a megabyte holds thirty thousand empty streams."""
     made: list[Resampler] = []
 
     class Counted(Resampler):

@@ -37,7 +37,7 @@ class Watched(OneWay):
         return written
 
     def written_when(self, read_bytes: int) -> int:
-        """Bytes written before more than this was read."""
+        """The bytes that had been written before more than this was read."""
         return max([0] + [written for read, written in self.log if read <= read_bytes])
 
 
@@ -65,7 +65,7 @@ def run(models: Models, request: Request) -> None:
 
 
 def decompress_live(models: Models, data: bytes) -> Watched:
-    """A byte at a time."""
+    """Decompresses a pipe that delivers a byte at a time."""
     source = Clocked(data, piece_bytes=1)
     target = Watched(source)
     run(
@@ -137,8 +137,8 @@ SPARSE = VocoderConfig(fft_samples=1280, hop_frames=2, width=16, blocks=3)
     ],
     ids=["harmonic", "two frames, unrefined", "hifigan, four steps", "hifigan of two strides, no refiner"],
 )
-def test_the_latency_that_is_told_is_the_one_that_is_measured(tmp_path: Path, profile: Profile) -> None:
-    """Told by the bundle's metadata alone; measured on the clock of the audio, by which a paced pipe gives it."""
+def test_the_reported_latency_is_the_measured_one(tmp_path: Path, profile: Profile) -> None:
+    """It is reported from the bundle's metadata alone, and measured in seconds of the audio that has been read."""
     from melcodec_cli.models.bundle import save_bundle
     from melcodec_cli.systems.fmel.chain import Chain
 

@@ -22,7 +22,7 @@ def pieces(signal: np.ndarray, cuts: list[int]) -> Iterator[np.ndarray]:
 
 
 def expected_spans(frames: int, reach: Reach, first_frame: int = 0) -> list[Span]:
-    """Of all chunks: as much context as there is."""
+    """The spans of all chunks, each with as much context as there is."""
     spans = []
     for begin in range(first_frame, frames, CHUNK_FRAMES):
         kept = min(CHUNK_FRAMES, frames - begin)

@@ -1,4 +1,4 @@
-"""The properties that make a stream one thing, however it is cut, piped, batched or sought in."""
+"""A stream gives the same results however it is cut, piped, batched or sought in."""
 
 import io
 from collections.abc import Callable
@@ -149,7 +149,7 @@ _cache: dict[Any, Any] = {}
 
 
 def cached(call: Call, what: Any) -> Any:
-    """Eight seconds compressed at a rate, or that decompressed; once for all ranges."""
+    """Eight seconds compressed at a rate, and decompressed; made once for all ranges."""
     if what not in _cache:
         _cache[what] = call(noise(8.0, what), rate_hz=what) if isinstance(what, int) else call(what)[0]
     return _cache[what]

@@ -1,4 +1,4 @@
-"""Streams of .mlc that need no model, for their indices are random."""
+"""Makes .mlc streams with random indices, which need no model."""
 
 import io
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ Stream = Callable[..., bytes]
 
 
 class OneWay(io.BytesIO):
-    """Like a pipe: what is written stays as it is."""
+    """A file like a pipe: it cannot seek back to change what was written."""
 
     def seekable(self) -> bool:
         return False
@@ -20,7 +20,7 @@ class OneWay(io.BytesIO):
 def make_stream(
     seconds: float = 50, tags: Mapping[str, str] | None = None, length_known: bool = True, seed: int = 0
 ) -> bytes:
-    """Of a stereo recording at 48 kHz mixed down to one channel; standard layout, 32 global indices."""
+    """Make a stream of a stereo recording at 48 kHz mixed down to one channel, with 32 global indices."""
     samples = round(48000 * seconds)
     header = Header(
         bitstream_id=bytes.fromhex("01020304"),

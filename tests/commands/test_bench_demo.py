@@ -19,7 +19,7 @@ def test_the_clip_is_ten_seconds_of_mono_speech_with_its_licence() -> None:
 
 
 @pytest.mark.parametrize("steps", [0, 2])
-def test_bench_tells_every_stage_and_both_ways(
+def test_bench_reports_every_stage_and_both_directions(
     only_tiny_bundle: Path, steps: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["bench", "--json", "--seconds", "3", "--repeat", "2", "--steps", str(steps)]) == 0
@@ -38,7 +38,7 @@ def test_bench_tells_every_stage_and_both_ways(
     assert parameters["encoder"] > 1000 and parameters["all else"] is None
 
 
-def test_bench_takes_recordings_of_ones_own(
+def test_bench_takes_the_user_s_recordings(
     only_tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "a.wav").write_bytes(wav(noise(0.4, 8000, channels=2), 8000))
@@ -66,7 +66,7 @@ def test_bench_compares_clips_with_one_file_of_the_same_audio(
         assert figures["name"] == name
         assert figures["ratio"] == pytest.approx(figures["clips_s"] / figures["one_file_s"])
     assert main(arguments) == 0
-    assert "3 clips of 3 s beside one file of 9 s" in capsys.readouterr().out
+    assert "3 clips of 3 s against one file of 9 s" in capsys.readouterr().out
 
 
 def test_demo_leaves_recordings_and_a_picture(
@@ -83,7 +83,7 @@ def test_demo_leaves_recordings_and_a_picture(
     assert len(list(folder.iterdir())) == 4
 
 
-def test_demo_replaces_an_earlier_one_only_by_force(
+def test_demo_replaces_an_earlier_one_only_with_force(
     only_tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "decoded.wav").write_text("mine")

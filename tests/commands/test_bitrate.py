@@ -12,9 +12,7 @@ from tests.shell import names
 
 
 @pytest.mark.parametrize("bit_rate", ["250", "0.25k", "251", "250.0"])
-def test_the_rate_of_a_model_that_has_one_is_as_if_none_were_said(
-    folder: Path, tiny_bundle: Path, bit_rate: str
-) -> None:
+def test_the_only_rate_of_a_model_is_the_default(folder: Path, tiny_bundle: Path, bit_rate: str) -> None:
     assert main(["compress", "-q", "talk.wav", "a.mlc"]) == ExitCode.OK
     assert main(["compress", "-q", "--bitrate", bit_rate, "talk.wav", "b.mlc"]) == ExitCode.OK
     assert Path("a.mlc").read_bytes() == Path("b.mlc").read_bytes()
@@ -25,7 +23,7 @@ def test_the_rate_of_a_model_that_has_one_is_as_if_none_were_said(
 @pytest.mark.parametrize(
     ("bit_rate", "bits_per_s", "text"), [("6k", 6000, "6k"), ("300", 300, "300"), ("1500", 1500, "1.5k")]
 )
-def test_another_rate_is_refused_with_those_that_there_are(
+def test_another_rate_is_refused_and_the_known_ones_named(
     folder: Path,
     tiny_bundle: Path,
     bit_rate: str,
@@ -34,7 +32,7 @@ def test_another_rate_is_refused_with_those_that_there_are(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["compress", "--bitrate", bit_rate, "talk.wav"]) == ExitCode.USAGE
-    said = f"--bitrate {text}: speech-16k has 250 bit/s"
+    said = f"--bitrate {text}: speech-16k offers 250 bit/s"
     assert capsys.readouterr().err == f"melcodec: talk.wav: {said}\n"
     with pytest.raises(UsageProblem, match=said):
         melcodec_cli.compress("talk.wav", bits_per_s=bits_per_s, bundle=str(tiny_bundle))
@@ -42,12 +40,10 @@ def test_another_rate_is_refused_with_those_that_there_are(
 
 
 @pytest.mark.parametrize("bit_rate", ["much", "0", "-5", "k", "nan", "inf", "1e400", "5M"])
-def test_what_is_no_rate_is_a_mistake(
-    folder: Path, bit_rate: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_invalid_rate_is_an_error(folder: Path, bit_rate: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compress", f"--bitrate={bit_rate}", "talk.wav"]) == ExitCode.USAGE
     (line,) = capsys.readouterr().err.splitlines()
-    assert "--bitrate" in line and "is no bit rate" in line
+    assert "--bitrate" in line and "is not a bit rate" in line
 
 
 def test_a_shape_of_several_rows_has_several_rates() -> None:

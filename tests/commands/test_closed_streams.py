@@ -11,7 +11,7 @@ from tests.sounds import noise, wav
 
 
 def run(arguments: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
-    """melcodec as bash starts it, redirections and all."""
+    """Run melcodec from bash, with redirections."""
     return subprocess.run(
         ["bash", "-c", f'exec "$0" -m melcodec_cli {arguments}', sys.executable],
         cwd=folder,
@@ -30,7 +30,7 @@ def here(tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return tmp_path
 
 
-def test_without_standard_error_a_file_is_compressed_as_ever(here: Path) -> None:
+def test_without_standard_error_a_file_is_compressed_as_usual(here: Path) -> None:
     assert run("compress --bundle tiny.safetensors talk.wav with.mlc", here).returncode == 0
     result = run("compress --bundle tiny.safetensors talk.wav out.mlc 2>&-", here)
     assert (result.returncode, result.stdout) == (0, b"")

@@ -1,4 +1,4 @@
-"""How much effort goes into the choice of indices: what --effort changes, and what it leaves alone."""
+"""What --effort changes, and what it does not."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.sounds import noise, wav
 
 @pytest.fixture
 def coded(tmp_path: Path, tiny_bundle: Path) -> dict[str, bytes]:
-    """The same recording, by the options it was compressed with."""
+    """The same recording compressed with different options, by these options."""
     recording = tmp_path / "talk.wav"
     recording.write_bytes(wav(noise(2.0, 16000), 16000))
     made = {}
@@ -40,23 +40,21 @@ def test_python_takes_it_as_well(coded: dict[str, bytes], tmp_path: Path, tiny_b
 
 
 @pytest.mark.parametrize("effort", ["0", "9", "much"])
-def test_what_is_no_effort_is_a_mistake(
-    effort: str, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_invalid_effort_is_an_error(effort: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compress", "--effort", effort, "talk.wav"]) == ExitCode.USAGE
     (line,) = capsys.readouterr().err.splitlines()
     assert "--effort" in line
     assert names(folder) == ["talk.wav"]
 
 
-def test_how_much_effort_there_is_the_model_says(
+def test_the_model_limits_the_effort(
     folder: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["compress", "--effort", "9", "talk.wav"]) == ExitCode.USAGE
-    assert capsys.readouterr().err == "melcodec: talk.wav: --effort 9: speech-16k takes 1 to 8\n"
-    with pytest.raises(UsageProblem, match="--effort 9: speech-16k takes 1 to 8"):
+    assert capsys.readouterr().err == "melcodec: talk.wav: --effort 9: must be 1 to 8 for speech-16k\n"
+    with pytest.raises(UsageProblem, match="--effort 9: must be 1 to 8 for speech-16k"):
         melcodec_cli.compress("talk.wav", effort=9, bundle=str(tiny_bundle))
     assert main(["compress", "-q", "talk.wav"]) == ExitCode.OK
     assert main(["decompress", "--steps", "65", "talk.wav.mlc", "back.wav"]) == ExitCode.USAGE
-    assert "--steps 65: speech-16k takes 0 to 64" in capsys.readouterr().err
+    assert "--steps 65: must be 0 to 64 for speech-16k" in capsys.readouterr().err
     assert names(folder) == ["talk.wav", "talk.wav.mlc"]

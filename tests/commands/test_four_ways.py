@@ -1,4 +1,4 @@
-"""File to file, file to pipe, pipe to file and pipe to pipe give the same, but for lengths told in advance."""
+"""File to file, file to pipe, pipe to file and pipe to pipe give the same, except lengths known in advance."""
 
 import io
 import os
@@ -22,7 +22,7 @@ Convert = Callable[[list[str], bytes, str, str], bytes]
 @pytest.fixture
 def convert(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Convert:
     def through(arguments: list[str], data: bytes, source: str, target: str) -> bytes:
-        """What the command makes of the data, by way of real pipes where it says so."""
+        """The output of the command for this data, through real pipes if requested."""
         Path("in").write_bytes(data)
         names = ["in" if source == "file" else "-", "out" if target == "file" else "-"]
         with ThreadPoolExecutor(2) as others, monkeypatch.context() as patch:
@@ -49,7 +49,7 @@ def _feed(pipe: int, data: bytes) -> None:
 
 
 def mlc_without_length(data: bytes) -> tuple[bytes, list[bytes], int, int]:
-    """Header up to its length, blocks, and what END says of frames and samples."""
+    """The header up to its length, the blocks, and the frames and samples given in END."""
     reader = mlcfile.Reader(io.BytesIO(data))
     blocks = list(reader.blocks())
     assert reader.end is not None
@@ -58,7 +58,7 @@ def mlc_without_length(data: bytes) -> tuple[bytes, list[bytes], int, int]:
 
 
 def wav_without_length(data: bytes) -> tuple[bytes, bytes]:
-    """Without what stands before the format, sizes and room for them, and without the size of the samples."""
+    """The file from its format on, without the size of the samples."""
     start = data.index(b"fmt ")
     samples = data.index(b"data", start) + 4
     return data[start:samples], data[samples + 4 :]

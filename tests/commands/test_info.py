@@ -70,9 +70,9 @@ def test_all_facts_of_a_file_are_shown(
         "global": "32 indices of 3 bits a chunk",
         "chunks": "3 of up to 20.00 s",
         "blocks": "1 TAGS, 3 CODES, 1 END",
-        "bitstream id": "01020304 (not installed, and without it nothing can be decoded)",
+        "bitstream id": "01020304 (not installed, so the file cannot be decoded)",
         "renderer id": "a0b0 (not installed)",
-        "model": "'melcodec models add FILE' installs the file of a bundle",
+        "model": "install a bundle with 'melcodec models add FILE'",
         "format": "version 1.0",
         "tags": "TITLE=A talk|ARTIST=Somebody",
     }
@@ -91,7 +91,7 @@ def test_all_facts_of_a_file_are_shown(
         (
             "ffffffff",
             "a0b0",
-            "01020304 (not installed, and without it nothing can be decoded)",
+            "01020304 (not installed, so the file cannot be decoded)",
             "a0b0 (not installed)",
         ),
     ],
@@ -112,7 +112,7 @@ def test_installed_models_are_recognised_by_their_ids(
     assert (found["bitstream id"], found["renderer id"]) == (bitstream, renderer)
 
 
-def test_the_latency_of_a_pipe_is_told_where_the_model_is_known(
+def test_the_latency_of_a_pipe_is_shown_if_the_model_is_known(
     stream: Stream, tmp_path: Path, bundles: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "latency" not in shown(stream(1), tmp_path, capsys)
@@ -128,7 +128,7 @@ def test_a_recording_of_no_samples_is_shown_without_a_bitrate(
     assert found["original"].startswith("0.00 s, 0 samples") and "bitrate" not in found
 
 
-def test_streams_one_after_the_other_are_shown_each(
+def test_each_of_several_streams_is_shown(
     stream: Stream, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "two.mlc"

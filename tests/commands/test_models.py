@@ -1,4 +1,4 @@
-"""models lists what is installed, adds to it, takes from it, and says where it lies."""
+"""models lists, adds and removes models, and prints their paths."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def listed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 def table(capsys: pytest.CaptureFixture[str]) -> list[list[str]]:
-    """The cells that are not empty, the headings' first: a line a model, however narrow the terminal."""
+    """The non-empty cells, headings first: one line per model, however narrow the terminal."""
     assert main(["models"]) == 0
     head, rule, *lines = capsys.readouterr().out.splitlines()
     assert not rule.strip("─")
@@ -83,7 +83,7 @@ def test_json_has_a_line_a_model_with_stable_keys(
     ],
     ids=["a number", "a list", "text", "not a number", "beyond floats"],
 )
-def test_whatever_training_noted_a_model_is_a_line(
+def test_a_model_takes_one_line_whatever_its_training_data(
     user_bundles: Path, training: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_bundle(user_bundles / "a.safetensors", name="odd", training=training)
@@ -97,7 +97,7 @@ def test_a_model_of_another_release_is_listed_as_far_as_it_can_be_read(
     write_bundle(user_bundles / "b.safetensors", name="other", profile='{"name": "other", "system": "waves"}')
     _, _, later, other = table(capsys)
     for line, name, system in ((later, "later", "fmel"), (other, "other", "waves")):
-        assert line[:3] == [name, system, "unknown to this release, which cannot run it"]
+        assert line[:3] == [name, system, "unknown: this release cannot run it"]
         assert line[-3] == "CC-BY-4.0"
     for record in listed(capsys)[1:]:
         unknown = [record[key] for key in ("rate_hz", "bits_per_s", "latency_s")]
@@ -133,7 +133,7 @@ def test_paths_are_printed_for_scripts(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and value[-1] != __file__ else "",
 )
-def test_what_cannot_be_is_one_line(
+def test_each_error_takes_one_line(
     user_bundles: Path,
     arguments: list[str],
     code: ExitCode,
@@ -145,7 +145,7 @@ def test_what_cannot_be_is_one_line(
     assert captured.out == "" and captured.err.count("\n") == 1 and line in captured.err
 
 
-def test_a_model_that_is_there_is_replaced_only_by_force(
+def test_an_installed_model_is_replaced_only_with_force(
     user_bundles: Path, tiny_48k_bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["models", "add", str(tiny_48k_bundle)]) == 0

@@ -1,4 +1,4 @@
-"""Pipes that have names: /dev/stdin, what a shell puts for <(...), and FIFOs."""
+"""Pipes with names: /dev/stdin, a shell's <(...), and FIFOs."""
 
 import io
 import os
@@ -29,7 +29,7 @@ def here(tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def bash(script: str) -> subprocess.CompletedProcess[bytes]:
-    """A script that hangs would be killed, and fail."""
+    """Run a bash script; if it hangs it is killed, and the test fails."""
     return subprocess.run(["bash", "-c", script], capture_output=True, check=False, timeout=100)
 
 
@@ -56,12 +56,12 @@ def test_a_fifo_cannot_be_both(folder: Path, capsys: pytest.CaptureFixture[str])
     assert last_line(capsys) == "melcodec: p: is the input itself; choose another name for the output"
 
 
-def test_without_a_place_to_go_it_asks_for_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_an_output_it_asks_for_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     os.mkfifo("p")
     assert main(["compress", "--dry-run", "p", "talk.wav"]) == ExitCode.BATCH
-    assert "p: is no file to put its output beside; name one with -o" in capsys.readouterr().err
+    assert "p: is not a regular file, so the output needs a name; give one with -o" in capsys.readouterr().err
     assert main(["compress", "-o", "out/", "/dev/fd/63"]) == ExitCode.USAGE
-    assert "/dev/fd/63 has no name to derive another from; name the output file" in last_line(capsys)
+    assert "/dev/fd/63 has no name to derive the output's from; name the output file" in last_line(capsys)
     assert [pair.files for pair in pair_up(["p"], None, compressed_name)] == [("p", "-")]
 
 

@@ -1,4 +1,4 @@
-"""Real processes between real pipes, fed at the pace at which they answer: no more goes in until something came out."""
+"""Real processes between real pipes, fed only as fast as they answer: more goes in when something has come out."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class Piped:
         self.stdin.write(data)
 
     def has_more(self, wait_s: float) -> bool:
-        """Whether anything came out within that time."""
+        """Whether any output came within this time."""
         if not select.select([self.stdout], [], [], wait_s)[0]:
             return False
         self.received += os.read(self.stdout.fileno(), 1 << 20)
         return True
 
     def await_bytes(self, count: int) -> int:
-        """Until so many have come, with nothing more going in; how many there are then."""
+        """Wait for this many bytes without sending more; returns how many there are then."""
         deadline_s = time.monotonic() + PATIENCE_S
         while len(self.received) < count:
             assert time.monotonic() < deadline_s, "nothing comes although all is there that it needs"
@@ -67,13 +67,13 @@ class Piped:
 
 @pytest.fixture
 def coded(folder: Path) -> bytes:
-    """Eight seconds in a file."""
+    """A file of eight seconds."""
     Path("eight.wav").write_bytes(wav(noise(8)))
     assert main(["compress", "-q", "--chunk-seconds", str(CHUNK_S), "eight.wav", "eight.mlc"]) == 0
     return Path("eight.mlc").read_bytes()
 
 
-def test_what_info_tells_of_the_latency_is_what_a_paced_pipe_shows(
+def test_a_paced_pipe_has_the_latency_that_info_shows(
     coded: bytes, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--bundle", str(tiny_bundle), "--raw"]

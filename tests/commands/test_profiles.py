@@ -1,4 +1,4 @@
-"""Which model codes a recording: the default, the one asked for, or one by its rate. Its file says which it needs."""
+"""Which model codes a recording: the default, a chosen one, or one for its rate. The file names its model."""
 
 import dataclasses
 import io
@@ -28,7 +28,7 @@ RATES_HZ = {"phone": 8000, "voice": 16000, "almost": 31999, "half": 32000, "full
 
 @pytest.fixture
 def recordings(tmp_path: Path, user_bundles: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, with a recording of each rate."""
+    """Recordings of each rate in the current folder."""
     folder = tmp_path / "recordings"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -39,14 +39,14 @@ def recordings(tmp_path: Path, user_bundles: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def both(recordings: Path, user_bundles: Path, tiny_48k_bundle: Path) -> Path:
-    """The same, with the model for 48 kHz installed beside the default."""
+    """The same, with the model for 48 kHz installed as well as the default."""
     user_bundles.mkdir(parents=True)
     (user_bundles / "speech-48k.safetensors").write_bytes(tiny_48k_bundle.read_bytes())
     return recordings
 
 
 def model_of(data: bytes) -> str:
-    """The rate and id that a file names."""
+    """The rate and id given in a file."""
     header = Reader(io.BytesIO(data)).header
     return f"{header.layout.model_rate_hz} {header.bitstream_id.hex()}"
 
@@ -107,7 +107,7 @@ def test_auto_without_the_model_for_48_khz_takes_the_default_and_says_so_once(
 ) -> None:
     assert main(["compress", "--profile", "auto", "-o", "coded", "phone.wav", "half.wav", "full.wav"]) == 0
     errors = capsys.readouterr().err
-    assert errors.count("speech-48k is not installed, so speech-16k is used; ") == 1
+    assert errors.count("speech-48k is not installed, using speech-16k instead; ") == 1
     assert "melcodec models add FILE" in errors
     for name in ("phone", "half", "full"):
         assert model_of(Path(f"coded/{name}.wav.mlc").read_bytes()) == name_in_files(tiny_bundle)
@@ -117,7 +117,7 @@ def test_auto_without_the_model_for_48_khz_takes_the_default_and_says_so_once(
 
 
 def chosen(rate_hz: int) -> str:
-    """The model that `auto` takes for a recording of this rate."""
+    """The model that `auto` chooses for a recording of this rate."""
     choice = ModelChoice(profile="auto")
     return Models(lambda topic, line: None, lambda line: None, choice).bundle_for_rate(rate_hz).name
 
@@ -161,14 +161,16 @@ def test_a_profile_that_is_not_installed_is_named_with_how_to_get_it(
     command = ["compress", "--profile", "speech-48k", "full.wav"]
     assert main(command) == ExitCode.MODEL
     line = "melcodec: no bundle is named 'speech-48k'; installed: speech-16k; "
-    assert capsys.readouterr().err == f"{line}'melcodec models add FILE' installs the file of a bundle\n"
+    assert capsys.readouterr().err == f"{line}install a bundle with 'melcodec models add FILE'\n"
     monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED", (published("01020304"),))
     assert main(command) == ExitCode.MODEL
-    assert "speech-48k (CC0-1.0) is melcodec_cli/bundles/none/speech-48k.safeten" in capsys.readouterr().err
+    assert "source tree as melcodec_cli/bundles/none/speech-48k.safeten" in capsys.readouterr().err
     licensed = "speech-48k (CC BY-NC-SA 4.0)"
     monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED_FOLDER", tiny_48k_bundle.parent)
     assert main(command) == ExitCode.MODEL
-    assert capsys.readouterr().err == f"{line}'melcodec models add {tiny_48k_bundle}' installs {licensed}\n"
+    assert (
+        capsys.readouterr().err == f"{line}install {licensed} with 'melcodec models add {tiny_48k_bundle}'\n"
+    )
 
 
 def test_a_file_whose_model_is_not_installed_names_it_with_how_to_get_it(
@@ -185,12 +187,16 @@ def test_a_file_whose_model_is_not_installed_names_it_with_how_to_get_it(
     assert "'melcodec models add FILE'" in error and not Path("back.wav").exists()
     monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED", (published(wanted),))
     assert main(["decompress", "full.mlc", "back.wav"]) == ExitCode.MODEL
-    assert "speech-48k (CC0-1.0) is melcodec_cli/bundles/" in capsys.readouterr().err
+    assert (
+        "speech-48k (CC0-1.0) is in melcodec's source tree as melcodec_cli/bundles/"
+        in capsys.readouterr().err
+    )
     monkeypatch.setattr("melcodec_cli.models.installed.PUBLISHED_FOLDER", tiny_48k_bundle.parent)
     for command in (["decompress", "full.mlc", "back.wav"], ["info", "full.mlc"]):
         main(command)
-        assert f"'melcodec models add {tiny_48k_bundle}' installs speech-48k (CC BY-NC-SA 4.0)" in "".join(
-            capsys.readouterr()
+        assert (
+            f"install speech-48k (CC BY-NC-SA 4.0) with 'melcodec models add {tiny_48k_bundle}'"
+            in "".join(capsys.readouterr())
         )
     assert main(["models", "add", str(tiny_48k_bundle)]) == 0
     assert main(["decompress", "-q", "full.mlc", "back.wav"]) == 0
@@ -210,7 +216,7 @@ def test_a_profile_is_found_under_whatever_name_its_bundle_has(
         assert model_of(Path(f"{asked}.mlc").read_bytes()) == name_in_files(other)
 
 
-def test_a_profile_and_a_bundle_are_one_too_many(
+def test_a_profile_and_a_bundle_cannot_be_combined(
     recordings: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["--profile", "speech-16k", "--bundle", str(tiny_bundle)]
@@ -220,7 +226,7 @@ def test_a_profile_and_a_bundle_are_one_too_many(
 
 @pytest.fixture
 def fresh_models() -> Iterator[None]:
-    """Programs keep models loaded, here beyond what is installed for a test."""
+    """Unload models, which programs keep even when a test installs others."""
     api._models.cache_clear()
     yield
     api._models.cache_clear()
@@ -262,7 +268,7 @@ def test_info_says_the_licence_of_the_model(both: Path, capsys: pytest.CaptureFi
     assert (stream["bundle"], stream["bundle_licence"]) == ("speech-48k", "CC BY-NC-SA 4.0")
 
 
-def test_steps_of_a_refiner_that_is_not_there_are_said_to_be_none(
+def test_steps_without_a_refiner_are_reported_as_ignored(
     recordings: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from melcodec_cli.models.bundle import save_bundle
@@ -278,4 +284,4 @@ def test_steps_of_a_refiner_that_is_not_there_are_said_to_be_none(
         capsys.readouterr()
         options = ["--force", "--bundle", "bare.safetensors", "--steps", steps]
         assert main(["decompress", *options, "voice.mlc", "back.wav"]) == 0
-        assert capsys.readouterr().err.count("bare has no --steps: it is ignored") == told
+        assert capsys.readouterr().err.count("bare has no option --steps, so it is ignored") == told

@@ -1,4 +1,4 @@
-"""What a conversion must not import: each of these takes as long as all of it should."""
+"""Modules that a conversion must not import: each takes as long as the whole start should."""
 
 import json
 import subprocess

@@ -46,7 +46,7 @@ def test_a_sound_file_is_called_sound(
     [(0, "0.00-20.00 s"), (1, "20.00-40.00 s"), (2, "40.00-50.00 s")],
     ids=["first", "middle", "last"],
 )
-def test_a_flipped_bit_is_told_in_seconds(
+def test_a_flipped_bit_is_located_in_seconds(
     number: int, lost: str, stream: Stream, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = stream()
@@ -57,7 +57,7 @@ def test_a_flipped_bit_is_told_in_seconds(
     assert verdict.endswith(f"damaged: lost {lost} of 50.00 s")
 
 
-def test_damage_in_two_places_is_told_twice(
+def test_damage_in_two_places_is_reported_twice(
     stream: Stream, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = stream()

@@ -1,8 +1,8 @@
 """Starts the program again and again without importing torch each time, and kills it: killed_runs.py KILLS ARGUMENT...
 
 Every run is a fork of this process, which has imported everything and started no thread. A run is killed after a random
-part of the time that an undisturbed one takes; when one comes to its end, its folder is compared with the undisturbed
-run's and emptied for the next.
+part of the time that an undisturbed one takes. When a run finishes, its folder is compared with the undisturbed run's
+and emptied for the next.
 """
 
 import os
@@ -38,7 +38,7 @@ def whole_ones(found: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def difference(found: dict[str, bytes], expected: dict[str, bytes]) -> str:
-    """Which names are missing or left over, and where the others begin to differ."""
+    """The names that are missing or left over, and where the other files begin to differ."""
     parts = [f"{name} is missing" for name in sorted(expected.keys() - found.keys())]
     parts += [f"{name} is left" for name in sorted(found.keys() - expected.keys())]
     for name in sorted(found.keys() & expected.keys()):

@@ -112,10 +112,10 @@ def test_a_full_disk_fails_the_file_and_not_the_batch(
     assert main(["verify", "-q", "talk.wav.mlc"]) == 0
 
 
-def test_of_a_folder_with_all_sorts_of_trouble_the_rest_is_converted(
+def test_the_good_files_of_a_folder_full_of_trouble_are_converted(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each by name and reason, in a line on stderr and one in the report."""
+    """Each failure is reported by name and reason, in a line on stderr and one in the report."""
     Path("in/sub").mkdir(parents=True)
     for name in ("in/a.wav", "in/sub/z.wav"):
         os.link("talk.wav", name)
@@ -133,11 +133,11 @@ def test_of_a_folder_with_all_sorts_of_trouble_the_rest_is_converted(
     }
     (unreadable,) = (name for name in found if name.startswith("in/sub/d"))
     reasons = {
-        "in/broken.wav": "a wav header without audio",
+        "in/broken.wav": "a WAV header without audio",
         "in/gone.wav": "no such file",
-        "in/pipe.wav": "is no regular file",
+        "in/pipe.wav": "is not a regular file",
         "in/taken.wav": "already exists (use --force to replace it)",
-        unreadable: "cannot be looked into: file name too long",
+        unreadable: "cannot be read: file name too long",
     }
     assert {name: record["error"] for name, record in found.items() if record["error"]} == reasons
     assert {name for name, record in found.items() if record["status"] == "done"} == {

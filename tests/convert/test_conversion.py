@@ -92,8 +92,8 @@ def test_the_number_of_channels_of_the_output(folder: Path, keep: bool) -> None:
         (["compress", "absent.wav"], "absent.wav: no such file"),
         (["decompress", "absent.mlc"], "absent.mlc: no such file"),
         (["compress", "--raw", "talk.wav"], "--raw needs --rate"),
-        (["compress", "--rate", "8000", "talk.wav"], "describe what is read with --raw"),
-        (["compress", "--channels", "2", "talk.wav"], "describe what is read with --raw"),
+        (["compress", "--rate", "8000", "talk.wav"], "need --raw"),
+        (["compress", "--channels", "2", "talk.wav"], "need --raw"),
         (["compress", "--channels", "both", "talk.wav"], "neither mix nor keep"),
         (["decompress", "--format", "s16le", "talk.wav"], "it needs --raw"),
         (["decompress", "--format", "docx", "talk.wav"], "is not one of"),
@@ -105,7 +105,7 @@ def test_the_number_of_channels_of_the_output(folder: Path, keep: bool) -> None:
         (["decompress", "--start", "3:xx", "a.mlc"], "no time"),
         (["decompress", "--start", "2", "--end", "1:00:00", "--rate", "100", "a.mlc"], "neither a rate"),
         (["decompress", "--start", "2", "--end", "1", "talk.wav"], "not after the start"),
-        (["decompress", "--raw", "--format", "wav", "talk.wav"], "contradict"),
+        (["decompress", "--raw", "--format", "wav", "talk.wav"], "cannot be combined"),
         (["decompress", "talk.wav", "talk.docx"], "no audio format"),
     ],
 )
@@ -148,7 +148,7 @@ def test_an_input_is_never_the_output_not_even_by_force(folder: Path, link: Any)
     assert (folder / "talk.wav").read_bytes() == before
 
 
-def test_unreadable_audio_and_what_is_no_mlc_file_have_their_exit_codes(
+def test_unreadable_audio_and_other_files_than_mlc_have_their_exit_codes(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("noise.wav").write_bytes(b"not audio at all")
@@ -158,10 +158,10 @@ def test_unreadable_audio_and_what_is_no_mlc_file_have_their_exit_codes(
     assert names(folder) == ["noise.wav", "talk.wav"]
 
 
-def test_a_file_given_to_the_wrong_command_is_told_for_what_it_is(
+def test_a_file_given_to_the_wrong_command_is_named_for_what_it_is(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Also where it would itself be the output."""
+    """This holds even if the file would itself be the output."""
     before = Path("talk.wav").read_bytes()
     assert main(["decompress", "talk.wav"]) == ExitCode.MLC_CORRUPT
     assert last_line(capsys) == "melcodec: talk.wav: not an .mlc file: it looks like a WAV file"
@@ -171,7 +171,7 @@ def test_a_file_given_to_the_wrong_command_is_told_for_what_it_is(
     for arguments in (["a.mlc"], ["-o", "a.mlc", "a.mlc"]):
         assert main(["compress", *arguments]) == ExitCode.AUDIO_UNREADABLE
         assert last_line(capsys) == (
-            "melcodec: a.mlc: is an .mlc file already; melcodec decompress makes audio of it"
+            "melcodec: a.mlc: is already an .mlc file; use melcodec decompress to turn it into audio"
         )
     os.rename("a.mlc", "a.wav")  # an .mlc file under the name of its own output
     assert main(["decompress", "--force", "a.wav"]) == ExitCode.OUTPUT
@@ -185,7 +185,7 @@ def test_truncated_file_recovers_complete_chunks_and_exits_4(
     main(["compress", "-q", "talk.wav", "whole.mlc"])
     Path("part.mlc").write_bytes(Path("whole.mlc").read_bytes()[:-12])
     assert main(["decompress", "part.mlc"]) == ExitCode.MLC_CORRUPT
-    assert "1.60 s up to there were decoded" in last_line(capsys)
+    assert "the 1.60 s before that were decoded" in last_line(capsys)
     assert soundfile.info("part.wav").frames == 25600
 
 
@@ -277,7 +277,7 @@ def test_an_empty_recording_counts_with_its_bytes(folder: Path, capsys: pytest.C
 
 
 @pytest.mark.parametrize("way", ["file", "pipe"])
-def test_a_recording_with_what_is_no_sound_is_unreadable_and_leaves_nothing(
+def test_a_recording_with_a_sample_that_is_not_sound_is_unreadable_and_leaves_nothing(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     audio = noise(3)
@@ -285,14 +285,14 @@ def test_a_recording_with_what_is_no_sound_is_unreadable_and_leaves_nothing(
     Path("bad.wav").write_bytes(wav(audio))
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(wav(audio))))
     assert main(["compress", "bad.wav" if way == "file" else "-", "bad.mlc"]) == ExitCode.AUDIO_UNREADABLE
-    assert last_line(capsys).endswith(": the sample at 2.500 s is nan, which is no sound (full scale is 1)")
+    assert last_line(capsys).endswith(": the sample at 2.500 s is nan, which is not sound (full scale is 1)")
     assert names(folder) == ["bad.wav", "talk.wav"]
 
 
-def test_what_may_be_the_original_is_not_to_be_replaced_without_a_thought(
+def test_a_possible_original_is_not_replaced_without_warning(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever obeys the message must not lose a recording to its own version of 250 bit/s."""
+    """Following the message must not replace a recording with its own copy at 250 bit/s."""
     assert main(["compress", "-q", "talk.wav"]) == 0
     before = Path("talk.wav").read_bytes()
     assert main(["decompress", "talk.wav.mlc"]) == ExitCode.OUTPUT
@@ -310,7 +310,7 @@ def test_what_may_be_the_original_is_not_to_be_replaced_without_a_thought(
 
 
 @pytest.mark.parametrize("command", ["compress talk.wav", "decompress --format wav talk.mlc"])
-def test_a_full_disk_is_the_outputs_trouble(
+def test_a_full_disk_is_blamed_on_the_output(
     folder: Path, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     assert main(["compress", "-q", "talk.wav", "talk.mlc"]) == 0

@@ -1,4 +1,4 @@
-"""What happens before the work begins and when it is broken off."""
+"""What happens before the work begins and when it is interrupted."""
 
 import signal
 import subprocess
@@ -51,7 +51,7 @@ def test_termination_leaves_no_output(folder: Path, tiny_bundle: Path) -> None:
     assert names(folder) == ["talk.wav"]
 
 
-def test_a_reader_that_goes_away_is_no_error_worth_words(folder: Path, tiny_bundle: Path) -> None:
+def test_a_closed_pipe_is_not_reported(folder: Path, tiny_bundle: Path) -> None:
     Path("long.wav").write_bytes(wav(noise(20, 48000), 48000))
     main(["compress", "-q", "long.wav", "long.mlc"])
     command = [*PROGRAM, "decompress", "--bundle", str(tiny_bundle), "long.mlc", "-"]

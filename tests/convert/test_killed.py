@@ -1,4 +1,4 @@
-"""Killed at random points and run again, a batch ends with the files of one that nobody disturbed."""
+"""A batch killed at random points and run again ends with the same files as an undisturbed one."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ def test_runs_killed_at_random_end_with_the_files_of_an_undisturbed_one(
 
 @pytest.fixture
 def twice_named(folder: Path) -> bytes:
-    """What is in talk.wav.mlc, to which a kill left the hidden name that earlier releases gave it first."""
+    """The content of talk.wav.mlc, which a kill in an earlier release left with a second, hidden name."""
     assert main(["compress", "-q", "talk.wav"]) == 0
     os.link("talk.wav.mlc", ".talk.wav.mlc.unfinished")
     return Path("talk.wav.mlc").read_bytes()

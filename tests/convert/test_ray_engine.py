@@ -1,4 +1,4 @@
-"""The same files and the same report as of the local engine, from a cluster whose nodes and workers are killed."""
+"""A cluster whose nodes and workers are killed gives the same files and report as the local engine."""
 
 import errno
 import json
@@ -22,16 +22,16 @@ from tests.sounds import noise, wav
 
 PROGRAM = [sys.executable, "-m", "melcodec_cli"]
 FILES = 24
-PATIENCE_S = 300  # with a machine that has more to do
+PATIENCE_S = 300  # for a busy machine
 
 
 @pytest.fixture
 def two_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Any]]:
-    """A cluster on this machine, of a worker each, and the node that can be spared."""
+    """A cluster on this machine, with one worker per node, and the node that can be killed."""
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    # The loopback is network enough; without any other Ray would warn of it. Read by the import, and by the driver's.
+    # The loopback network suffices. The import of ray reads this, and so does the driver's.
     monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    monkeypatch.setenv("RAY_worker_niceness", "0")  # no less than of the tests beside it
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # no lower than that of the tests beside it
     pytest.importorskip("ray", reason="needs the extra ray")
     from ray.cluster_utils import Cluster
 
@@ -52,7 +52,7 @@ def contents(folder: str) -> dict[str, bytes]:
 
 
 def told(report: str) -> dict[str, list[Any]]:
-    """What a report says of each input, but for where its output is and how long it took; and no input twice."""
+    """A report's records by input, without output paths and times; no input may occur twice."""
     records = [json.loads(line) for line in Path(report).read_text().splitlines()]
     kept = {"status", "duration_s", "mlc_bytes", "payload_bits", "exit_code", "error"}
     found = {record["source"]: [record[name] for name in sorted(kept)] for record in records}
@@ -61,7 +61,7 @@ def told(report: str) -> dict[str, list[Any]]:
 
 
 def kill_the_reader(pipe: Path, run: subprocess.Popen[bytes]) -> None:
-    """Of whichever process opens the pipe next: a file that is the death of its worker."""
+    """Kill the next process that opens the pipe, which acts as a file that kills its worker."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         assert run.poll() is None and time.monotonic() < deadline
@@ -71,7 +71,7 @@ def kill_the_reader(pipe: Path, run: subprocess.Popen[bytes]) -> None:
         except OSError as error:  # nobody reads it yet
             assert error.errno == errno.ENXIO
             time.sleep(0.02)
-    while not (pids := readers(pipe)):  # on its way out of open()
+    while not (pids := readers(pipe)):  # it is about to leave open()
         time.sleep(0.02)
     (pid,) = pids
     os.kill(pid, signal.SIGKILL)
@@ -81,7 +81,7 @@ def kill_the_reader(pipe: Path, run: subprocess.Popen[bytes]) -> None:
 
 
 def readers(pipe: Path) -> set[int]:
-    """Processes, other than this one, that have it open."""
+    """The other processes that have the pipe open."""
     found = set()
     for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
         with suppress(OSError):
@@ -122,7 +122,7 @@ def test_a_killed_node_or_worker_costs_no_file_and_changes_none(
     assert told("away.jsonl") == told("local.jsonl")
     assert len(told("away.jsonl")) == FILES + 1
 
-    # And back, on the node that is left, over what is there, beside a file that no worker survives.
+    # And back, on the remaining node, over existing outputs, beside a file that no worker survives.
     coded = sorted(f"local/{name}" for name in contents("local"))
     command = ["decompress", *coded, "--bundle", str(tiny_bundle), "--end", "3", "--threads", "1", "--force"]
     assert main([*command, "-q", "-o", "decoded", "--report", "decoded.jsonl"]) == 0
@@ -164,7 +164,7 @@ def test_what_needs_no_worker_starts_no_ray(folder: Path, capsys: pytest.Capture
         ("nowhere", "Invalid address format: nowhere"),
     ],
 )
-def test_a_cluster_that_is_not_there_is_said_in_a_line(folder: Path, address: str, reason: str) -> None:
+def test_a_missing_cluster_is_reported_in_one_line(folder: Path, address: str, reason: str) -> None:
     pytest.importorskip("ray", reason="needs the extra ray")
     command = [*PROGRAM, "compress", "talk.wav", "--engine", "ray", "--ray-address", address]
     environment = os.environ | {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
@@ -178,11 +178,11 @@ def test_a_cluster_that_is_not_there_is_said_in_a_line(folder: Path, address: st
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--engine", "ray"], "--engine ray needs the extra: pip install 'melcodec[ray]'"),
+        (["--engine", "ray"], "--engine ray needs Ray: pip install 'melcodec[ray]'"),
         (["--ray-address", "head:6379"], "--ray-address needs --engine ray"),
     ],
 )
-def test_what_is_missing_is_said_in_a_line(
+def test_missing_requirements_are_reported_in_one_line(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -1,4 +1,4 @@
-"""Requests are plain values: they may travel to another machine, and say of themselves what they will make."""
+"""Requests are plain values that can be sent to another machine, and know the format they ask for."""
 
 import io
 import pickle
@@ -51,7 +51,7 @@ def test_the_form_is_the_one_that_is_said_or_that_the_name_asks_for() -> None:
     assert DecompressRequest("a.mlc", "a.flac", form="wav").output_form == "wav"
     assert DecompressRequest("a.mlc", "-").output_form == "wav"
     assert DecompressRequest("a.mlc", io.BytesIO()).output_form == "wav"
-    with pytest.raises(UsageProblem, match="no audio format"):
+    with pytest.raises(UsageProblem, match="unknown audio format"):
         _ = DecompressRequest("a.mlc", "a.docx").output_form
 
 

@@ -7,13 +7,14 @@ import time
 from multiprocessing import active_children
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from melcodec_cli.evaluate.clips import read_original
 from melcodec_cli.evaluate.metrics import METRICS, measure
-from melcodec_cli.evaluate.speech import Speech
-from melcodec_cli.evaluate.workers import MOST, WORTH_S, worker_count, workers
+from melcodec_cli.evaluate.speech import Audio, Speech
+from melcodec_cli.evaluate.workers import JUDGED, MOST, WORTH_S, worker_count, workers
 
 UNNEEDING = [metric for metric in METRICS if metric.needs is None and not metric.full_band]
 
@@ -26,6 +27,20 @@ def test_two_processes_find_what_one_does(two_clips: list[str]) -> None:
         found = list(two(*work))
         assert found == list(one(*work))
     assert found[0] != found[1]
+
+
+def test_what_was_learnt_of_an_original_is_not_looked_for_again() -> None:
+    looked: list[int] = []
+
+    def length(audio: Audio) -> int:
+        looked.append(len(audio))
+        return len(audio)
+
+    original, other = (Speech(np.zeros(1600, np.float32)) for _ in range(2))
+    assert original.learn(length) == original.learn(length) == 1600
+    other.remember(original.learnt)
+    assert other.learn(length) == 1600
+    assert looked == [1600]
 
 
 def test_alone_it_measures_on_one_thread_and_leaves_the_others_to_the_codec() -> None:
@@ -52,6 +67,7 @@ def test_there_are_as_many_as_the_work_is_worth_and_the_machine_has(
     seconds: float, threads: int, expected: int
 ) -> None:
     assert worker_count(seconds, threads) == expected
+    assert worker_count(seconds / JUDGED, threads, judged=True) == expected  # it takes as long
 
 
 def test_an_error_ends_the_others_at_what_they_are_doing() -> None:

@@ -1,4 +1,4 @@
-"""Output files are complete or not there, and never one of the inputs."""
+"""Output files are complete or absent, and never one of the inputs."""
 
 import errno
 import fcntl
@@ -44,7 +44,7 @@ with output_file(target, force == "forced") as file:
 
 @pytest.fixture(params=["nameless", "named"], autouse=True)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Whether the system has files without names."""
+    """Runs each test on a system with nameless files and on one without."""
     way: str = request.param
     if way == "named":
         monkeypatch.delattr(os, "O_TMPFILE", raising=False)
@@ -63,7 +63,7 @@ def target(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def old(target: Path) -> Path:
-    """A target that is there already."""
+    """A target that already exists."""
     target.write_bytes(b"old")
     return target
 
@@ -192,10 +192,10 @@ def test_system_without_locks_is_served(
     assert names_in(target.parent) == ["b", "out.mlc"]
 
 
-def test_mark_is_found_held_where_what_is_open_for_reading_takes_no_exclusive_lock(
+def test_held_mark_is_found_where_files_open_for_reading_take_no_exclusive_lock(
     target: Path, mark: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on NFS."""
+    """NFS behaves like this."""
     real = fcntl.flock
 
     def flock(descriptor: int, how: int) -> None:
@@ -237,7 +237,7 @@ def test_other_inputs_do_no_harm(old: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "problem"),
-    [("", "is a folder"), ("missing/out.mlc", "there is no folder"), ("file/out.mlc", "there is no folder")],
+    [("", "is a folder"), ("missing/out.mlc", "does not exist"), ("file/out.mlc", "does not exist")],
     ids=["a folder", "in a missing folder", "in a file"],
 )
 def test_impossible_target_is_a_usage_problem(name: str, problem: str, tmp_path: Path) -> None:
@@ -335,7 +335,7 @@ def test_device_is_written_without_force_and_stays_a_device() -> None:
 def test_target_that_goes_meanwhile_is_not_taken_for_a_device(
     old: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which would be written as it comes."""
+    """A device would be written directly."""
     real = os.stat
     looks = itertools.count()
 
@@ -427,7 +427,7 @@ def test_kill_at_any_moment_costs_nothing_and_leaves_nothing_that_lasts(
 
 
 def test_killed_forced_run_leaves_what_was_there(old: Path, mark: Path, way: str) -> None:
-    """Also where a kill had left the hidden name of an earlier release's to it."""
+    """It also survives if a kill left the hidden name of an earlier release as a link to it."""
     for fatal in range(6):
         mark.unlink(missing_ok=True)
         mark.hardlink_to(old)
@@ -503,7 +503,7 @@ def test_what_is_being_written_is_not_swept(target: Path) -> None:
 
 
 def test_folder_is_listed_only_after_a_kill(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or a batch of very many files would take a time that grows with their square."""
+    """Otherwise the time of a large batch would grow with the square of its files."""
     monkeypatch.setattr(os, "listdir", lambda _: pytest.fail("nobody was killed"))
     for force in [False, True]:
         with output_file(target, force):

@@ -1,4 +1,4 @@
-"""Inputs that would become one output, by name or by what a file system makes of names."""
+"""Inputs that would become one output, by name or because the file system treats two names alike."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_alike_names_on_two_file_systems_are_two(tmp_path: Path, monkeypatch: py
     assert len(pairs) == 2
 
 
-def test_a_dry_run_tells_by_looking_and_writes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dry_run_finds_out_without_writing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("x/a.wav", "y/A.wav"):
         Path(name).parent.mkdir()
         Path(name).write_bytes(wav(noise(0.1)))

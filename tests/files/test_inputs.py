@@ -1,4 +1,4 @@
-"""What a run takes: lists, patterns, and all the odd things that lie in folders."""
+"""The inputs of a run: lists, patterns, and the odd things found in folders."""
 
 import io
 import os
@@ -80,10 +80,10 @@ def test_links_to_files_are_followed_and_loops_of_links_are_not_entered(tmp_path
 def test_a_pipe_in_a_folder_is_a_failure_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.wav")
     (found,) = named([str(tmp_path)], Selection(WAV))
-    assert found.problem and "no regular file" in str(found.problem)
+    assert found.problem and "not a regular file" in str(found.problem)
 
 
-def test_a_folder_that_cannot_be_looked_into_is_a_failure_of_its_own(
+def test_a_folder_that_cannot_be_read_is_a_failure_of_its_own(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     os.makedirs("in")
@@ -91,7 +91,7 @@ def test_a_folder_that_cannot_be_looked_into_is_a_failure_of_its_own(
     unreadable_folder("in")
     assert main(["compress", "-q", "-r", "in", "-o", "out"]) == ExitCode.BATCH
     lines = capsys.readouterr().err.splitlines()
-    assert "cannot be looked into: file name too long" in lines[0]
+    assert "cannot be read: file name too long" in lines[0]
     assert lines[-1].endswith("1 done, 0 skipped, 1 failed")
     assert names(folder / "out") == ["talk.wav.mlc"]
 
@@ -154,7 +154,7 @@ def test_links_in_the_output_folder_lead_nothing_out_of_it(folder: Path, kind: s
 @pytest.mark.parametrize("arguments", [["-r", "in"], ["in/a.wav", "in/b.wav"]], ids=["folder", "names"])
 @pytest.mark.parametrize("link", ["../elsewhere/new", "../elsewhere/there", "/dev/null"])
 def test_links_beside_the_inputs_lead_nothing_away(folder: Path, arguments: list[str], link: str) -> None:
-    """As a folder from a stranger may hold them."""
+    """A folder from a stranger may hold such links."""
     Path("in").mkdir()
     Path("elsewhere").mkdir()
     Path("elsewhere/there").write_text("mine")

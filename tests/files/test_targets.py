@@ -1,4 +1,4 @@
-"""Names: what becomes which file, before anything is opened."""
+"""Output names: which file becomes which, before anything is opened."""
 
 from functools import partial
 from pathlib import Path
@@ -91,7 +91,7 @@ def test_outputs_lie_beside_their_inputs_or_in_the_folder_named(tmp_path: Path) 
     [
         (["x/a.wav", "y/a.wav"], "out", "x/a.wav and y/a.wav would both become out/a.wav.mlc"),
         (["a.wav", "a.wav"], None, "a.wav and a.wav would both become a.wav.mlc"),
-        (["a.wav", "b.wav"], "-", "standard output takes the result of one input only"),
+        (["a.wav", "b.wav"], "-", "standard output can take the result of only one input"),
         (["-", "a.wav"], "out", "standard input has no name"),
         (["-", "-"], None, "would both become -"),
     ],
@@ -112,7 +112,7 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path / "tree"
 
 
-def test_a_folder_is_mirrored_without_what_is_hidden_linked_or_no_audio(tree: Path) -> None:
+def test_a_folder_is_mirrored_without_hidden_files_links_and_other_files(tree: Path) -> None:
     pairs = pair_up([str(tree)], "out", compressed_name, Selection(AUDIO_SUFFIXES))
     assert [(pair.source, pair.target) for pair in pairs] == [
         (f"{tree}/a.FLAC", "out/a.FLAC.mlc"),
@@ -127,5 +127,5 @@ def test_a_folder_without_an_output_has_its_results_beside_the_inputs(tree: Path
 
 
 def test_a_folder_needs_the_recursive_option(tree: Path) -> None:
-    with pytest.raises(UsageProblem, match="is a folder; -r converts what is in it"):
+    with pytest.raises(UsageProblem, match="is a folder; use -r to convert the files in it"):
         pair_up([str(tree)], None, compressed_name)

@@ -80,13 +80,13 @@ def speechlike(samples: int) -> Tensor:
 
 
 def span_of(total: int, start: int, kept: int, reach: Reach, more: int) -> Span:
-    """Of a chunk in a stream of so many tokens, with `more` context than the reach asks for."""
+    """The span of a chunk in a stream of this many tokens, with `more` context than the reach requires."""
     before, after = min(start, reach.before + more), min(total - start - kept, reach.after + more)
     return Span(before, kept, after, start)
 
 
 def row_of(span: Span, unit: int = 1) -> slice:
-    """Where the span lies in its stream, in units of which a token has so many."""
+    """The slice of the span in its stream, in units smaller than a token by this factor."""
     begin = span.first - span.before
     return slice(begin * unit, (begin + span.total) * unit)
 
@@ -139,20 +139,20 @@ def encoded(
 
 
 def assert_close(one: Tensor, other: Tensor, tolerance: float = 1e-5) -> None:
-    """Relative to the loudest sample."""
+    """Assert that the difference is small relative to the loudest sample."""
     assert one.shape == other.shape
     assert torch.allclose(one, other, rtol=0, atol=tolerance * float(other.abs().max()))
 
 
 def with_even_pitch(chain: Chain) -> Chain:
-    """A pitch of random weights may jump for the rounding of another batch, and its phase adds that up."""
+    """Even out the pitch: with random weights, rounding in another batch may make it jump, which adds up in phase."""
     if chain.pitch is not None:
         chain.pitch.head.weight.fill_(0.0)
     return chain
 
 
 def tolerance_of(chain: Chain) -> float:
-    """A phase adds up what the last bit of the pitch is off by in a batch of another shape."""
+    """The tolerance: the phase adds up rounding errors of the pitch, which depend on the shape of the batch."""
     return 1e-5 if chain.pitch is None else 1e-3
 
 

@@ -1,4 +1,4 @@
-"""Spectral contrast deepens hills and valleys, and leaves flat spectra and refined mels alone."""
+"""Spectral contrast deepens peaks and valleys, and leaves flat spectra and refined mels alone."""
 
 import dataclasses
 from pathlib import Path
@@ -28,13 +28,13 @@ def test_a_flat_spectrum_stays_as_it_is(level: float) -> None:
     assert torch.allclose(Contrast(80, 1.5, SILENCE)(flat, FLAT), flat, atol=1e-4)
 
 
-def test_the_edge_of_a_narrow_recording_is_no_hill() -> None:
+def test_the_band_edge_of_a_narrow_recording_is_no_peak() -> None:
     narrow = torch.full((1, 5, 80), -4.0)
     narrow[..., 50:] = SILENCE
     assert torch.allclose(Contrast(80, 1.5, SILENCE)(narrow, FLAT), narrow, atol=1e-4)
 
 
-def test_hills_grow_by_the_amount_and_stay_where_they_are() -> None:
+def test_peaks_grow_by_the_amount_and_stay_in_place() -> None:
     bands = torch.arange(80)
     hills = torch.cos(bands * 2 * torch.pi / 10)  # much narrower than what is smoothed over
     sharper = Contrast(80, 1.3, SILENCE)(hills, FLAT)
@@ -62,7 +62,7 @@ def test_the_spectrum_of_all_speech_stays_as_it_is_at_any_level(tiny_bundle: Pat
     assert torch.allclose(chain.contrast(usual, chain.coder.mean), usual, atol=1e-4)
 
 
-def test_only_what_no_refiner_went_over_gets_it(tiny_bundle: Path) -> None:
+def test_only_mels_that_were_not_refined_get_contrast(tiny_bundle: Path) -> None:
     plain = loaded(tiny_bundle)
     deep = deepened(plain)
     codes = Codes(np.arange(20)[:, None], np.zeros((20, 8), np.int64))

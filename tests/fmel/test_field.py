@@ -33,7 +33,7 @@ from tests.fmel.chunks import (
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Small operations of several threads crawl where another process has the other core."""
+    """Use one thread: small operations on several are slow if another process keeps a core busy."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -57,15 +57,15 @@ def test_more_context_than_stated_does_not_change_the_indices(chain: Chain, chun
 
 
 def changed_frames(stage: Callable[[Tensor], Tensor], x: Tensor, place: int) -> list[int]:
-    """Where the output (1, place, channel) changes with the input's (1, place, channel) at one place."""
+    """The places where the output (1, place, channel) changes if the input changes at one place."""
     other = x.clone()
     other[:, place] += 1
     difference = (stage(x) - stage(other)).abs().amax((0, 2))
     return torch.nonzero(difference > 1e-13 * difference.max()).flatten().tolist()
 
 
-def test_blocks_of_frames_reach_nearly_as_far_as_is_stated() -> None:
-    """A context that were too long would hide a mistake, and make every chunk slower."""
+def test_blocks_of_frames_reach_nearly_as_far_as_stated() -> None:
+    """Too long a context would hide a mistake and make every chunk slower."""
     coder = lively(FRAMES).coder.double()
     mel = torch.randn(1, 160, 80, dtype=torch.float64)
     tokens = changed_frames(lambda x: coder.encoder(x, None), mel, 80)  # the first frame of token 20
@@ -102,7 +102,7 @@ def test_more_context_than_stated_does_not_change_the_audio(chain: Chain, steps:
 @pytest.mark.parametrize("steps", [0, 2])
 @pytest.mark.parametrize("profile", [HIFIGAN, FRAMES], ids=["blocks of tokens", "blocks of frames"])
 def test_audio_of_chunks_is_that_of_the_whole(profile: Profile, steps: int) -> None:
-    """Exactly so without a source whose phase begins anew with each chunk."""
+    """They are exactly equal without a source whose phase starts again with each chunk."""
     chain = lively(profile)
     indices, globals_ = random_tokens(chain, 160, 40)
     [whole] = decoded(chain, indices, globals_, [(0, 160)], steps)
@@ -119,8 +119,8 @@ def test_rows_of_a_batch_sound_as_each_alone(chain: Chain, steps: int) -> None:
         assert_close(row, alone, tolerance_of(chain))
 
 
-def test_a_row_is_silent_to_the_others_where_it_has_ended(chain: Chain) -> None:
-    """Also where its stream ends, and what extends it would be heard."""
+def test_a_row_that_has_ended_does_not_affect_the_others(chain: Chain) -> None:
+    """This also holds where its stream ends, so that padding would be audible."""
     indices, globals_ = random_tokens(chain, 160, 40)
     short = None if globals_ is None else globals_[:23]
     [alone] = decoded(with_even_pitch(chain), indices[:23], short, [(0, 23)], 1)
@@ -178,7 +178,7 @@ def harmonic(chain: Chain, x: Tensor, inside: Tensor | None) -> Tensor:
         pytest.param(HIFIGAN, 80, lambda chain, x, inside: chain.vocoder(x, inside), id="hifigan"),
     ],
 )
-def test_no_stage_sees_what_extends_a_row(
+def test_no_stage_sees_the_padding_of_a_row(
     profile: Profile, width: int, stage: Callable[[Chain, Tensor, Tensor | None], Tensor]
 ) -> None:
     chain = lively(profile)
@@ -192,7 +192,7 @@ def test_no_stage_sees_what_extends_a_row(
     assert not torch.allclose(extended[:1, :kept], whole[:1, :kept], atol=1e-3)  # it would make a difference
 
 
-def test_the_pitch_stays_what_it_was_where_a_row_has_ended() -> None:
+def test_the_pitch_keeps_its_last_value_after_the_end_of_a_row() -> None:
     values = torch.tensor([[1.0, 2.0, 9.0, 9.0], [3.0, 4.0, 5.0, 6.0]])
     held = held_pitch(values, [Span(0, 1, 1), Span(1, 2, 1)])
     assert held.tolist() == [[1.0, 2.0, 2.0, 2.0], [3.0, 4.0, 5.0, 6.0]]

@@ -1,4 +1,4 @@
-"""The fast way through a linear layer gives what the plain one does, and leaves training alone."""
+"""The fast path through a linear layer gives the same as the plain one, and is not used in training."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ def both_ways(layer: nn.Module, x: Tensor, monkeypatch: pytest.MonkeyPatch) -> t
 
 @pytest.mark.parametrize("kind", [Linear, LinearGelu])
 @pytest.mark.parametrize("shape", [(1, 1, 24), (3, 75, 24), (24,)])
-def test_it_is_the_plain_layer_but_for_rounding(
+def test_it_equals_the_plain_layer_up_to_rounding(
     kind: type[nn.Linear], shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.manual_seed(1)
@@ -27,13 +27,13 @@ def test_it_is_the_plain_layer_but_for_rounding(
     torch.testing.assert_close(fast, plain, rtol=1e-5, atol=1e-5)
 
 
-def test_a_slice_of_a_batch_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slice_of_a_batch_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     fast, plain = both_ways(LinearGelu(24, 40), torch.randn(2, 24, 60).transpose(1, 2)[:, 5:-5], monkeypatch)
     torch.testing.assert_close(fast, plain, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", [Linear, LinearGelu])
-def test_training_has_its_gradient_and_its_precision(kind: type[nn.Linear]) -> None:
+def test_training_keeps_its_gradient_and_precision(kind: type[nn.Linear]) -> None:
     layer, x = kind(8, 8), torch.randn(2, 8)
     layer(x).sum().backward()
     assert layer.weight.grad is not None and layer.weight.grad.any()
@@ -42,7 +42,7 @@ def test_training_has_its_gradient_and_its_precision(kind: type[nn.Linear]) -> N
 
 
 @pytest.mark.skipif(not pointwise.ONEDNN, reason="not on this processor")
-def test_the_fast_way_is_taken_without_a_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fast_path_is_taken_without_a_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: object) -> Tensor:
         raise AssertionError("the plain way")
 

@@ -1,4 +1,4 @@
-"""The search for indices takes codewords that sound nearer, and hangs on nothing beyond its chunk."""
+"""The search for indices finds codewords that sound closer, and depends on nothing outside its chunk."""
 
 import dataclasses
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_more_choices_bring_the_mel_nearer_to_the_original(chain: Chain) -> None
 
 
 def test_what_the_pitch_stage_hears_counts_as_well(chain: Chain) -> None:
-    """With nearly no other weight, the search brings it nearer to the original's pitch and measured voicing."""
+    """With hardly any other weight, the search brings it closer to the original's pitch and measured voicing."""
     assert chain.pitch is not None
     audio = speechlike(TOKENS * chain.profile.token_samples)
     mel = chain.mel(audio.unsqueeze(0))
@@ -82,7 +82,7 @@ def test_what_the_pitch_stage_hears_counts_as_well(chain: Chain) -> None:
     assert difference[1] < difference[0]
 
 
-def test_the_coarse_copies_only_round_otherwise(chain: Chain) -> None:
+def test_the_coarse_copies_differ_only_in_rounding(chain: Chain) -> None:
     torch.manual_seed(2)
     points, timbre = torch.randn(3, TOKENS, chain.profile.coder.lookup_width), None
     if chain.profile.timbre is not None:
@@ -119,13 +119,13 @@ def test_chunks_side_by_side_are_searched_as_each_alone(chain: Chain) -> None:
     assert not torch.equal(together, choices[..., 0])
 
 
-def test_it_is_the_same_every_time_and_takes_no_more_choices_than_there_are(chain: Chain) -> None:
+def test_it_is_repeatable_and_takes_no_more_choices_than_there_are(chain: Chain) -> None:
     assert torch.equal(coded(chain, 4)[0], coded(chain, 4)[0])
     few = Span(0, 3, 0)
     assert len(coded(chain, chain.profile.coder.codewords + 5, few)[0]) == 3
 
 
-def test_tokens_at_a_border_stay_where_a_stream_goes_on_and_only_there(chain: Chain) -> None:
+def test_tokens_at_a_border_stay_only_if_the_stream_goes_on(chain: Chain) -> None:
     reach = chain.shape.encode
     span = Span(reach.before, TOKENS, reach.after, first=reach.before)
     nearest, searched = (coded(chain, choices, span)[0] for choices in (1, 4))

@@ -33,7 +33,7 @@ def test_mel_of_digital_silence_is_the_stated_value_in_every_band() -> None:
     assert torch.allclose(mel(torch.zeros(1, 1600)), torch.tensor(mel.silence))
 
 
-def test_mel_of_a_piece_equals_that_of_the_whole_but_for_the_stated_context() -> None:
+def test_mel_of_a_piece_equals_that_of_the_whole_outside_the_stated_context() -> None:
     mel = LogMel(MelConfig())
     audio = torch.randn(1, 160 * 40)
     edge = mel.context_frames
@@ -177,6 +177,6 @@ def test_profile_survives_json() -> None:
         "no hop",
     ],
 )
-def test_profile_names_the_setting_that_makes_no_sense(values: dict[str, object], named: str) -> None:
+def test_profile_error_names_the_invalid_setting(values: dict[str, object], named: str) -> None:
     with pytest.raises(ProfileError, match=named):
         Profile.from_dict(values)

@@ -35,11 +35,11 @@ def test_a_voice_is_found_from_where_it_begins_to_where_it_ends(rate_hz: int, ho
 
 @pytest.mark.parametrize("samples", [160, 640, 1600, 16000])
 @pytest.mark.parametrize("level", [0.0, 1e-9, 0.5])
-def test_nothing_is_heard_in_a_constant_however_short(samples: int, level: float) -> None:
+def test_a_constant_is_unvoiced_however_short(samples: int, level: float) -> None:
     assert not measured_voicing(torch.full((samples,), level), 16000, 160).any()
 
 
-def test_it_is_no_louder_or_softer_for_the_level() -> None:
+def test_it_does_not_depend_on_the_level() -> None:
     audio = _voice_between(16000, 0.2, 0.9)
     assert torch.equal(measured_voicing(audio, 16000, 160), measured_voicing(audio * 1e-3, 16000, 160))
 
@@ -59,7 +59,7 @@ def test_it_decides_as_world_does(rate_hz: int) -> None:
     assert other / frames < 0.03
 
 
-def test_a_part_is_of_the_same_opinion_as_the_whole_at_the_same_moments() -> None:
+def test_a_part_decides_like_the_whole_at_the_same_moments() -> None:
     speech = torch.cat([torch.from_numpy(soundfile.read(file)[0]).float() for file in SPEECH[:3]])
     speech = torch.from_numpy(soxr.resample(speech.numpy(), 16000, 48000))
     whole = measured_voicing(speech, 48000, 160)[64:]

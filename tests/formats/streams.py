@@ -87,7 +87,7 @@ def stream(of: Header, samples: int | None = None, seed: int = 0) -> bytes:
 
 
 def blocks_of(data: bytes) -> list[bytes]:
-    """Header and blocks of one sound stream, END the last of them."""
+    """The header and blocks of one intact stream, END included."""
     reader = Reader(BytesIO(data))
     return [reader.header_bytes.data, *(block.data for block in reader.blocks())]
 

@@ -1,4 +1,4 @@
-"""Every damage is reported, by nothing but the format's own errors."""
+"""All damage is reported, and only with the format's own errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files made to keep a reader busy: the work is in proportion to the file, whatever it looks like."""
+"""Files made to keep a reader busy: the work stays in proportion to the file's size."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_what_follows_a_search_that_gave_up_is_read() -> None:
     assert [reader.end is not None for reader in readers] == [False, True]
 
 
-def test_tags_that_are_none_are_passed_over_where_damage_is_concealed() -> None:
+def test_invalid_tags_are_skipped_when_damage_is_concealed() -> None:
     head = pack_header(header(4 * 640, layout=SMALL))
     whole = stream(header(4 * 640, layout=SMALL))
     data = head.data + pack_block(TAGS, b"\x09A=", 0, head.seed) + whole[len(head.data) :]
@@ -94,7 +94,7 @@ def test_tags_that_are_none_are_passed_over_where_damage_is_concealed() -> None:
         list(next(read_streams(BytesIO(data))))
 
 
-def test_a_checksum_tells_its_chunk_number() -> None:
+def test_a_checksum_reveals_its_chunk_number() -> None:
     random = Random(4)
     for _ in range(100):
         number, before = random.getrandbits(32), random.getrandbits(32)

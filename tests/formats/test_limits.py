@@ -42,7 +42,7 @@ def test_a_claim_of_2_to_the_40_samples_allocates_nothing(conceal: bool) -> None
 
 
 class Asked(BytesIO):
-    """Notes the greatest number of bytes asked for at once."""
+    """Records the largest number of bytes asked for at once."""
 
     most = 0
 
@@ -181,7 +181,7 @@ def test_the_writer_refuses_more_frames_than_the_length_makes() -> None:
         (None, None, "the length is None"),
         (None, 5 * 640, "make 5 frames, not 4"),
         (None, 3 * 640, "make 3 frames, not 4"),
-        (4 * 640, 4 * 640 - 1, "and 2560 in the header"),
+        (4 * 640, 4 * 640 - 1, "but 2560 in the header"),
         (5 * 640, None, "make 5 frames, not 4"),
     ],
     ids=["not told", "too long", "too short", "not the header's", "chunks missing"],
@@ -195,7 +195,7 @@ def test_the_writer_refuses_to_finish_with_a_wrong_length(
         writer.finish(samples)
 
 
-def test_the_writer_takes_global_indices_just_where_the_header_has_them() -> None:
+def test_the_writer_takes_global_indices_only_where_the_header_has_them() -> None:
     with pytest.raises(ValueError, match="belong to a chunk"):
         Writer(BytesIO(), header(None, layout=SMALL)).write_chunk(CHUNK, [[1]])
     with pytest.raises(ValueError, match="belong to a chunk"):
@@ -216,7 +216,7 @@ def test_the_writer_takes_global_indices_just_where_the_header_has_them() -> Non
 
 @pytest.mark.parametrize("type_", [0x00, 0x01, 0x7F, 0x8D, 0x100], ids=hex)
 def test_the_writer_refuses_ancillary_blocks_of_other_types(type_: int) -> None:
-    with pytest.raises(ValueError, match="no type of an ancillary block"):
+    with pytest.raises(ValueError, match="not the type of an ancillary block"):
         Writer(BytesIO(), header(0)).write_ancillary(type_, b"")
 
 
@@ -228,7 +228,7 @@ def test_the_writer_refuses_an_ancillary_block_over_the_limit() -> None:
 @pytest.mark.parametrize(
     "key", ["", "A=B", "tilde~", "ü", "tab\t"], ids=["empty", "equals", "tilde", "umlaut", "tab"]
 )
-def test_the_writer_refuses_names_that_are_no_tag_names(key: str) -> None:
+def test_the_writer_refuses_invalid_tag_names(key: str) -> None:
     with pytest.raises(ValueError, match="tag name"):
         Writer(BytesIO(), header(0)).write_tags({key: "value"})
 

@@ -1,6 +1,6 @@
-"""A reader that is fed anything raises nothing but the format's own errors, and comes to an end.
+"""A reader fed random bytes raises only the format's own errors, and always finishes.
 
-MLC_FUZZ_S says for how many seconds.
+MLC_FUZZ_S sets for how many seconds it is fed.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ def noise_after_magic(random: Random) -> bytes:
 
 
 def noise_in_header(random: Random) -> bytes:
-    """With the right checksum, so that its numbers are believed."""
+    """A random header with the right checksum, so that its numbers are believed."""
     flags = bytes([below(random, 8) << 4])
     head = MAGIC + b"\x10" + flags + random.bytes(8 + below(random, 16))
     return head + (crc32(head) & 0xFFFF).to_bytes(2, "big") + noise(random)
 
 
 def noise_in_blocks(random: Random) -> bytes:
-    """With the right checksums, so that their bodies are believed."""
+    """Random blocks with the right checksums, so that their bodies are believed."""
     head = HEADERS[below(random, len(HEADERS))]
     data = head.data
     for number in range(random.integers(1, 4)):
@@ -54,7 +54,7 @@ def noise_in_blocks(random: Random) -> bytes:
 
 
 def mutation(random: Random) -> bytes:
-    """A golden file with pieces overwritten, left out, repeated or put in."""
+    """A golden file with pieces overwritten, left out, repeated or inserted."""
     data = FILES[below(random, len(FILES))]
     for _ in range(random.integers(1, 4)):
         start, stop = sorted(random.integers(len(data) + 1, size=2).tolist())

@@ -1,4 +1,4 @@
-"""Blocks pass through a copy untouched, tags may be exchanged, and files print as JSON."""
+"""Blocks pass through a copy untouched, tags can be replaced, and files print as JSON."""
 
 from __future__ import annotations
 

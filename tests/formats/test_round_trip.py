@@ -38,7 +38,7 @@ frame_counts = st.integers(0, 150)
 
 
 def samples_of(of: Header, frames: int) -> int:
-    """The greatest length that makes no more than so many frames."""
+    """The greatest length that makes at most this many frames."""
     return frames * of.layout.frame_samples * of.rate_hz // of.layout.model_rate_hz
 
 

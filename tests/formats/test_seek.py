@@ -101,8 +101,8 @@ def test_seeking_the_end_of_a_stream_of_unknown_length_leaves_nothing_to_read(fr
     assert reader.end is not None and reader.end.frames == frames
 
 
-def test_a_pipe_cannot_be_seeked() -> None:
-    with pytest.raises(ValueError, match="cannot be seeked"):
+def test_a_pipe_is_not_seekable() -> None:
+    with pytest.raises(ValueError, match="not seekable"):
         Reader(Pipe(DATA)).seek_chunk(1)
 
 

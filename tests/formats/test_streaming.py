@@ -1,4 +1,4 @@
-"""Files that cannot be seeked, that take or give less than asked, and lengths filled in afterwards."""
+"""Files that are not seekable or that take or give less than asked, and lengths filled in afterwards."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_reader_takes_no_byte_more_than_its_stream() -> None:
     assert source.read() == b"what follows"
 
 
-def test_the_length_is_filled_in_where_the_file_can_be_seeked() -> None:
+def test_the_length_is_filled_in_if_the_file_is_seekable() -> None:
     written = content(header(None, layout=SMALL), 6_000)
     file = BytesIO(b"before")
     file.seek(6)

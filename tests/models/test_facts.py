@@ -1,4 +1,4 @@
-"""What a bundle says of its system, so that nobody needs torch to tell of it; and bundles that say nothing, or lies."""
+"""The description of its system in a bundle, readable without torch; and bundles in which it is missing or wrong."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def older(tiny_bundle: Path, tmp_path: Path) -> Path:
     return edited(tiny_bundle, tmp_path / "older" / "tiny.safetensors", without_facts)
 
 
-def test_a_saved_bundle_has_what_its_system_says_of_itself(tiny_bundle: Path) -> None:
+def test_a_saved_bundle_describes_its_system(tiny_bundle: Path) -> None:
     from melcodec_cli.models.bundle import load_bundle
 
     system, info = load_bundle(tiny_bundle, "cpu").system, read_bundle_info(tiny_bundle)
@@ -76,7 +76,7 @@ def test_a_saved_bundle_has_what_its_system_says_of_itself(tiny_bundle: Path) ->
 def test_neither_the_list_nor_info_imports_torch(
     tiny_bundle: Path, tmp_path: Path, command: list[str]
 ) -> None:
-    """Of the file and of its model all is told nonetheless."""
+    """Everything about the file and its model is shown nevertheless."""
     data = melcodec_cli.compress(noise(1), rate_hz=16000, bundle=str(tiny_bundle))
     (tmp_path / "talk.mlc").write_bytes(data)
     script = (
@@ -98,7 +98,7 @@ def test_neither_the_list_nor_info_imports_torch(
     assert "2.56" in result.stdout or "2.6 s" in result.stdout  # its latency
 
 
-def test_an_older_bundle_is_listed_and_told_of_just_as_well(
+def test_an_older_bundle_is_listed_and_shown_just_as_well(
     user_bundles: Path,
     tiny_bundle: Path,
     older: Path,
@@ -122,7 +122,7 @@ def test_an_older_bundle_is_listed_and_told_of_just_as_well(
     assert melcodec_cli.compress(noise(1), rate_hz=16000, bundle=str(older)) == coded.read_bytes()
 
 
-def test_a_bundle_whose_system_is_not_known_here_is_read_all_the_same(
+def test_a_bundle_of_an_unknown_system_can_still_be_read(
     tiny_bundle: Path, older: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def edit(header: dict[str, Any]) -> None:
@@ -169,7 +169,7 @@ def test_a_bundle_whose_system_is_not_known_here_is_read_all_the_same(
         ("suits", lambda suits: 5),
     ],
 )
-def test_facts_that_make_no_sense_are_damage(
+def test_invalid_facts_are_damage(
     tiny_bundle: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -183,7 +183,7 @@ def test_facts_that_make_no_sense_are_damage(
 
 
 @pytest.mark.parametrize("name", ["options", "suits"])
-def test_facts_that_are_half_there_are_damage(tiny_bundle: Path, tmp_path: Path, name: str) -> None:
+def test_incomplete_facts_are_damage(tiny_bundle: Path, tmp_path: Path, name: str) -> None:
     path = edited(tiny_bundle, tmp_path / "half.safetensors", lambda header: header["__metadata__"].pop(name))
     with pytest.raises(ModelMismatch, match=f"lacks '{name}'"):
         read_bundle_info(path)

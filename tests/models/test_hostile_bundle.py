@@ -1,4 +1,4 @@
-"""Bundles made to do harm: one line and exit status 5, before anything is allocated for what they claim."""
+"""Malicious bundles are refused with one line and exit status 5, before memory is allocated for their claims."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Edit = Callable[[dict[str, Any]], None]
 
 
 def edited(bundle: Path, target: Path, edit: Edit) -> Path:
-    """A copy of `bundle` whose safetensors header went through `edit`."""
+    """A copy of `bundle` with its safetensors header changed by `edit`."""
     data = bundle.read_bytes()
     size = struct.unpack("<Q", data[:8])[0]
     header = json.loads(data[8 : 8 + size])
@@ -102,7 +102,7 @@ def refusal(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
         ("", "chunk_tokens", True),
     ],
 )
-def test_a_profile_that_makes_no_sense_is_refused_and_the_setting_named(
+def test_an_invalid_profile_is_refused_and_the_setting_named(
     tiny_bundle: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -119,9 +119,9 @@ def test_a_profile_that_makes_no_sense_is_refused_and_the_setting_named(
     [
         ("coder", "token_width", 4096, "shape"),
         ("coder", "decoder_token_blocks", 64, "lack coder.decoder.token_stack"),
-        ("coder", "decoder_token_blocks", 1, "have coder.decoder.token_stack"),
+        ("coder", "decoder_token_blocks", 1, "contain coder.decoder.token_stack"),
         ("vocoder", "noise_frames", 16, "lack vocoder.noise"),
-        ("", "refiner", None, "have refiner"),
+        ("", "refiner", None, "contain refiner"),
     ],
     ids=["other width", "more blocks", "fewer blocks", "a loop of noise", "no refiner"],
 )
@@ -171,10 +171,10 @@ def test_a_bundle_too_large_to_load_in_a_gigabyte_is_refused(
     path = tmp_path / "large.safetensors"
     path.write_bytes(tiny_bundle.read_bytes())
     os.truncate(path, 200 << 20)  # which takes no room on the disk
-    assert "its 200 MiB are over the limit of 192" in refusal(path, capsys)
+    assert "its size of 200 MiB is over the limit of 192 MiB" in refusal(path, capsys)
 
 
-def test_weights_that_are_no_numbers_are_refused(
+def test_weights_that_are_not_finite_numbers_are_refused(
     tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = tiny_bundle.read_bytes()

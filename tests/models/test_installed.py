@@ -1,4 +1,4 @@
-"""Bundles are found and described from their first bytes, whoever wrote them."""
+"""Bundles are found and described from their header, even untrusted ones."""
 
 import json
 import pickle
@@ -35,7 +35,7 @@ METADATA = {
 
 
 def write_bundle(path: Path, **changes: Any) -> Path:
-    """A safetensors file with METADATA and `changes` to it (None removes a key)."""
+    """Write a safetensors file with METADATA and `changes` to it (None removes a key)."""
     metadata = {key: value for key, value in (METADATA | changes).items() if value is not None}
     tensor = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
     header = json.dumps({"__metadata__": metadata, "weight": tensor}).encode()
@@ -185,7 +185,7 @@ def test_a_stream_prefers_the_bundle_of_its_own_renderer(folders: Path) -> None:
     assert bundle_for(bytes(4), bytes(2)) is None
 
 
-def test_the_bundles_beside_the_package_are_those_that_errors_name() -> None:
+def test_error_messages_name_the_bundles_in_the_source_tree() -> None:
     found = {path.stem: read_bundle_info(path) for path in PUBLISHED_FOLDER.glob("*.safetensors")}
     assert all(bundle.name == name for name, bundle in found.items())
     told = {

@@ -1,4 +1,4 @@
-"""Bundles are added whole and checked, or not at all, and never in the place of what others rely upon."""
+"""Bundles are installed completely and checked, or not at all, and never replace what others rely on."""
 
 import json
 import os
@@ -26,7 +26,7 @@ from tests.conftest import write_tiny_bundle
 
 
 def renamed(bundle: Path, target: Path, name: str) -> Path:
-    """The same weights under another name, which the ids do not hang on."""
+    """The same weights under another name, on which the ids do not depend."""
     data = bundle.read_bytes()
     size = struct.unpack("<Q", data[:8])[0]
     header = json.loads(data[8 : 8 + size])
@@ -56,7 +56,7 @@ def test_a_name_that_is_taken_needs_force_which_replaces_its_bundle(
     old, _ = add_bundle(tiny_48k_bundle)
     newer = tmp_path / "newer.safetensors"
     write_tiny_bundle(newer, "speech-48k", 48000, seed=2)
-    with pytest.raises(OutputExists, match=f"{old.bitstream_id}/{old.renderer_id}; --force"):
+    with pytest.raises(OutputExists, match=f"{old.bitstream_id}/{old.renderer_id} .use --force"):
         add_bundle(newer)
     assert files(user_bundles) == {"speech-48k.safetensors": tiny_48k_bundle.read_bytes()}
     bundle, replaced = add_bundle(newer, force=True)
@@ -64,13 +64,13 @@ def test_a_name_that_is_taken_needs_force_which_replaces_its_bundle(
     assert files(user_bundles) == {"speech-48k.safetensors": newer.read_bytes()}
 
 
-def test_ids_that_are_taken_need_force_which_replaces_their_bundle_whatever_its_file_is_called(
+def test_ids_that_are_taken_need_force_which_replaces_their_bundle_whatever_its_file_name(
     user_bundles: Path, tiny_48k_bundle: Path, tmp_path: Path
 ) -> None:
     user_bundles.mkdir(parents=True)
     (user_bundles / "by-hand.safetensors").write_bytes(tiny_48k_bundle.read_bytes())
     other = renamed(tiny_48k_bundle, tmp_path / "other.safetensors", "other")
-    with pytest.raises(OutputExists, match="speech-48k: is installed already"):
+    with pytest.raises(OutputExists, match="speech-48k: is already installed"):
         add_bundle(other)
     add_bundle(other, force=True)
     assert files(user_bundles) == {"other.safetensors": other.read_bytes()}
@@ -109,7 +109,7 @@ def test_a_name_that_is_no_plain_file_name_is_refused(
     user_bundles: Path, tiny_48k_bundle: Path, tmp_path: Path, name: str
 ) -> None:
     path = renamed(tiny_48k_bundle, tmp_path / "odd.safetensors", name)
-    with pytest.raises(ModelMismatch, match="cannot be that of an installed bundle"):
+    with pytest.raises(ModelMismatch, match="is not allowed for an installed bundle"):
         add_bundle(path)
     assert not user_bundles.exists()
 
@@ -133,12 +133,12 @@ def _cut(data: bytes, folder: Path) -> bytes:
 
 
 def _other_weights(data: bytes, folder: Path) -> bytes:
-    """One bit of the last weight, which the renderer's id covers."""
+    """Flip one bit of the last weight, which the renderer's id covers."""
     return data[:-2] + bytes([data[-2] ^ 1]) + data[-1:]
 
 
 @pytest.mark.parametrize("spoil", [_pickle, _cut, _other_weights])
-def test_what_is_no_sound_bundle_is_refused_and_leaves_nothing(
+def test_a_bad_bundle_is_refused_and_leaves_nothing(
     user_bundles: Path, tiny_48k_bundle: Path, tmp_path: Path, spoil: Callable[[bytes, Path], bytes]
 ) -> None:
     path = tmp_path / "bad.safetensors"
@@ -151,7 +151,7 @@ def test_what_is_no_sound_bundle_is_refused_and_leaves_nothing(
 def test_what_is_installed_is_what_was_checked(
     user_bundles: Path, tiny_48k_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody may write to the file while it is looked at."""
+    """Somebody may write to the file while it is checked."""
     path = tmp_path / "mine.safetensors"
     good = tiny_48k_bundle.read_bytes()
     path.write_bytes(good)
@@ -167,7 +167,7 @@ def test_what_is_installed_is_what_was_checked(
     assert files(user_bundles) == {"speech-48k.safetensors": good}
 
 
-def test_what_is_too_large_is_not_even_copied(
+def test_a_file_that_is_too_large_is_not_even_copied(
     user_bundles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "huge.safetensors"
@@ -180,7 +180,7 @@ def test_what_is_too_large_is_not_even_copied(
 
 def test_a_pipe_is_refused_rather_than_waited_for(user_bundles: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.safetensors")
-    with pytest.raises(UsageProblem, match="no regular file"):
+    with pytest.raises(UsageProblem, match="must be a regular file"):
         add_bundle(tmp_path / "pipe.safetensors")
 
 
@@ -218,11 +218,11 @@ def test_a_bundle_that_was_added_can_be_removed(user_bundles: Path, tiny_48k_bun
         remove_bundle("speech-48k")
 
 
-def test_what_melcodec_or_others_put_elsewhere_is_not_removed(
+def test_bundles_outside_the_user_folder_are_not_removed(
     user_bundles: Path, tiny_bundle: Path, tiny_48k_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MELCODEC_BUNDLES", str(tiny_48k_bundle.parent))
-    for name, origin in (("speech-16k", "comes with melcodec"), ("speech-48k", "lies in /")):
+    for name, origin in (("speech-16k", "comes with melcodec"), ("speech-48k", "is in /")):
         with pytest.raises(UsageProblem, match=origin):
             remove_bundle(name)
         with pytest.raises(MelcodecError, match=origin):

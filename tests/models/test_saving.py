@@ -1,4 +1,4 @@
-"""Bundles and the files of training take the place of earlier ones whole, or leave them as they are."""
+"""Bundles and training files replace earlier ones completely, or leave them as they are."""
 
 import errno
 import os
@@ -37,7 +37,7 @@ def test_an_earlier_file_is_replaced_and_nothing_else_touched(save: Save, tmp_pa
     assert sorted(os.listdir(tmp_path)) == ["stage.part", "stage.safetensors"]
 
 
-def test_what_fails_leaves_the_earlier_file(
+def test_a_failure_leaves_the_earlier_file(
     save: Save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "stage.safetensors"

@@ -1,4 +1,4 @@
-"""The models that ship, on the recording that does."""
+"""The shipped models, tested on the shipped recording."""
 
 import io
 from typing import BinaryIO, cast
@@ -62,7 +62,7 @@ def test_decoded_speech_rises_and_falls_with_the_original(speech: Audio, coded: 
 
 
 @pytest.mark.parametrize("bundle", SHIPPED, ids=lambda bundle: bundle.name)
-def test_what_ships_keeps_its_profile_and_says_what_was_said(bundle: BundleInfo, speech: Audio) -> None:
+def test_each_shipped_model_keeps_its_profile_and_the_speech(bundle: BundleInfo, speech: Audio) -> None:
     """Each model, of the package or beside it, on chunks of the recording at the model's own rate."""
     assert bundle.told is not None  # so that info and models need no torch for it
     rate_hz = bundle.profile["mel"]["rate_hz"]
@@ -87,7 +87,7 @@ def test_what_ships_keeps_its_profile_and_says_what_was_said(bundle: BundleInfo,
 
 
 def loudness_db(audio: Audio) -> Audio:
-    """Of every 20 ms."""
+    """The loudness of every 20 ms in dB."""
     power = np.square(audio.astype(np.float64)).reshape(-1, 320).mean(axis=1)
     return np.asarray(10 * np.log10(power + 1e-6))
 
@@ -104,7 +104,7 @@ def test_a_long_recording_is_the_same_from_a_file_and_a_pipe_and_in_part(speech:
 
 
 def test_speech_is_coded_the_same_beside_something_else(speech: Audio) -> None:
-    """In one file of two channels both go through the model side by side."""
+    """In a file of two channels, both go through the model side by side."""
     other = speech[::-1]
     both = melcodec_cli.compress(np.stack([other, speech], axis=1), rate_hz=16000, keep_channels=True)
     alone = melcodec_cli.compress(speech, rate_hz=16000)

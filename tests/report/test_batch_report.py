@@ -1,4 +1,4 @@
-"""The lasting account of a batch, its rehearsal, and what it says at its end."""
+"""The report file of a batch, its dry run, and its last lines."""
 
 import json
 import os
@@ -69,7 +69,7 @@ def test_a_report_replaces_an_earlier_one_and_nothing_else(folder: Path) -> None
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemError], ids=["interrupted", "program error"])
-def test_the_report_of_a_run_that_breaks_off_says_what_was_not_done(
+def test_the_report_of_an_interrupted_run_lists_unfinished_files(
     folder: Path, error: type[BaseException]
 ) -> None:
     def request_of(pair: Pair, force: bool) -> CompressRequest:
@@ -127,7 +127,7 @@ FAULTS: dict[str, tuple[str, Callable[..., Any], Exception]] = {
 
 
 @pytest.mark.parametrize("step", FAULTS)
-def test_an_error_out_of_a_library_fails_its_file_and_no_other(
+def test_an_error_in_a_library_fails_only_its_own_file(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     Path("loud.wav").write_bytes(wav(20 * noise(2)))
@@ -156,8 +156,8 @@ def test_an_error_out_of_a_library_fails_its_file_and_no_other(
     assert f"in failing\n    raise error\n{type(error).__name__}" in capsys.readouterr().err
 
 
-def test_what_was_converted_is_forgotten(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Readers, writers and buffers of a hundred thousand files at a time would be too many."""
+def test_converted_files_are_not_kept_in_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred thousand files would otherwise keep too many readers, writers and buffers."""
     alive: WeakSet[Conversion[Any, Any]] = WeakSet()
     made = most = 0
     report = Report(batch=True, quiet=True)
@@ -183,7 +183,7 @@ def test_what_was_converted_is_forgotten(folder: Path, monkeypatch: pytest.Monke
     assert made == len(pairs) and most < 3 * STREAMS_PER_WINDOW
 
 
-def test_what_a_full_disk_cannot_take_fails_and_the_rest_goes_on(
+def test_a_file_that_fills_the_disk_fails_and_the_rest_goes_on(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("long.wav").write_bytes(wav(noise(8)))
@@ -196,7 +196,7 @@ def test_what_a_full_disk_cannot_take_fails_and_the_rest_goes_on(
     assert names(folder / "out") == ["talk.wav"]
 
 
-def test_a_report_that_cannot_be_written_stops_nothing_but_is_an_error(
+def test_a_report_that_cannot_be_written_does_not_stop_the_run_but_is_an_error(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("other.wav").write_bytes(wav(noise(0.5)))

@@ -1,4 +1,4 @@
-"""Nothing that is printed can harm a terminal, and a long name does not blow up a table."""
+"""Printed text cannot harm a terminal, and a long name does not break a table."""
 
 import ast
 import io

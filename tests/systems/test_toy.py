@@ -1,4 +1,4 @@
-"""A new system is one class and one line in the registry: this one goes through the whole command line."""
+"""A new system takes one class and one line in the registry: this one is run through the whole command line."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def installed(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The bundle is among the user's, and the current folder holds a recording."""
+    """Install the bundle for the user, and put a recording in the current folder."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.delenv("MELCODEC_BUNDLES", raising=False)
     monkeypatch.chdir(tmp_path)
@@ -111,7 +111,7 @@ def test_a_recording_goes_through_and_comes_back(installed: Path) -> None:
     assert len(np.unique(indices)) > 5
 
 
-def test_info_tells_of_it_without_knowing_it(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_info_shows_it_without_knowing_it(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["compress", "-q", "--profile", "toy", "talk.wav", "talk.mlc"])
     capsys.readouterr()
     assert main(["info", "--json", "talk.mlc"]) == 0
@@ -137,17 +137,17 @@ def test_fewer_rows_are_sent_for_fewer_bits(asked: str, rows: int, installed: Pa
     assert main(["decompress", "-q", "talk.mlc", "back.wav"]) == 0
 
 
-def test_a_bit_rate_that_it_has_not_is_refused_with_those_that_it_has(
+def test_an_unknown_bit_rate_is_refused_and_the_known_ones_named(
     installed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["compress", "--profile", "toy", "--bitrate", "700", "talk.wav", "talk.mlc"]) == 2
-    assert "--bitrate 700: toy has 500, 1k bit/s" in capsys.readouterr().err
+    assert "--bitrate 700: toy offers 500, 1k bit/s" in capsys.readouterr().err
     assert not Path("talk.mlc").exists()
 
 
 def test_its_own_limits_of_an_option_hold(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compress", "--profile", "toy", "--effort", "3", "talk.wav", "talk.mlc"]) == 2
-    assert "--effort 3: toy takes 1 to 2" in capsys.readouterr().err
+    assert "--effort 3: must be 1 to 2 for toy" in capsys.readouterr().err
 
 
 def test_a_batch_goes_through(installed: Path) -> None:
@@ -200,7 +200,7 @@ def test_streamed_frames_equal_the_whole(home: Path) -> None:
     assert np.allclose(heard, expected, atol=1e-6)
 
 
-def test_a_system_that_is_not_known_is_named(tmp_path: Path) -> None:
+def test_an_unknown_system_is_named(tmp_path: Path) -> None:
     (tmp_path / "strange.toml").write_text(PRESET.replace('system = "toy"', 'system = "opera"'))
-    with pytest.raises(UsageProblem, match="system 'opera' is unknown; there are fmel"):
+    with pytest.raises(UsageProblem, match="system 'opera' is unknown; known systems: fmel"):
         read_preset(str(tmp_path / "strange.toml"))

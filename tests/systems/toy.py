@@ -1,4 +1,4 @@
-"""A codec in one class, as different from fmel as may be: no mel, two rows of five bits, 8 kHz, causal."""
+"""A codec in one class, as different from fmel as possible: no mel, two rows of five bits, 8 kHz, causal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEVELS = 32
 
 
 class Net(nn.Module):
-    """Each frame and the one before it, to two numbers within +-1 and back."""
+    """Maps each frame and the one before it to two numbers within +-1 and back."""
 
     def __init__(self, frame_samples: int) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Net(nn.Module):
 
 
 def with_earlier(x: Tensor) -> Tensor:
-    """(frame, value) -> beside each frame the one before it, zeros before the first."""
+    """(frame, value) -> each frame next to the one before it, with zeros before the first."""
     return torch.cat([nn.functional.pad(x, (0, 0, 1, 0))[:-1], x], -1)
 
 
@@ -46,7 +46,7 @@ def levels(values: Tensor) -> Tensor:
 
 
 def middles(indices: Tensor) -> Tensor:
-    """What was lost, or not sent, is the middle of all."""
+    """Indices -> values; an index that was lost or not sent becomes the middle of the range."""
     return torch.where(indices >= 0, (indices + 0.5) * (2 / LEVELS) - 1, 0.0)
 
 
@@ -118,7 +118,7 @@ class Toy(nn.Module):
 
 
 class Sending:
-    """Frame by frame: the samples of the last one are kept, and those that make no whole one yet."""
+    """Codes frame by frame, keeping the samples of the last frame and of an incomplete one."""
 
     def __init__(self, toy: Toy, rows: int) -> None:
         self.toy, self.rows = toy, rows
@@ -170,7 +170,7 @@ class ToyTask(Task):
         self.losses: ToyLosses = training.losses("net")
 
     def _error(self, crops: Crops) -> Tensor:
-        """Mean over the crops, whose beginnings and ends don't matter here."""
+        """The mean error over the crops; their beginnings and ends do not matter here."""
         frames = crops.audio.reshape(-1, self.stage.decoder.out_features)
         values = self.stage.encode(frames)
         coded = values + (middles(levels(values)) - values).detach()

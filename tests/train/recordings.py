@@ -1,4 +1,4 @@
-"""Recordings for a corpus."""
+"""Makes recordings for a corpus."""
 
 from pathlib import Path
 

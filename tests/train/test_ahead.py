@@ -1,4 +1,4 @@
-"""Batches that other processes draw are those that the run itself would have drawn."""
+"""Batches drawn by other processes equal those that the run itself would draw."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ PRESET = read_preset("tiny")
 
 
 class Asked:
-    """Says who drew a batch: its process, and the seed."""
+    """A source that records which process drew a batch, and the seed."""
 
     def draw(self, batch: int, samples: int, seed: int) -> Crops:
         if seed == 2:  # as Ctrl-C does, and what ends a group of processes

@@ -61,7 +61,7 @@ def test_level_stays_below_full_scale_and_edges_are_silent() -> None:
     assert ((target[:, :100] == 0).all(1) | (target[:, -100:] == 0).all(1)).all()
 
 
-def test_sounds_that_are_no_speech_take_the_place_of_the_chosen_crops_in_all_three() -> None:
+def test_sounds_other_than_speech_replace_the_chosen_crops_in_all_three() -> None:
     audio = speech(64)
     target, source, other = run(dataclasses.replace(OFF, no_speech=0.25), audio)
     replaced = (target - audio).abs().amax(1) > 1e-4

@@ -1,4 +1,4 @@
-"""What lies above a recording's bandwidth is measured, and teaches nothing."""
+"""A recording's bandwidth is measured, and nothing above it affects training."""
 
 import dataclasses
 from collections.abc import Callable
@@ -82,7 +82,7 @@ BUILDS = [coder_task, vocoder_task, judged_vocoder_task]
 def test_what_the_target_holds_above_the_bandwidth_changes_no_loss_and_no_gradient(
     build: Callable[[], Task], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The input stays the same; the target alone gets treble, far above the bandwidth."""
+    """The input stays the same; only the target gets treble, far above the bandwidth."""
     low, high = noise_up_to(6000, 25600), noise_up_to(20000, 25600) - noise_up_to(14000, 25600)
     torch.manual_seed(6)  # with which leaks are far below what is heard
     task = build()
@@ -111,7 +111,7 @@ def test_what_the_target_holds_above_the_bandwidth_changes_no_loss_and_no_gradie
     assert task.loss("stage", wide, Moment(0, 0.0))[0].item() != pytest.approx(plain, rel=0.01)
 
 
-def test_bands_that_the_recording_reaches_into_are_its_own_and_those_above_are_not() -> None:
+def test_bands_count_if_the_recording_reaches_into_them() -> None:
     task = coder_task()
     heard = task.heard(_crops(torch.zeros(800), 8000.0))[0, 0]
     hz = torch.linspace(0, 24000, len(task.mel.filters))

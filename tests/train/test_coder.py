@@ -1,4 +1,4 @@
-"""What the settings of the coder's training do to it."""
+"""The effect of settings on training the coder."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def crops(bandwidth_hz: float = 8000.0) -> Crops:
 
 
 @pytest.mark.parametrize("clustering", [True, False])
-def test_codewords_are_left_to_the_gradient_where_they_are_not_clustered(clustering: bool) -> None:
+def test_codewords_are_left_to_the_gradient_without_clustering(clustering: bool) -> None:
     trained = task(clustering=clustering)
     quantiser = trained.stage.quantiser
     before = quantiser.codebook.detach().clone()
@@ -37,7 +37,7 @@ def test_codewords_are_left_to_the_gradient_where_they_are_not_clustered(cluster
     assert quantiser.usage.sum().item() == pytest.approx(0.01)  # for the histogram of their use
 
 
-def test_commitment_counts_as_much_as_it_is_set_to() -> None:
+def test_commitment_has_the_weight_that_is_set() -> None:
     distances = [task(commitment=each).loss("stage", crops(), HALFWAY)[1]["vq"] for each in (0.0, 0.25, 4.0)]
     assert distances == pytest.approx([distances[0] * each for each in (1.0, 1.25, 5.0)])
 

@@ -1,4 +1,4 @@
-"""What becomes of folders of audio: whose voice it is, what it is for, and what a cache may and may not remember."""
+"""How folders of audio become a corpus: speakers, splits, and what a cache may keep."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def touch(folder: Path, *names: str) -> None:
 
 
 def splits(clips: list[Clip]) -> dict[str, str]:
-    """Speaker -> the only split that he is in."""
+    """Speaker -> the only split that the speaker is in."""
     pairs = {(clip.speaker, clip.split) for clip in clips}
     assert len(dict(pairs)) == len(pairs)
     return dict(pairs)
@@ -69,9 +69,7 @@ def test_whatever_a_recursive_compress_takes_is_trained_on(tmp_path: Path) -> No
     ],
     ids=["LibriSpeech", "VCTK", "MLS", "parts of a speaker", "parts called as others", "much like a part"],
 )
-def test_what_lies_between_the_folder_and_its_speakers_is_passed_over(
-    inside: str, speaker: str, tmp_path: Path
-) -> None:
+def test_folders_above_the_speakers_are_skipped(inside: str, speaker: str, tmp_path: Path) -> None:
     speech = tmp_path / "speech"
     touch(speech, *(inside.format(s=s) for s in range(40)))
     split_of = splits(index_folders([speech]))
@@ -108,15 +106,13 @@ def test_splits_do_not_depend_on_where_a_folder_lies_or_how_it_is_typed(
 
 
 @pytest.mark.parametrize("speakers", range(2, 12))
-def test_of_two_speakers_or_more_some_are_measured_by_and_some_are_trained_on(
-    speakers: int, tmp_path: Path
-) -> None:
+def test_two_speakers_or_more_are_divided_between_the_splits(speakers: int, tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         touch(tmp_path / name, *(f"s{s}/x.wav" for s in range(speakers)))
         assert set(splits(index_folders([tmp_path / name])).values()) == {"dev", "train"}
 
 
-def test_a_single_speaker_is_trained_on_whatever_his_lot(tmp_path: Path) -> None:
+def test_a_single_speaker_is_used_for_training_whatever_the_lot(tmp_path: Path) -> None:
     for number in range(60):  # of which the lots of three or so are dev
         touch(tmp_path / str(number), "x.wav", "y.wav")
         assert splits(index_folders([tmp_path / str(number)])) == {str(number): "train"}
@@ -134,7 +130,7 @@ def test_what_a_manifest_says_of_splits_counts_and_the_others_fill_up(tmp_path: 
 
 
 def test_manifests_of_the_folders_in_a_folder_count_too(tmp_path: Path) -> None:
-    """Whose licences would not be known otherwise."""
+    """Otherwise their licences would be unknown."""
     for name in ("read/a.wav", "wild/b.wav", "wild/c.wav", "loose/d.wav"):
         record(tmp_path / name)
     listed(tmp_path / "read", "a.wav,s,x,CC0-1.0,train")
@@ -148,14 +144,14 @@ def test_manifests_of_the_folders_in_a_folder_count_too(tmp_path: Path) -> None:
     assert clips[str(tmp_path / "loose/d.wav")].speaker == f"{tmp_path.name}/loose"
 
 
-def test_clips_of_other_splits_are_named_and_neither_trained_on_nor_measured_by(
+def test_clips_of_other_splits_are_named_and_not_used(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = ["a.wav,a,Train", "b.wav,b,dev ", "c.wav,c,test", "d.wav,c,test"]
     found = splits(index_folders([listed(tmp_path, *rows, columns="path,speaker,split")]))
     name = tmp_path.name
     assert found == {f"{name}/a": "train", f"{name}/b": "dev", f"{name}/c": "test"}
-    assert "manifest.csv: 2 clips of the split 'test' are" in capsys.readouterr().err
+    assert "manifest.csv: 2 clips are left out: their split is 'test'" in capsys.readouterr().err
 
 
 def test_training_is_measured_on_dev_clips_even_short_ones_of_other_sources(tmp_path: Path) -> None:
@@ -173,7 +169,7 @@ def test_training_is_measured_on_dev_clips_even_short_ones_of_other_sources(tmp_
     assert not crops.audio[0, len(samples) :].any()
 
 
-def test_one_speaker_trains_and_is_told_what_the_figures_are_of(
+def test_with_one_speaker_a_notice_says_that_training_clips_are_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in range(2):
@@ -185,7 +181,7 @@ def test_one_speaker_trains_and_is_told_what_the_figures_are_of(
     assert error.count("dev figures are of clips that are trained on") == 1
 
 
-def test_clips_that_are_all_for_measuring_are_refused(tmp_path: Path) -> None:
+def test_a_corpus_of_dev_clips_only_is_refused(tmp_path: Path) -> None:
     record(tmp_path / "a.wav")
     corpus = open_corpus([listed(tmp_path, "a.wav,s,a,CC0-1.0,dev")], tmp_path / "cache", 16000)
     preset = read_preset("tiny")
@@ -213,7 +209,7 @@ def test_source_speaker_and_licence_are_what_the_manifest_says_now(tmp_path: Pat
 
 
 def test_speakers_that_change_places_take_their_voices_along(tmp_path: Path) -> None:
-    """Files of one name and size leave the key of the cache as it is."""
+    """Files with the same names and sizes do not change the key of the cache."""
     speech = tmp_path / "speech"
     for number in range(2):
         record(speech / f"s{number}" / "a.wav", hz=200 + 300 * number)

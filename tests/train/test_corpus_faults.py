@@ -1,4 +1,4 @@
-"""What is wrong with a corpus is a line."""
+"""Each fault of a corpus is reported in one line."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def test_bad_files_are_named_once_each_and_again_by_a_cache(
         error = capsys.readouterr().err
         for speaker in "abc":
             assert error.count(f"{speaker}/broken.wav: left out: ") == 1
-        assert "the coder has not been trained" in error
+        assert "the stage coder has not been trained" in error
     corpus = open_corpus([speech], tmp_path / "cache", 16000, 1)
     assert len(corpus.left_out) == 3
     assert sum(clip.speed == 1 for clip in corpus.clips) == 3
@@ -35,15 +35,15 @@ def test_bad_files_are_named_once_each_and_again_by_a_cache(
     [
         ({}, "no audio found in"),
         ({"a.wav": b"RIFF nothing"}, "can be read as audio"),
-        ({"manifest.csv": b"file,speaker\na.wav,a\n"}, "no column that is called path"),
-        ({"manifest.csv": b""}, "no column that is called path"),
-        ({"manifest.csv": b"path,speaker\n\xff.wav,a\n"}, "is not CSV in UTF-8"),
+        ({"manifest.csv": b"file,speaker\na.wav,a\n"}, "no column named path"),
+        ({"manifest.csv": b""}, "no column named path"),
+        ({"manifest.csv": b"path,speaker\n\xff.wav,a\n"}, "is not a CSV file in UTF-8"),
         ({"manifest.csv": b"speaker,path\na\n"}, "no audio found in"),
     ],
     ids=["empty", "no audio", "no path", "no header", "not UTF-8", "no file in the row"],
 )
 @pytest.mark.parametrize("command", ["train", "pack"])
-def test_a_corpus_that_is_none_is_a_line_and_no_traceback(
+def test_an_unusable_corpus_is_reported_in_a_line_without_traceback(
     command: str, files: dict[str, bytes], named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     speech, run = tmp_path / "speech", tmp_path / "run"

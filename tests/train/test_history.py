@@ -1,4 +1,4 @@
-"""How a stage came to be is noted with its weights, handed on with them, and packed."""
+"""The history of a stage is stored with its weights, passed on with them, and packed."""
 
 import json
 import shutil
@@ -31,7 +31,7 @@ def pack(run: Path, bundle: Path) -> None:
 def test_every_leg_of_the_training_is_in_the_bundle(
     run: Path, speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The run's, one begun with its weights, and that one's resumption."""
+    """The legs of a run, of one that starts from its weights, and of the latter resumed."""
     first, folder = run / "tiny.safetensors", tmp_path / "run"
     shutil.copytree(run, folder, ignore=shutil.ignore_patterns("coder", "cache"))
     more = ["--preset", str(run / "tiny.toml"), "--data", str(speech), "--cache", str(run / "cache")]
@@ -77,7 +77,9 @@ def test_several_runs_make_a_mean_with_the_legs_of_all(run: Path, speech: Path, 
         assert torch.allclose(made[key], mean[key], atol=2e-3), key
 
 
-def test_who_goes_on_from_a_bundle_keeps_its_codewords(run: Path, speech: Path, tmp_path: Path) -> None:
+def test_training_that_starts_from_a_bundle_keeps_its_codewords(
+    run: Path, speech: Path, tmp_path: Path
+) -> None:
     common = ["train", "coder", "--preset", str(run / "tiny.toml"), "--data", str(speech)]
     common += ["--cache", str(run / "cache"), "--device", "cpu", "--steps", "1"]
     assert main([*common, "--run", str(tmp_path), "--init", str(run / "tiny.safetensors")]) == 0
@@ -86,13 +88,13 @@ def test_who_goes_on_from_a_bundle_keeps_its_codewords(run: Path, speech: Path, 
     assert torch.allclose(codebook, shipped, atol=2e-3)
 
 
-def test_other_networks_have_no_mean(run: Path) -> None:
+def test_weights_of_other_networks_are_not_averaged(run: Path) -> None:
     coder, pitch = (load_file(run / stage / "stage.safetensors") for stage in ("coder", "pitch"))
-    with pytest.raises(UsageProblem, match="no mean"):
+    with pytest.raises(UsageProblem, match="cannot be averaged"):
         mean_weights([coder, pitch])
 
 
-def test_files_of_an_older_release_tell_what_they_can(
+def test_files_of_an_older_release_give_what_history_they_have(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "run"
@@ -106,8 +108,8 @@ def test_files_of_an_older_release_tell_what_they_can(
     pack(folder, folder / "old.safetensors")
     told = capsys.readouterr().err.splitlines()
     assert [line.split(": ")[2] for line in told] == [
-        "no figures of the refiner to pack",
-        "no figures of the vocoder to pack",
+        "no figures for the stage refiner, so the bundle gets none",
+        "no figures for the stage vocoder, so the bundle gets none",
     ]
     stages = training_shown(folder / "old.safetensors", capsys)
     assert stages["coder"]["legs"] == stages["refiner"]["legs"] == [{"steps": 70, "minutes": 1.5}]
@@ -121,7 +123,7 @@ def test_files_of_an_older_release_tell_what_they_can(
     [{"legs": "["}, {"legs": '[{"steps": "many"}]'}, {"legs": "7"}, {"training": '{"stages": [1]}'}, {}],
     ids=["no JSON", "no numbers", "no list", "no stages", "nothing"],
 )
-def test_notes_that_make_no_sense_are_none(notes: dict[str, str], run: Path, tmp_path: Path) -> None:
+def test_invalid_history_is_ignored(notes: dict[str, str], run: Path, tmp_path: Path) -> None:
     path = tmp_path / "stage.safetensors"
     save_file(load_file(run / "pitch" / "stage.safetensors"), path, notes)
     assert legs_of(path, "coder") == []
@@ -135,5 +137,5 @@ def test_a_command_line_names_no_more_of_the_home_than_was_typed(monkeypatch: py
     )
 
 
-def test_a_leg_is_told_without_what_is_not_known() -> None:
+def test_unknown_values_of_a_leg_are_left_out() -> None:
     assert Leg("", "", 5, 0.5).to_dict() == {"steps": 5, "minutes": 0.5}

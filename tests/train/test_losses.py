@@ -1,4 +1,4 @@
-"""What the losses of a mel call equal, and what they do not."""
+"""What the losses on mels treat as equal, and what they do not."""
 
 import pytest
 import torch

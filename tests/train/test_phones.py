@@ -1,4 +1,4 @@
-"""The listener: trained on transcripts, it says how far what is heard in one mel is from what is heard in another."""
+"""The listener, trained on transcripts, measures how far two mels differ in what it hears."""
 
 import shutil
 from pathlib import Path
@@ -90,7 +90,7 @@ def test_batches_are_whole_transcribed_clips_with_silence_after_them() -> None:
     loudness = drawn.audio.square().sum(1) / drawn.inside.sum(1)
     assert (loudness > 0).all() and not torch.equal(drawn.audio, drawn.noisy)
     assert torch.equal(drawn.noisy, utterances.draw(6, 32000, seed=3).noisy)
-    with pytest.raises(UsageProblem, match="lasts 0.1 s at most"):
+    with pytest.raises(UsageProblem, match="is at most 0.1 s long"):
         dev_utterances(corpus, set(), 0.1, 4, 640)
     dev = dev_utterances(corpus, {"other"}, 2, 4, 640)
     assert text_of(dev.letters[0].tolist()) == "ba" and len(dev.letters) == 1

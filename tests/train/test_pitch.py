@@ -13,7 +13,7 @@ pytest.importorskip("pyworld")
 
 @pytest.mark.parametrize("preset", ["speech-16k", "speech-48k"])
 def test_labels_follow_a_glide_frame_by_frame(preset: str) -> None:
-    """An octave a second: at a hop of 3.33 ms a label that is a frame off is 4 cents off, at 10 ms 12."""
+    """The pitch glides an octave per second: a label one frame off is 4 cents off at a hop of 3.33 ms, 12 at 10 ms."""
     profile = Profile.from_dict(read_preset(preset).profile)
     rate, hop = profile.mel.rate_hz, profile.mel.hop_samples
     time_s = np.arange(2 * rate) / rate
@@ -32,7 +32,7 @@ def test_labels_follow_a_glide_frame_by_frame(preset: str) -> None:
 
 
 @pytest.mark.parametrize("preset", ["speech-16k", "speech-48k"])
-def test_half_the_opinions_are_voiced_where_a_voice_begins(preset: str) -> None:
+def test_half_the_answers_are_voiced_where_a_voice_begins(preset: str) -> None:
     profile = Profile.from_dict(read_preset(preset).profile)
     rate, hop = profile.mel.rate_hz, profile.mel.hop_samples
     time_s = np.arange(rate) / rate
@@ -47,7 +47,7 @@ def test_half_the_opinions_are_voiced_where_a_voice_begins(preset: str) -> None:
 
 
 def test_treble_above_16_khz_does_not_come_down_as_pitch() -> None:
-    """Unfiltered, 16 100 Hz would be 100 Hz at the rate of the labels."""
+    """Without a filter, 16 100 Hz would become 100 Hz at the rate of the labels."""
     profile = Profile.from_dict(read_preset("speech-48k").profile)
     time_s = np.arange(72000) / 48000
     buzz = 0.1 * sum(np.sin(2 * np.pi * 140 * k * time_s) / k for k in range(1, 20))

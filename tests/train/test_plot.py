@@ -1,4 +1,4 @@
-"""Pictures of a run that has only just begun, and what their axes say."""
+"""Pictures of a run that has just begun, and their axes."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ from melcodec_cli.train.scale import scale_of
 
 
 def run_folder(folder: Path, command: str, minutes: list[float], bands: int = 80) -> Path:
-    """What a run leaves that was broken off after a few log lines."""
+    """The files of a run that was interrupted after a few log lines."""
     stage = folder / "coder"
     stage.mkdir(parents=True)
     with (stage / "log.csv").open("w", newline="") as file:
@@ -30,14 +30,14 @@ def run_folder(folder: Path, command: str, minutes: list[float], bands: int = 80
 
 @pytest.fixture
 def figures(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The figures that are drawn, which are not closed."""
+    """The figures that are drawn, kept open."""
     pyplot = pytest.importorskip("matplotlib.pyplot", reason="plots need the extra train")
     kept: list[Any] = []
     monkeypatch.setattr(pyplot, "close", kept.append)
     return kept
 
 
-def test_a_short_run_is_drawn_in_seconds_and_hertz_with_points_that_are_seen(
+def test_a_short_run_is_drawn_in_seconds_and_hertz_with_visible_points(
     tmp_path: Path, figures: list[Any]
 ) -> None:
     plot_run(run_folder(tmp_path / "run", "melcodec train coder --preset tiny", [0.1]), tmp_path)
@@ -85,7 +85,7 @@ def test_the_scale_is_that_of_the_preset_that_was_typed(
 @pytest.mark.parametrize(
     "command", ["melcodec train coder --preset gone.toml", "--preset nobody's", "x --preset none"]
 )
-def test_where_the_preset_is_gone_frames_and_bands_are_counted(
+def test_without_the_preset_axes_count_frames_and_bands(
     tmp_path: Path, figures: list[Any], command: str
 ) -> None:
     plot_run(run_folder(tmp_path / "run", command, [5]), tmp_path)

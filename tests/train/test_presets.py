@@ -1,4 +1,4 @@
-"""Every preset that ships can be read, and those of the models leave nothing to a default."""
+"""Every shipped preset can be read, and those of the models give every setting."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SPEECH = ["published", "speech-16k", "speech-16k-strict", "speech-48k"]
 
 
 def settings(preset: Preset) -> Iterator[str]:
-    """All that there are, such as `profile.mel.bands`; those of a stage that the profile lacks are not there."""
+    """All settings, such as `profile.mel.bands`, except those of stages that the profile lacks."""
     yield from named(preset.profile, "profile.")
     yield from named(_table(preset.corpus), "corpus.")
     yield from named(_table(preset.augmentation), "augmentation.")
@@ -83,9 +83,9 @@ def test_settings_of_every_kind_are_among_those_that_must_be_named() -> None:
     "text, said",
     [
         ("", "profile must be a table"),
-        ("[profile]\n[colour]\nred = 1", "no setting is named colour"),
+        ("[profile]\n[colour]\nred = 1", "unknown setting colour"),
         ("[profile]\ncolour = 1", "profile has no setting colour"),
-        ('[profile]\nsystem = "waves"', "system 'waves' is unknown; there are fmel"),
+        ('[profile]\nsystem = "waves"', "system 'waves' is unknown; known systems: fmel"),
         ("[profile]\nrefiner = false\n[stages.refiner.run]\nbatch = 4", "no stage refiner"),
         ("[profile]\n[stages.coder]\ncolour = 1", "stages.coder has no setting colour"),
         ("[profile]\n[stages.coder.network]\nwidth = 4", "stages.coder has no setting network"),
@@ -98,14 +98,14 @@ def test_settings_of_every_kind_are_among_those_that_must_be_named() -> None:
         ("[profile", "preset odd: "),
     ],
 )
-def test_what_a_preset_cannot_say_is_named(text: str, said: str) -> None:
+def test_an_invalid_setting_of_a_preset_is_named(text: str, said: str) -> None:
     with pytest.raises(UsageProblem, match=said) as caught:
         parse_preset(text, "odd")
     assert str(caught.value).startswith("preset odd: ")
 
 
 def test_the_published_preset_has_the_published_sizes() -> None:
-    """In millions of parameters, as far as the same blocks in another order can have them; and in figures."""
+    """Compares millions of parameters, as closely as the same blocks in another order allow, and other figures."""
     profile = Profile.from_dict(read_preset("published").profile)
     with torch.device("meta"):
         parts = Chain(profile).parts({})

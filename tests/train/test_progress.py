@@ -1,4 +1,4 @@
-"""What a run says of itself on the way."""
+"""What a run reports on the way."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -16,7 +16,7 @@ from melcodec_cli.train.run import Run
         ({"steps": 100, "minutes": 2.0}, 100, 0.0, "0.0 min left"),
     ],
 )
-def test_no_less_than_nothing_is_left(
+def test_the_time_left_is_never_negative(
     capsys: pytest.CaptureFixture[str], config: dict[str, float], step: int, elapsed_s: float, left: str
 ) -> None:
     run = SimpleNamespace(config=SimpleNamespace(**config), step=step, elapsed_s=elapsed_s)

@@ -1,4 +1,4 @@
-"""Two processes train one run, as torchrun starts them, here on the CPU."""
+"""Two processes, started by torchrun, train one run, here on the CPU."""
 
 import json
 import os
@@ -38,14 +38,14 @@ def test_torchrun_trains_every_stage_once(speech: Path, tmp_path: Path) -> None:
     assert done.stdout.splitlines() == [str(tmp_path / "tiny.safetensors")]
     assert done.stderr.count("left out") == 1  # of the broken clip, which one of the two has decoded
     for stage in ("coder", "pitch", "refiner", "vocoder"):
-        assert done.stderr.count(f"training the {stage}") == 1
+        assert done.stderr.count(f"training the stage {stage}") == 1
         assert [row["step"] for row in rows(tmp_path / stage / "log.csv")] == ["2"]
     assert len(list(tmp_path.rglob("stage.safetensors"))) == 4
     assert not list(tmp_path.rglob("*.part"))
 
 
 def test_a_process_that_ends_leaves_nothing_of_its_group() -> None:
-    """Else gloo's threads would let go of tensors while Python ends, which now and then aborts the process."""
+    """Otherwise gloo's threads would free tensors while Python exits, which sometimes aborts the process."""
     script = (
         "import atexit, weakref, torch\n"
         "from melcodec_cli.train.ranks import dist, join_ranks\n"

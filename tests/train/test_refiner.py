@@ -1,4 +1,4 @@
-"""What the refiner is taught: answers that lead to the end, and the same ones all along the way."""
+"""The targets of the refiner: answers that lead to the end, and the same all along the way."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,7 @@ SMALL = CoderConfig(codewords=16, half_width=8, token_width=8, frame_width=8)
 
 @pytest.mark.parametrize("predicts", ["end", "velocity"])
 @pytest.mark.parametrize("time", [0.0, 0.4, 0.95])
-def test_what_is_wanted_of_the_network_leads_to_the_end_from_anywhere(predicts: str, time: float) -> None:
+def test_the_wanted_answer_leads_to_the_end_from_anywhere(predicts: str, time: float) -> None:
     flow = FlowRefiner(4, replace(NARROW, predicts=predicts))
     coarse, start = torch.randn(2, 1, 9, 4)
     with torch.no_grad():  # an answer that is the same for all
@@ -44,7 +44,7 @@ def inconsistency(trained: RefinerTask, time: float) -> float:
 
 
 def test_velocities_are_compared_as_far_as_jumps_go() -> None:
-    """As published: the velocities themselves, and none at 0.99 or later."""
+    """Velocities themselves are compared, as published, and none at 0.99 or later."""
     trained = task("velocity", jump_low=0.02, jump_high=0.02)
     start, target, coarse = torch.randn(3, 1, 9, 80, generator=torch.Generator().manual_seed(3))
     with torch.no_grad():

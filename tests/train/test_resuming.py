@@ -1,4 +1,4 @@
-"""A run stops where it can be resumed, is then the run that it would have been, and is not lost by a forgotten flag."""
+"""A run stops where it can be resumed, continues exactly, and is not lost through a forgotten flag."""
 
 import os
 import shutil
@@ -46,7 +46,7 @@ def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one(
     common = ["train", stage, "--preset", str(preset), "--data", str(speech), "--cache", str(run / "cache")]
     common += ["--device", "cpu", "--threads", "1", "--steps", "6"]
     assert main([*common, "--run", str(tmp_path / "whole"), "--resume"]) == 0
-    nothing = "no checkpoint to go on from"  # a mistyped folder, say
+    nothing = "no checkpoint to resume from"  # a mistyped folder, say
     assert nothing in capsys.readouterr().err
 
     drawn_from = Utterances if stage == "phones" else Batches
@@ -102,11 +102,11 @@ def test_what_was_trained_is_replaced_only_on_request(
     common += ["--run", str(tmp_path), "--device", "cpu", "--steps", "1"]
     assert main(common) == 6
     [line] = capsys.readouterr().err.splitlines()
-    assert "--resume goes on" in line and "--force begins again" in line
+    assert "use --resume to continue" in line and "--force to start over" in line
     (tmp_path / "vocoder" / "checkpoint.safetensors").unlink()
     assert main([*common, "--resume"]) == 6
     [line] = capsys.readouterr().err.splitlines()
-    assert "vocoder" in line and "without a checkpoint" in line
+    assert "vocoder" in line and "no checkpoint" in line
     assert (tmp_path / "vocoder" / "stage.safetensors").read_bytes() == trained
     assert not (tmp_path / "coder").exists()
     assert main([*common, "--force"]) == 0

@@ -1,4 +1,4 @@
-"""What is settled before any stage is trained: that there is all it needs, and how long it may take."""
+"""What is checked before a stage is trained: its requirements, and how long it may take."""
 
 import sys
 from pathlib import Path
@@ -21,7 +21,7 @@ def test_the_minutes_are_shared_out_among_the_stages_that_the_profile_has(name: 
 
 
 @pytest.mark.parametrize("stage", ["coder", "all"])
-def test_two_lengths_are_one_too_many(stage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_lengths_are_refused(stage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--preset", "tiny", "--data", str(tmp_path), "--run", str(tmp_path / "run")]
     assert main(["train", stage, *arguments, "--minutes", "1", "--steps", "1"]) == 2
     [line] = capsys.readouterr().err.splitlines()
@@ -59,7 +59,7 @@ def test_a_stage_that_the_profile_lacks_is_refused(
 ) -> None:
     arguments = ["--preset", "speech-48k", "--data", str(tmp_path), "--run", str(tmp_path / "run")]
     assert main(["train", "refiner", *arguments]) == 2
-    said = "preset speech-48k has no stage refiner; it has phones, coder, pitch, vocoder\n"
+    said = "preset speech-48k has no stage refiner: choose phones, coder, pitch, vocoder\n"
     assert capsys.readouterr().err.endswith(said)
     assert not (tmp_path / "run").exists()
 
@@ -69,7 +69,7 @@ def test_the_stages_of_a_preset_are_listed_in_order_with_their_minutes(
 ) -> None:
     assert main(["train", "stages", "--preset", "tiny"]) == 0
     assert [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()] == [
-        ["phones", "0.2 minutes, a judge, which is no part of the model, not trained by 'train all'"],
+        ["phones", "0.2 minutes, a judge, not part of the model, not trained by 'train all'"],
         ["coder", "0.6 minutes"],
         ["pitch", "0.2 minutes"],
         ["refiner", "0.4 minutes"],

@@ -1,4 +1,4 @@
-"""Noise that is made so that its spectrum hardly changes."""
+"""Noise whose spectrum hardly changes."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ FRAMES = 200
 
 
 def unsteadiness(noise: Tensor) -> float:
-    """Of (samples,): by how much its log-mel varies."""
+    """How much the log-mel of (samples,) varies."""
     return float(LogMel(MEL)(noise.unsqueeze(0)).std(1).mean())
 
 

@@ -23,7 +23,7 @@ pytest.importorskip("pyworld", reason="training needs the extra train")
 TINY = ["--preset", "tiny"]
 
 
-def test_train_all_packs_a_bundle_that_says_how_it_came_to_be(run: Path) -> None:
+def test_train_all_packs_a_bundle_with_its_history(run: Path) -> None:
     info = read_bundle_info(run / "tiny.safetensors")
     assert info.name == "tiny"
     assert set(info.training["stages"]) == {"coder", "pitch", "refiner", "vocoder"}
@@ -60,7 +60,7 @@ def test_bundle_pack_takes_a_name_so_that_two_of_a_profile_live_side_by_side(
     assert (own.licence, info.licence) == ("Apache-2.0", UNKNOWN_LICENCE)  # which follows from --data
 
 
-def test_bundle_unpack_is_what_pack_takes(
+def test_bundle_unpack_restores_what_pack_takes(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bundle, again = run / "tiny.safetensors", tmp_path / "again.safetensors"
@@ -70,7 +70,7 @@ def test_bundle_unpack_is_what_pack_takes(
     assert (one.bitstream_id, one.renderer_id) == (other.bitstream_id, other.renderer_id)
     assert one.training["stages"] == other.training["stages"]
     assert main(["bundle", "unpack", str(bundle), str(tmp_path / "run")]) == 6
-    assert "has been trained already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
 def test_a_stage_is_trained_beside_those_that_are_unpacked(
@@ -84,7 +84,7 @@ def test_a_stage_is_trained_beside_those_that_are_unpacked(
     assert not (tmp_path / "refiner").exists()
 
 
-def test_train_all_packs_under_the_licence_that_is_said_or_ends_before_it_trains(
+def test_train_all_packs_under_the_given_licence_or_ends_before_it_trains(
     run: Path, speech: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (torn := tmp_path / "speech").mkdir()
@@ -95,7 +95,7 @@ def test_train_all_packs_under_the_licence_that_is_said_or_ends_before_it_trains
     arguments = ["--preset", str(run / "tiny.toml"), "--data", str(torn), "--cache", str(run / "cache")]
     arguments += ["--steps", "8", "--device", "cpu"]
     assert main(["train", "all", *arguments, "--run", str(tmp_path / "new")]) == 2
-    assert "CC BY-NC 4.0 and CC BY-SA 4.0: say --licence" in capsys.readouterr().err
+    assert "CC BY-NC 4.0 and CC BY-SA 4.0: choose one with --licence" in capsys.readouterr().err
     assert not (tmp_path / "new" / "coder").exists()
 
     shutil.copytree(run, tmp_path / "done", ignore=shutil.ignore_patterns("cache"))
@@ -174,7 +174,7 @@ def test_a_run_can_begin_with_the_weights_of_another_profile(
 
 
 def test_the_pitch_stage_listens_to_the_coder(run: Path, speech: Path, tmp_path: Path) -> None:
-    """With nothing but its loss, the decoded mel comes nearer to what it hears in the original."""
+    """With its loss alone, the decoded mel comes closer to what it hears in the original."""
     preset = tmp_path / "heard.toml"
     only = "absolute = 0.0\nsquared = 0.0\ncodebook = 0.0\nenvelope = 0.0\ndifference = 0.0\npitch = 1.0\n"
     often = tiny_preset().replace("minutes = 0.6", "dev_steps = 1\nrate = 0.01\nminutes = 0.6", 1)

@@ -1,4 +1,4 @@
-"""Presets, the tiny one above all, to be varied, and what their runs log."""
+"""Variants of presets, mostly the tiny one, and the logs of their runs."""
 
 import csv
 from pathlib import Path

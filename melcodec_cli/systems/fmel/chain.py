@@ -1,7 +1,7 @@
-"""The chain: audio to indices and back, on batches of chunks with context.
+"""The chain: audio to indices and back, in batches of chunks with context.
 
-Everything after the mel has a finite receptive field, and outside of the stream every layer sees zeros.  So a chunk
-with as much context as there is, up to that field, gives what the whole would.
+Everything after the mel has a finite receptive field, and every layer sees zeros outside the stream.  So a chunk with
+that much context, or less at an end of the stream, gives the same result as the whole stream.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ MOST_EFFORT = 8
 
 
 class Chain(nn.Module):
-    """The system fmel: one coder, refiner, pitch stage and vocoder, as the profile names them.
+    """The system fmel: a coder, refiner, pitch stage and vocoder, as set in the profile.
 
-    Its frames are tokens, each of several frames of the mel.
+    Its frames are tokens, each of which covers several frames of the mel.
     """
 
     identity: ClassVar[Identity] = Identity(
@@ -53,7 +53,7 @@ class Chain(nn.Module):
             "coder": {"encoder_frame_blocks": 0},
             "vocoder": {"hop_frames": 1, "noise_frames": 0},
         },
-        unshipped=("coder.quantiser.usage",),  # the running use that online clustering goes by
+        unshipped=("coder.quantiser.usage",),  # the running usage that guides online clustering
     )
     suits = ("speech",)
 
@@ -97,7 +97,7 @@ class Chain(nn.Module):
             chunk_frames=profile.chunk_tokens,
             index_bits=profile.coder.index_bits,
             codewords=profile.coder.codewords,
-            # The encoder's field, and a token for the mel's window.
+            # The encoder's field, plus a token for the mel's window.
             encode=Reach.around(self.coder.encoder.context_tokens + 1),
             decode=self.decode_reach({}),
             globals_count=profile.timbre.values if profile.timbre else 0,
@@ -121,14 +121,14 @@ class Chain(nn.Module):
 
     def _vocoder_context_frames(self) -> int:
         frames = self.vocoder.context_frames + (self.pitch.context_frames if self.pitch else 0)
-        hop = self.profile.vocoder.hop_frames  # from whose multiples, counted in chunks, its spectra come
+        hop = self.profile.vocoder.hop_frames  # its spectra start at multiples of this within a chunk
         return -(-frames // hop) * hop
 
     def _refiner_context_frames(self, steps: int) -> int:
         return steps * self.refiner.context_frames_per_step if self.refiner else 0
 
     def decode_context_tokens(self, steps: int) -> int:
-        """Tokens needed either side of a chunk."""
+        """Tokens needed on either side of a chunk."""
         frames = self._vocoder_context_frames() + self._refiner_context_frames(steps)
         return -(-frames // self.profile.coder.token_frames) + self.coder.decoder.context_tokens
 
@@ -136,14 +136,15 @@ class Chain(nn.Module):
 
     @cached_property
     def _search_stages(self) -> tuple[MelDecoder, Pitch | None]:
-        """With which the search tries what it may choose."""
+        """The stages with which the search tries out its choices."""
         return coarse_copy(self.coder.decoder), self.pitch and coarse_copy(self.pitch)
 
     @torch.inference_mode()
     def encode(self, audio: Sequence[Audio], spans: Sequence[Span], options: Options) -> list[Codes]:
         """Code each row of samples.
 
-        All but the search's trials is in float32: a coarser encoder would name other codewords."""
+        Everything except the trials of the search runs in float32: a coarser encoder would pick other codewords.
+        """
         per_token = self.profile.coder.token_frames
         mel = self.mel(padded(audio, self.device))
         tokens = torch.arange(mel.shape[1] // per_token, device=self.device)
@@ -156,7 +157,7 @@ class Chain(nn.Module):
         nearest, globals_ = self.coder.choices(mel, (begin <= tokens) & (tokens < end), inside, count)
         indices = [row[span.kept_slice, 0] for row, span in zip(nearest, spans, strict=True)]
         if count > 1:
-            # Rows of one length and with the same borders are searched together, which a GPU is glad of.
+            # Rows of equal length and with the same borders are searched together: faster on a GPU.
             alike: dict[tuple[int, bool, bool], list[int]] = defaultdict(list)
             for row, span in enumerate(spans):
                 alike[span.kept, span.before > 0, span.after > 0].append(row)
@@ -181,7 +182,7 @@ class Chain(nn.Module):
         globals_: Tensor | None,
         borders: tuple[bool, bool],
     ) -> Tensor:
-        """Better indices (row, token) of these rows, whose chunks are of one length."""
+        """Better indices (row, token) for these rows, whose chunks are equally long."""
         per_token = self.profile.coder.token_frames
         frames = torch.stack([mel[row, spans[row].scaled(per_token).kept_slice] for row in rows])
         timbre = self.coder.looked_up(None if globals_ is None else globals_[list(rows)])
@@ -198,8 +199,8 @@ class Chain(nn.Module):
     def _heard(
         self, audio: Sequence[Audio], spans: Sequence[Span], mel: Tensor
     ) -> tuple[Tensor, Tensor] | None:
-        """What the pitch stage is to hear in the chunks' decoded mels (batch, frame, ...): the height that it hears in
-        the originals, but voicing as it is in the audio, of which no mel says enough."""
+        """What the pitch stage should hear in the chunks' decoded mels (batch, frame, ...): the pitch that it hears in
+        the original mels, but the voicing measured in the audio, which a mel does not fully show."""
         if self.pitch is None or not self.profile.search.pitch:
             return None
         rate_hz, hop = self.profile.mel.rate_hz, self.profile.mel.hop_samples
@@ -241,7 +242,7 @@ class Chain(nn.Module):
         return [row[span.scaled(hop).kept_slice].numpy() for row, span in zip(audio, near, strict=True)]
 
     def _vocode(self, mel: Tensor, spans: Sequence[Span], contrast: bool) -> Tensor:
-        """Log-mel of the spans' frames -> audio (batch, frame * hop)."""
+        """Log-mel of the frames of the spans -> audio (batch, frame * hop)."""
         heard = self.contrast(mel, self.coder.mean) if contrast and self.contrast.amount != 1 else mel
         inside = inside_of(spans, self.device)
         if isinstance(self.vocoder, HifiganVocoder):
@@ -259,13 +260,13 @@ class Chain(nn.Module):
         return self.vocoder(heard, pitch_hz, voicing, pulses, noise, inside)
 
     def _noise(self, key: int, spans: Sequence[Span], width: int) -> Tensor:
-        """Noise of the spans' frames, (batch, frame, width)."""
+        """Noise for the frames of the spans, (batch, frame, width)."""
         return padded(
             [frame_noise(key, span.first - span.before, span.total, width) for span in spans], self.device
         )
 
     def _frame_numbers(self, spans: Sequence[Span]) -> Tensor:
-        """Absolute numbers of the spans' frames, (batch, longest)."""
+        """Absolute numbers of the frames of the spans, (batch, longest)."""
         begin = torch.tensor([span.first - span.before for span in spans])
         return (begin.unsqueeze(1) + torch.arange(max(span.total for span in spans))).to(self.device)
 
@@ -296,12 +297,12 @@ def vocoder_for(profile: Profile) -> HarmonicVocoder | HifiganVocoder:
 
 
 def _given(globals_: np.ndarray | None) -> np.ndarray:
-    assert globals_ is not None, "the timbre of a profile that has one"
+    assert globals_ is not None, "a profile with timbre needs timbre indices"
     return globals_
 
 
 def held_pitch(values: Tensor, spans: Sequence[Span]) -> Tensor:
-    """(batch, frame) with the last value of each span in all frames beyond it, of which a row alone knows nothing."""
+    """Repeat the last value of each span in the padding after it: (batch, frame)."""
     last = torch.tensor([span.total - 1 for span in spans], device=values.device).unsqueeze(1)
     frames = torch.arange(values.shape[1], device=values.device)
     return values.gather(1, torch.minimum(frames, last))

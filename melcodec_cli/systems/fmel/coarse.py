@@ -1,6 +1,6 @@
-"""A stage in fewer and coarser operations, for the search: which of two codewords is nearer may hang on rounding.
+"""A faster, less precise copy of a stage, for the search only.
 
-What an index decodes to may not.
+Rounding may affect which codeword the search picks, but never what an index decodes to.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Stage = TypeVar("Stage", bound=nn.Module)
 
 
 class CoarseBlock(nn.Module):
-    """A block whose scale is a part of its last layer; the one condition of all rows, or of each, is a norm's."""
+    """A block whose scale is folded into its last layer and whose condition, if all rows share it, into its norm."""
 
     def __init__(self, block: ConvNeXtBlock) -> None:
         super().__init__()
@@ -42,13 +42,13 @@ class CoarseBlock(nn.Module):
 
 
 def coarse_copy(stage: Stage) -> Stage:
-    """The stage in coarser operations; in half the precision where processors are three times as fast with it."""
+    """A coarse copy of the stage, in bfloat16 on processors that are three times as fast with it."""
     coarse = copy.deepcopy(stage)
     for stack in coarse.modules():
         if isinstance(stack, BlockStack):
             blocks = (block for block in stack.blocks if isinstance(block, ConvNeXtBlock))
             stack.blocks = nn.ModuleList(CoarseBlock(block) for block in blocks)
     if computes_bfloat16(next(stage.parameters()).device):
-        for parameter in coarse.parameters():  # and not what mels are standardised by
+        for parameter in coarse.parameters():  # but not the buffers that standardise mels
             parameter.data = parameter.data.bfloat16()
     return coarse

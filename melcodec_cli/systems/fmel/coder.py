@@ -1,7 +1,7 @@
 """Mel coder: log-mel frames to indices and back.
 
-Most of the network runs at the token rate (25 Hz), where operations are few and the field is wide; the published one
-has all its blocks at the rate of frames, which is a setting.
+Most of the network runs at the token rate (25 Hz), where it costs little and sees far.  The published network has all
+its blocks at the frame rate; settings allow this too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class MelEncoder(nn.Module):
         self.context_tokens = self.token_stack.context + -(-(half_context * 2 + 4 + frame_context) // 4)
 
     def forward(self, mel: Tensor, timbre: Tensor | None, inside: Tensor | None = None) -> Tensor:
-        """Standardised mel (batch, 4 * token, band) -> (batch, token, width); `inside` as the mel."""
+        """Standardised mel (batch, 4 * token, band) -> (batch, token, width); `inside` is at the mel's rate."""
         inside_half, inside_token = thinned(inside, 2), thinned(inside, 4)
         if self.widen is not None:
             mel = self.frame_stack(self.widen(mel, inside), timbre, inside)
@@ -62,7 +62,7 @@ class MelDecoder(nn.Module):
 
 
 class Coder(nn.Module):
-    """Encoder, quantiser and decoder, with the standardisation of the mel they work on."""
+    """Encoder, quantiser and decoder, with the standardisation of their mel."""
 
     mean: Tensor
     deviation: Tensor
@@ -84,7 +84,7 @@ class Coder(nn.Module):
         return standard * self.deviation + self.mean
 
     def encode(self, mel: Tensor, kept: Tensor, inside: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """mel (batch, 4 * token, band); kept (batch, token), true for the chunk that the timbre is taken from.
+        """mel (batch, 4 * token, band); kept (batch, token), true in the chunk whose timbre is taken.
 
         -> indices (batch, token), timbre indices (batch, values) or None
         """
@@ -94,7 +94,7 @@ class Coder(nn.Module):
     def choices(
         self, mel: Tensor, kept: Tensor, inside: Tensor | None, count: int
     ) -> tuple[Tensor, Tensor | None]:
-        """The same with so many codewords for each token, nearest first: (batch, token, count)."""
+        """Like `encode`, but with the `count` nearest codewords for each token: (batch, token, count)."""
         standard = self.standardise(mel)
         globals_, timbre = None, None
         if self.timbre is not None:
@@ -110,5 +110,5 @@ class Coder(nn.Module):
         """indices (batch, token), -1 absent; timbre indices of each token (batch, token, values) -> coarse log-mel."""
         timbre = self.looked_up(globals_)
         if timbre is not None:
-            timbre = timbre * (indices >= 0).unsqueeze(-1)  # what was lost has no timbre either
+            timbre = timbre * (indices >= 0).unsqueeze(-1)  # lost tokens have no timbre either
         return self.restore(self.decoder(self.quantiser.lookup(indices), timbre, inside))

@@ -1,10 +1,10 @@
-"""Profiles: what a chain is made of, as frozen data.
+"""Profiles: the settings of a chain, as frozen data.
 
-A profile fixes the meaning of a stream's indices (front end, coder, timbre) and names the stages that render them
-(refiner, vocoder).  It travels as JSON in the metadata of a bundle.
+A profile defines what a stream's indices mean (front end, coder, timbre) and which stages render them (refiner,
+vocoder).  It is stored as JSON in the metadata of a bundle.
 
-Bundles come from strangers too, so every size has a limit, far above what is of use: nothing is built or allocated on
-the word of a profile that breaks one.
+Bundles may come from untrusted sources, so every size has a limit, far above any useful value.  A profile that exceeds
+one is refused before anything is built or allocated.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from melcodec_cli.layers.mel_config import MAX_SAMPLES, MelConfig
 from melcodec_cli.layers.settings import build, require, require_range
 
 MAX_WIDTH, MAX_BLOCKS = 4096, 64
-MAX_DILATION_SUM = 128  # a refiner's field in blocks of dilation 1, for each of its steps
+MAX_DILATION_SUM = 128  # of a refiner: bounds its receptive field per step
 MAX_STEPS = 64
 MAX_NOISE_FRAMES = 1 << 14
 MAX_CHUNK_S = 60
-MAX_SPECTRUM_VALUES = 1 << 26  # of the longest chunk's spectra, which lie in memory together
+MAX_SPECTRUM_VALUES = 1 << 26  # values in the spectra of the longest chunk, all in memory at once
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class CoderConfig:
     half_width: int = 256  # channels at half the frame rate (50 Hz)
     token_width: int = 384  # channels at the token rate (25 Hz)
     frame_width: int = 192  # channels at the frame rate (100 Hz)
-    encoder_frame_blocks: int = 0  # none narrows the bands of the mel as they are
+    encoder_frame_blocks: int = 0  # 0: the mel goes straight to half the rate
     encoder_half_blocks: int = 2
     encoder_token_blocks: int = 6
     decoder_token_blocks: int = 6
@@ -42,7 +42,9 @@ class CoderConfig:
     decoder_frame_blocks: int = 2
 
     def __post_init__(self) -> None:
-        require(self.token_frames == 4, "coder.token_frames must be 4: two halvings of the frame rate")
+        require(
+            self.token_frames == 4, "coder.token_frames must be 4: the network halves the frame rate twice"
+        )
         require_range("coder.", self, 2, 65536, "codewords")
         widths = ("lookup_width", "half_width", "token_width", "frame_width")
         require_range("coder.", self, 1, MAX_WIDTH, *widths)
@@ -58,12 +60,12 @@ class CoderConfig:
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """Of indices by what they decode to; a decoder knows nothing of it."""
+    """The search for indices by what they decode to.  It does not affect decoding."""
 
-    choices: int = 2  # of codewords for each token; 1 takes the nearest, without a search
-    phases: int = 5  # one of so many tokens changes at a time
-    envelope: float = 2.0  # weight of the envelopes' correlation beside the mel's distance
-    pitch: float = 0.4  # and of what the pitch stage hears, where the audio has a voice
+    choices: int = 2  # codewords tried for each token; 1: the nearest, without a search
+    phases: int = 5  # one of this many tokens changes at a time
+    envelope: float = 2.0  # weight of envelope correlation relative to mel distance
+    pitch: float = 0.4  # weight of the pitch and voicing that the pitch stage hears
 
     def __post_init__(self) -> None:
         require_range("search.", self, 1, 64, "choices", "phases")
@@ -72,7 +74,7 @@ class SearchConfig:
 
 @dataclass(frozen=True)
 class TimbreConfig:
-    """Indices sent once per chunk: the voice and the recording, each value rounded to 2**bits levels."""
+    """Values sent once per chunk for voice and recording, each rounded to 2**bits levels."""
 
     values: int = 32
     bits: int = 3
@@ -88,24 +90,24 @@ class TimbreConfig:
 
 @dataclass(frozen=True)
 class RefinerConfig:
-    """Flow from `anchor` times the coarse mel plus `noise` times normal noise; 0 and 1 are the published scheme."""
+    """A flow from `anchor` * coarse mel + `noise` * normal noise; the published scheme has 0 and 1."""
 
     name: str = "flow"
     width: int = 192
     dilations: tuple[int, ...] = (1, 1, 2, 2, 1, 1)
     anchor: float = 1.0
     noise: float = 0.5
-    predicts: str = "end"  # the network's output: `end` of the flow, or its `velocity` as published
-    steps: int = 2  # Euler steps when the user does not say
+    predicts: str = "end"  # network output: the `end` of the flow, or its `velocity` as published
+    steps: int = 2  # default number of Euler steps
 
     def __post_init__(self) -> None:
         require_range("refiner.", self, 1, MAX_WIDTH, "width")
         require_range("refiner.", self, 0, MAX_STEPS, "steps")
         require_range("refiner.", self, -100, 100, "anchor", "noise")
-        require(len(self.dilations) <= MAX_BLOCKS, f"refiner.dilations must be at most {MAX_BLOCKS}")
+        require(len(self.dilations) <= MAX_BLOCKS, f"refiner.dilations must have at most {MAX_BLOCKS} values")
         require(
             all(dilation >= 1 for dilation in self.dilations) and sum(self.dilations) <= MAX_DILATION_SUM,
-            f"refiner.dilations must be at least 1 and at most {MAX_DILATION_SUM} in sum",
+            f"refiner.dilations must each be at least 1, with a sum of at most {MAX_DILATION_SUM}",
         )
 
 
@@ -130,20 +132,18 @@ class VocoderConfig:
 
     name: str = "harmonic"
     fft_samples: int = 640
-    hop_frames: int = 1  # of the mel, from one spectrum to the next
+    hop_frames: int = 1  # mel frames from one spectrum to the next
     width: int = 256
     blocks: int = 8
-    noise_frames: int = 0  # of a loop of steady noise among the weights; 0: each has noise of its own
+    noise_frames: int = 0  # length of a loop of steady noise stored with the weights; 0: fresh white noise
     upsample_strides: tuple[int, ...] = (5, 4, 4, 2)
     upsample_kernels: tuple[int, ...] = (11, 8, 8, 4)
     upsample_width: int = 512
-    contrast: float = (
-        1.0  # of coarse mels that no refiner has gone over, before they are heard; 1 leaves them
-    )
+    contrast: float = 1.0  # contrast added to coarse mels that were not refined; 1: unchanged
 
     def __post_init__(self) -> None:
         require_range("vocoder.", self, 2, MAX_SAMPLES, "fft_samples")
-        require(self.hop_frames in (1, 2, 4), "vocoder.hop_frames must divide a token's 4")
+        require(self.hop_frames in (1, 2, 4), "vocoder.hop_frames must be 1, 2 or 4")
         require_range("vocoder.", self, 1, MAX_WIDTH, "width")
         require_range("vocoder.", self, 0, MAX_BLOCKS, "blocks")
         require_range("vocoder.", self, 0, MAX_NOISE_FRAMES, "noise_frames")
@@ -151,11 +151,11 @@ class VocoderConfig:
         strides, kernels = self.upsample_strides, self.upsample_kernels
         require(
             1 <= len(strides) <= 8 and len(kernels) == len(strides),
-            "vocoder.upsample_strides and vocoder.upsample_kernels must be as many, 1 to 8",
+            "vocoder.upsample_strides and vocoder.upsample_kernels must have the same number of values, 1 to 8",
         )
         require(
             all(1 <= stride <= kernel <= 1024 for stride, kernel in zip(strides, kernels, strict=True)),
-            "vocoder.upsample_kernels must lie between their upsample_strides and 1024",
+            "each of vocoder.upsample_kernels must lie between its stride and 1024",
         )
         require_range("vocoder.", self, 1 << len(strides), MAX_WIDTH, "upsample_width")
 
@@ -183,7 +183,7 @@ class Profile:
             require(self.pitch is not None, "the harmonic vocoder needs a pitch stage")
             require(
                 self.vocoder.fft_samples in range(4 * hop_samples, MAX_SAMPLES + 1, 2 * hop_samples),
-                "vocoder.fft_samples must be 4, 6, 8 ... times vocoder.hop_frames of mel.hop_samples",
+                "vocoder.fft_samples must be 4, 6, 8 ... times vocoder.hop_frames * mel.hop_samples",
             )
         else:
             require(

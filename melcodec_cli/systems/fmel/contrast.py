@@ -1,11 +1,11 @@
-"""Spectral contrast: a coarse mel is an average over spectra that might have been, whose hills and valleys are flat."""
+"""Spectral contrast: a coarse mel averages over possible spectra, which flattens its peaks and valleys."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-SPAN = 0.39  # of the bands, over which a spectrum is smoothed to find its hills: wider than a formant
+SPAN = 0.39  # share of the bands over which a spectrum is smoothed to find its peaks: wider than a formant
 
 
 class Contrast(nn.Module):
@@ -19,10 +19,10 @@ class Contrast(nn.Module):
         self.register_buffer("smooth", smoothing_matrix(bands), persistent=False)
 
     def forward(self, mel: Tensor, mean: Tensor) -> Tensor:
-        """Log-mel (..., band) against the spectrum of all speech, mean (band,): the hills that every voice has are no
-        one's own.
+        """Add contrast to a log-mel (..., band), relative to mean (band,), the average spectrum of speech: peaks that
+        all voices share are not raised.
 
-        Silent bands stay so, and count for nothing: else the edge of a narrow recording would be a hill."""
+        Silent bands stay silent and are ignored: otherwise the band edge of a narrow recording would be a peak."""
         sounding = (mel - self.silence).clamp(0, 1)
         own = (mel - mean) * sounding
         around = (own @ self.smooth) / (sounding @ self.smooth).clamp(min=1e-3)
@@ -30,11 +30,13 @@ class Contrast(nn.Module):
 
 
 def smoothing_matrix(bands: int) -> Tensor:
-    """(bands, bands), whose columns add up to 1."""
+    """Smoothing as a matrix (bands, bands) whose columns add up to 1."""
     reach = max(1, round(SPAN * bands / 2))
     place = torch.arange(bands, device="cpu")
     smooth = torch.zeros(bands, bands, device="cpu")
     weights = torch.hann_window(2 * reach + 3, device="cpu")[1:-1]
     for offset, weight in zip(range(-reach, reach + 1), weights, strict=True):
-        smooth[(place + offset).clamp(0, bands - 1), place] += weight  # at the edges the last band goes on
+        smooth[(place + offset).clamp(0, bands - 1), place] += (
+            weight  # beyond the edges the outermost band is repeated
+        )
     return smooth / smooth.sum(0)

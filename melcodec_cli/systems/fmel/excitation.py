@@ -1,4 +1,4 @@
-"""Excitation of the harmonic vocoder: a band-limited pulse train whose phase needs no memory of the past."""
+"""Excitation of the harmonic vocoder: a band-limited pulse train whose phase does not depend on the past."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from torch import Tensor
 
 from melcodec_cli.systems.span import Span
 
-# Samples near a chunk's borders where its phase follows the pitch alone, so that the neighbour, which sees only this
-# much of the chunk, computes the same excitation.
+# Within this many samples of a chunk's borders the phase follows the pitch alone, so that the neighbouring chunk, which
+# sees only this much, computes the same excitation.
 MARGIN_HOPS = 6
 
 
 def per_sample(values: Tensor, hop_samples: int) -> Tensor:
-    """Linear between the centres of frames: (batch, frame) -> (batch, frame * hop), in double precision."""
+    """Interpolate linearly between frame centres, in double precision: (batch, frame) -> (batch, frame * hop)."""
     held = torch.nn.functional.interpolate(
         values.double().unsqueeze(1), scale_factor=hop_samples, mode="linear", align_corners=False
     )
@@ -23,9 +23,9 @@ def per_sample(values: Tensor, hop_samples: int) -> Tensor:
 
 
 def voiced_share(voicing: Tensor, hop_samples: int) -> Tensor:
-    """How much of the pulse train each sample gets, from the probability of voicing: (batch, frame) -> samples.
+    """Gain of the pulse train for each sample, from the probability of voicing: (batch, frame) -> samples.
 
-    Nothing at all in frames that are rather unvoiced: a pulse train however faint is heard, and measured, as a voice.
+    It is 0 in frames that are more likely unvoiced: even a faint pulse train is heard, and measured, as a voice.
     """
     gate = ((voicing - 0.4) * 5).clamp(0, 1)
     return per_sample(gate, hop_samples).float()
@@ -34,9 +34,9 @@ def voiced_share(voicing: Tensor, hop_samples: int) -> Tensor:
 def chunk_phase(sample_hz: Tensor, rate_hz: int, hop_samples: int, spans: Sequence[Span]) -> Tensor:
     """Phase in cycles, zero at the first sample of the chunk and a whole number at its end.
 
-    sample_hz (batch, samples), spans in samples.  Each chunk beginning at phase zero is what lets
-    chunks be decoded alone, in any order or side by side, without a click between them: the half cycle at most that
-    this takes is spread over the inside of the chunk, a change of pitch nobody can hear.
+    sample_hz (batch, samples), spans in samples.  Because every chunk begins at phase zero, chunks can be decoded
+    alone, in any order or in parallel, without a click between them.  The correction, at most half a cycle, is spread
+    over the inside of the chunk: an inaudible change of pitch.
     """
     values = [(span.before, span.kept, min(span.before + span.kept, span.total - 1)) for span in spans]
     start, length, end = torch.tensor(values, device=sample_hz.device).T.unsqueeze(-1)  # (batch, 1) each

@@ -1,11 +1,11 @@
 """Harmonic vocoder: log-mel and pitch to audio.
 
-A pulse train and white noise are cut into short-time spectra; the network says, for every bin, how loud each of the two
-is and how far the pulses' phase is turned.  The phase of speech is thus given, not learned, which is what makes a small
-network at the frame rate enough.
+A pulse train and white noise are cut into short-time spectra.  For every bin the network predicts the gain of each and
+the phase shift of the pulses.  The phase of speech is thus given, not learned, so a small network at the frame rate is
+enough.
 
-Noise as it comes has spectra of its own in every frame, 5 dB up and down in a band of the mel, beside what the network
-asks for.  So the model may bring a loop of noise that was made steady: nearly the same in all bands and frames.
+The spectrum of white noise varies from frame to frame, by 5 dB within a band of the mel, whatever the network asks for.
+So a model may include a loop of steady noise, whose level is nearly the same in all bands and frames.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from melcodec_cli.layers.blocks import BlockStack, FrameConv, masked, thinned
 from melcodec_cli.layers.pointwise import Linear
 from melcodec_cli.systems.fmel.config import MelConfig, VocoderConfig
 
-SPECTRA_AT_ONCE = 128  # more only fill the memory
+SPECTRA_AT_ONCE = 128  # more would only take more memory
 
 
 class HarmonicVocoder(nn.Module):
@@ -38,7 +38,7 @@ class HarmonicVocoder(nn.Module):
         self.widen = FrameConv(mel.bands + 2, config.width, 6 + config.hop_frames, config.hop_frames)
         self.stack = BlockStack(config.width, (1,) * config.blocks)
         self.norm = nn.LayerNorm(config.width)
-        # The mel says nothing of what lies above its highest band, and nothing is made there.
+        # The mel does not cover anything above its highest band, so nothing is generated there.
         self.bins = int(config.fft_samples * mel.high_hz / mel.rate_hz) + 1
         self.head = Linear(config.width, 3 * self.bins)
         # Overlap-add reaches half a window, and the spectra added reach half a window further.
@@ -46,7 +46,7 @@ class HarmonicVocoder(nn.Module):
         self.context_frames = 3 + reach * config.hop_frames
 
     def looped(self, frames: Tensor) -> Tensor:
-        """Absolute frames (batch, frame) -> their part of the loop (batch, frame * hop)."""
+        """Absolute frame numbers (batch, frame) -> their part of the noise loop (batch, frame * hop)."""
         assert self.noise is not None
         return self.noise[frames % len(self.noise)].flatten(1)
 
@@ -78,17 +78,17 @@ class HarmonicVocoder(nn.Module):
         return audio[:, margin : margin + count * self.hop_samples]
 
     def _ended(self, signal: Tensor, inside: Tensor | None) -> Tensor:
-        """(batch, spectrum * hop), zero where a row has ended."""
+        """Set (batch, spectrum * hop) to zero after the end of each row."""
         return masked(signal.unflatten(1, (-1, self.hop_samples)), inside).flatten(1)
 
     def _framed(self, signal: Tensor) -> Tensor:
-        """(batch, spectrum * hop) -> (batch, spectrum, fft); each is centred on its hop, as the mel's frames are."""
+        """(batch, spectrum * hop) -> (batch, spectrum, fft), each centred on its hop like the frames of the mel."""
         margin = (self.fft_samples - self.hop_samples) // 2
         return nn.functional.pad(signal, (margin, margin)).unfold(1, self.fft_samples, self.hop_samples)
 
     def _shaped(self, gains: Tensor, pulses: Tensor, noise: Tensor) -> Tensor:
-        """Gains (batch, spectrum, 3 * bin) and excitations (batch, spectrum, fft), not windowed yet
-        -> (batch, spectrum, fft), windowed, to be added."""
+        """Gains (batch, spectrum, 3 * bin) and unwindowed excitations (batch, spectrum, fft)
+        -> (batch, spectrum, fft), windowed, ready to be added up."""
         harmonic_gain, turn, noise_gain = gains.chunk(3, dim=-1)
         voice, breath = (torch.fft.rfft(x * self.window)[..., : self.bins] for x in (pulses, noise))
         voice = voice * torch.polar(harmonic_gain.clamp(max=8).exp(), turn)
@@ -96,6 +96,6 @@ class HarmonicVocoder(nn.Module):
         return torch.fft.irfft(voice + breath, n=self.fft_samples) * self.window
 
     def _overlap_add(self, frames: Tensor, total: Tensor) -> None:
-        """(batch, spectrum, fft), each a hop later than the one before, to (batch, hop, samples) from its begin on."""
+        """Add up (batch, spectrum, fft), each a hop after the one before -> (batch, hop, samples) from its start."""
         for hops, part in enumerate(frames.unflatten(2, (-1, self.hop_samples)).unbind(2)):
             total[:, hops : hops + part.shape[1]] += part

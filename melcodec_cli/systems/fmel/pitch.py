@@ -1,4 +1,4 @@
-"""Pitch: fundamental frequency and voicing of each frame, read off the log-mel."""
+"""Pitch: fundamental frequency and voicing of each frame, estimated from the log-mel."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from melcodec_cli.layers.blocks import BlockStack, FrameConv
 from melcodec_cli.layers.pointwise import Linear
 from melcodec_cli.systems.fmel.config import PitchConfig
 
-NEIGHBOURS = 3  # bins either side of the best one that the estimate averages over
-HEIGHT = 0.2  # weight of a wrong height beside that of a wrong decision
-GRID = 32  # steps of a bin (0.9 cents) that the estimate is rounded to
+NEIGHBOURS = 3  # bins on either side of the best one that the estimate averages over
+HEIGHT = 0.2  # weight of an error in pitch relative to one in voicing
+GRID = 32  # the estimate is rounded to this fraction of a bin (0.9 cents)
 
 
 class Pitch(nn.Module):
@@ -37,7 +37,7 @@ class Pitch(nn.Module):
         return math.log2(self.config.high_hz / self.config.low_hz) / (self.config.bins - 1)
 
     def bin_of(self, hz: Tensor) -> Tensor:
-        """Position of a frequency on the scale of bins, as a real number."""
+        """Fractional position of a frequency on the scale of bins."""
         return (hz.clamp(min=1.0) / self.config.low_hz).log2() / self.octaves_per_bin
 
     def scores(self, mel: Tensor, inside: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -48,25 +48,25 @@ class Pitch(nn.Module):
         return y[..., :-1], y[..., -1]
 
     def heard(self, mel: Tensor) -> tuple[Tensor, Tensor]:
-        """-> probabilities of the bins (batch, frame, bin) and of voicing (batch, frame)."""
+        """Probabilities of the bins (batch, frame, bin) and of voicing (batch, frame)."""
         logits, voicing = self.scores(mel)
         return logits.softmax(-1), voicing.sigmoid()
 
     def difference(self, mel: Tensor, heard: tuple[Tensor, Tensor]) -> Tensor:
-        """How far voicing, and where there is a voice its height, are from what is heard in another mel, in nats:
-        (batch, frame).  What is heard may be of one mel for all."""
+        """Distance in nats of voicing, and of pitch where voiced, from what was heard in another mel: (batch, frame).
+        `heard` may come from one mel for all rows."""
         bins, voiced = heard
         logits, voicing = self.scores(mel)
         decision = binary_cross_entropy_with_logits(voicing, voiced.expand_as(voicing), reduction="none")
         return decision + HEIGHT * voiced * (logits.logsumexp(-1) - torch.linalg.vecdot(bins, logits))
 
     def forward(self, mel: Tensor, inside: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """-> frequency in Hz (batch, frame), probability of voicing (batch, frame)."""
+        """Frequency in Hz (batch, frame) and probability of voicing (batch, frame)."""
         logits, voicing = self.scores(mel, inside)
         best = logits.argmax(-1, keepdim=True).clamp(NEIGHBOURS, self.config.bins - 1 - NEIGHBOURS)
         around = best + torch.arange(-NEIGHBOURS, NEIGHBOURS + 1, device=mel.device)
         weight = logits.gather(-1, around).softmax(-1)
-        # The phase is a running sum over a whole chunk, in which the rounding errors of another machine
-        # would grow to something audible in a difference signal.
+        # Rounded because the phase is a running sum over a whole chunk: rounding errors that differ between machines
+        # would grow until they are audible in a difference signal.
         position = ((weight * around).sum(-1) * GRID).round() / GRID
         return self.config.low_hz * torch.exp2(position * self.octaves_per_bin), torch.sigmoid(voicing)

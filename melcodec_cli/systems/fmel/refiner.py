@@ -15,7 +15,7 @@ TIME_WIDTH = 64
 
 
 class FlowRefiner(nn.Module):
-    """The point at time t is x_t = (1 - t) x_0 + t x_1: noise around the coarse mel at 0, the mel of speech at 1."""
+    """A flow from noise around the coarse mel to the mel of speech: at time t it is at (1 - t) x_0 + t x_1."""
 
     mean: Tensor
     deviation: Tensor
@@ -36,11 +36,11 @@ class FlowRefiner(nn.Module):
         return (mel - self.mean) / self.deviation
 
     def start(self, coarse: Tensor, noise: Tensor) -> Tensor:
-        """x_0 of a standardised coarse mel."""
+        """x_0, the start of the flow, for a standardised coarse mel."""
         return self.config.anchor * coarse + self.config.noise * noise
 
     def answer(self, point: Tensor, coarse: Tensor, time: Tensor, inside: Tensor | None = None) -> Tensor:
-        """The velocity at `point` at `time` (batch,), or how far the end lies from the coarse mel; all standardised."""
+        """The network's answer at `time` (batch,): the velocity, or end - coarse mel; all standardised."""
         x = self.widen(torch.cat([point, coarse], dim=-1), inside)
         x = self.stack(x, self.time(_embedding(time)).unsqueeze(1), inside)
         return self.head(self.norm(x))
@@ -57,7 +57,7 @@ class FlowRefiner(nn.Module):
         return coarse + answer
 
     def forward(self, coarse_mel: Tensor, noise: Tensor, steps: int, inside: Tensor | None = None) -> Tensor:
-        """Log-mel and noise (batch, frame, band) -> refined log-mel, by `steps` of Euler's rule."""
+        """Log-mel and noise (batch, frame, band) -> refined log-mel, in `steps` Euler steps."""
         coarse = self.standardise(coarse_mel)
         point = self.start(coarse, noise)
         for step in range(steps):
@@ -68,7 +68,7 @@ class FlowRefiner(nn.Module):
 
 
 def _embedding(time: Tensor) -> Tensor:
-    """(batch,) within 0..1 -> (batch, TIME_WIDTH)."""
+    """Sines and cosines of a time within 0..1: (batch,) -> (batch, TIME_WIDTH)."""
     half = TIME_WIDTH // 2
     speeds = torch.exp(torch.arange(half, device=time.device) * (math.log(1000.0) / half))
     angles = time.unsqueeze(1) * speeds

@@ -1,8 +1,8 @@
-"""Analysis by synthesis: indices by what the decoder makes of them.
+"""Analysis by synthesis: choosing indices by what they decode to.
 
-The encoder names the nearest codewords of each token, but cannot hear how they sound among their neighbours.  So the
-next nearest are tried in their place: all tokens of a phase at once, too far from one another to meet.  A token keeps
-what brings the decoded mel nearer to the original, unless a neighbour's change gains more.
+The encoder finds the nearest codeword of each token, but not how it sounds among its neighbours.  So the next nearest
+codewords are tried instead: all tokens of a phase at once, which are too far apart to affect one another.  A token
+keeps a codeword that brings the decoded mel nearer to the original, unless a neighbour's change gains more.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from melcodec_cli.systems.fmel.coder import Coder, MelDecoder
 from melcodec_cli.systems.fmel.config import Profile
 from melcodec_cli.systems.fmel.pitch import Pitch
 
-# Where a token is heard: in its own frames, and less in those of the tokens around.
+# How much a token is heard in the frames of the tokens around it and in its own.
 HEARD = (0.25, 0.75, 1.0, 1.0, 1.0, 0.75, 0.25)
-# Tokens beside an inner border of a chunk, whose neighbours on the other side are not known, stay as they are.
+# This many tokens stay as they are next to a border with another chunk, whose tokens are not known.
 BORDER_TOKENS = 6
-SQUARED, CHANGE = 0.5, 0.3  # weights beside that of the absolute error, as in the coder's training
+SQUARED, CHANGE = 0.5, 0.3  # weights relative to the absolute error, as in the coder's training
 CHANGE_S = 0.01
-TOKENS_AT_ONCE = 1200  # more only fill the memory
+TOKENS_AT_ONCE = 1200  # more would only take more memory
 
 
 class IndexSearch(nn.Module):
     def __init__(self, profile: Profile, filters: Tensor) -> None:
-        """filters (bin, band): of the mel."""
+        """filters (bin, band): those of the mel."""
         super().__init__()
         self.config = profile.search
         self.token_frames = profile.coder.token_frames
@@ -46,10 +46,12 @@ class IndexSearch(nn.Module):
         borders: tuple[bool, bool],
     ) -> Tensor:
         """Log-mel of chunks (batch, frame, band), codewords (batch, token, choice), nearest first, and timbre
-        (batch, 1, values); whether the chunks border on others on either side -> indices (batch, token).
+        (batch, 1, values) -> indices (batch, token).
 
-        heard: what the pitch stage is to hear: bins (batch, frame, bin) and voicing (batch, frame).
-        decoder, pitch: the chain's own or, for one chunk, coarse copies."""
+        heard: what the pitch stage should hear: bins (batch, frame, bin) and voicing (batch, frame).
+        borders: whether another chunk comes before and after.
+        decoder, pitch: the chain's own or, for one chunk, coarse copies.
+        """
         batch, count, _ = choices.shape
         best = choices[..., 0]
         tokens = torch.arange(count, device=mel.device)
@@ -59,7 +61,7 @@ class IndexSearch(nn.Module):
         kind = decoder.head.weight.dtype
 
         def cost(indices: Tensor) -> Tensor:
-            """(turn, batch, token) -> the same."""
+            """Cost of each token: (turn, batch, token) -> (turn, batch, token)."""
 
             def every(x: Tensor) -> Tensor:
                 return x if batch == 1 else x.repeat(len(indices), *(1,) * (x.dim() - 1))
@@ -85,22 +87,22 @@ class IndexSearch(nn.Module):
         return best
 
     def _distance(self, error: Tensor) -> Tensor:
-        """(row, frame, band), of standardised mels -> (row, frame)."""
+        """Distance from the error of standardised mels: (row, frame, band) -> (row, frame)."""
         earlier = nn.functional.pad(error, (0, 0, self.change_frames, 0))[:, : error.shape[1]]
         return (error.abs() + SQUARED * error.square() + CHANGE * (error - earlier).abs()).mean(-1)
 
     def _per_token(self, cost: Tensor) -> Tensor:
-        """Of frames (row, frame) -> of the frames in which each token is heard (row, token)."""
+        """Cost of frames (row, frame) -> cost of the frames in which each token is heard (row, token)."""
         tokens = avg_pool1d(cost.unsqueeze(1), self.token_frames) * self.token_frames
         return conv1d(tokens, tokens.new_tensor([[HEARD]]), padding=len(HEARD) // 2).squeeze(1)
 
     def _envelope_cost(self, mel: Tensor, segments: Tensor, tokens: int) -> Tensor:
-        """1 - correlation of all segments in which a token is heard, each for as many frames as lie before the next."""
+        """1 - correlation, summed over the segments that contain a token, each weighted by the frames of a step."""
         lost = 1 - EnvelopeSegments.correlation(self.envelope(mel), segments)  # (row, segment)
         return self.config.envelope * self.envelope.step * lost @ self._cover(lost.shape[1], tokens).to(lost)
 
     def _cover(self, segments: int, tokens: int) -> Tensor:
-        """(segment, token), 1 where the token's middle lies in the segment."""
+        """Matrix (segment, token), 1 where the middle of the token lies in the segment."""
         begin = torch.arange(segments).unsqueeze(1) * self.envelope.step
         middle = (torch.arange(tokens) + 0.5) * self.token_frames
         return ((middle > begin) & (middle < begin + self.envelope.span)).float()

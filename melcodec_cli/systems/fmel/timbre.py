@@ -1,4 +1,4 @@
-"""Timbre: the voice and the recording of one chunk, as a few rounded values sent once."""
+"""Timbre: a few rounded values, sent once per chunk, that describe its voice and recording."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from melcodec_cli.systems.fmel.config import TimbreConfig
 
 
 class TimbreEncoder(nn.Module):
-    """Statistics over time are allowed here alone: the values belong to the chunk they are taken from."""
+    """Takes statistics over time, which only this part may do: the values belong to their own chunk."""
 
     def __init__(self, bands: int, config: TimbreConfig) -> None:
         super().__init__()
@@ -39,9 +39,9 @@ class TimbreEncoder(nn.Module):
         return ((values + 1) / 2 * self.levels).floor().clamp(0, self.levels - 1).long()
 
     def lookup(self, indices: Tensor) -> Tensor:
-        """Indices -> the middle of each level."""
+        """Indices -> the middle of each level, within +-1."""
         return (indices.float() + 0.5) * (2 / self.levels) - 1
 
     def round(self, values: Tensor) -> Tensor:
-        """Rounded, with the gradient of the identity: what training decodes from."""
+        """Round as if coded, but with the gradient of the identity, for training."""
         return values + (self.lookup(self.quantise(values)) - values).detach()

@@ -1,7 +1,7 @@
-"""Voicing measured on a waveform: where it repeats, which a mel, without phases, can only guess.
+"""Voicing measured on the waveform, where it repeats; a mel has no phase and can only suggest it.
 
-After DIO (Morise, Kawahara and Katayose, 2009; as WORLD computes it), of which the decision is kept.  Low-passed at a
-frequency not far above its pitch, a voice becomes a sine: its zero crossings, peaks and dips lie equally far apart.
+This is the voicing decision of DIO (Morise, Kawahara and Katayose, 2009; as WORLD computes it).  A voice that is
+low-passed a little above its pitch becomes a sine, whose zero crossings, peaks and dips are evenly spaced.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from torch import Tensor
 
 PERIOD_S = 0.01  # between decisions
 LOW_HZ, HIGH_HZ = 60.0, 500.0
-EDGES_HZ = [LOW_HZ * 2 ** (step / 2) for step in range(1, 8)]  # of bands: the octave below is searched
-RUMBLE_HZ = 50.0  # what lies below is taken away first
-MARGIN_S = 0.1  # of silence, for the filters to ring in
-BAND_RATE_HZ = 4000  # of the low-passed signals, at least: of these, nothing reaches half of it
-JUMP = 0.1  # the share of itself that a voice's pitch changes by, at most, in a period
-STEADY = int(0.5 + 1 / PERIOD_S / LOW_HZ)  # decisions on either side of one that must bear it out
+EDGES_HZ = [
+    LOW_HZ * 2 ** (step / 2) for step in range(1, 8)
+]  # upper edges of bands; each is searched one octave down
+RUMBLE_HZ = 50.0  # anything below is removed first
+MARGIN_S = 0.1  # silence for the filters to ring out in
+BAND_RATE_HZ = 4000  # lowest rate of the low-passed signals, which have nothing above half of it
+JUMP = 0.1  # largest relative change of pitch in a period
+STEADY = int(0.5 + 1 / PERIOD_S / LOW_HZ)  # decisions on either side that must confirm one
 HANN = (0.5, 0.5)
 NUTTALL = (0.355768, 0.487396, 0.144232, 0.012604)
 
@@ -32,9 +34,10 @@ Floats = NDArray[np.floating[Any]]
 
 
 def measured_voicing(audio: Tensor, rate_hz: int, hop_samples: int, moment_samples: int = 0) -> Tensor:
-    """(samples,) -> how much of each frame is voiced, by the decisions before and after its centre: (frame,).
+    """(samples,) -> how voiced each frame is, interpolated between decisions at its centre: (frame,).
 
-    moment_samples: of one of the decisions; other moments would be of another opinion about every tenth of them."""
+    moment_samples: where one of the decisions is made; at other moments, one in ten would come out differently.
+    """
     period_samples = rate_hz * PERIOD_S
     first = moment_samples % period_samples
     decisions = _voiced(audio.float().cpu(), rate_hz, first / rate_hz)
@@ -54,7 +57,7 @@ def _voiced(signal: Tensor, rate_hz: int, first_s: float) -> NDArray[np.bool_]:
 
 
 def _bands(signal: Tensor, rate_hz: int, ratio: int) -> Iterator[Floats]:
-    """The signal low-passed for each band, with one sample out of `ratio`."""
+    """The signal low-passed for each band, keeping one of every `ratio` samples."""
     size = 1 << math.ceil(math.log2((len(signal) + MARGIN_S * rate_hz) / ratio))
     spectrum = torch.fft.rfft(signal - signal.mean(), size * ratio).numpy()
     for response in _responses(size, ratio, rate_hz):
@@ -63,7 +66,7 @@ def _bands(signal: Tensor, rate_hz: int, ratio: int) -> Iterator[Floats]:
 
 @lru_cache(maxsize=8)
 def _responses(size: int, ratio: int, rate_hz: int) -> tuple[Floats, ...]:
-    """Of the low-pass of each band, and of what takes away the rumble, as far as they let anything through."""
+    """Frequency response of each band's low-pass with the rumble filter, up to where it passes nothing."""
     rumble_samples = 2 * round(rate_hz / RUMBLE_HZ) + 1
     responses = []
     for edge_hz in EDGES_HZ:
@@ -77,7 +80,7 @@ def _responses(size: int, ratio: int, rate_hz: int) -> tuple[Floats, ...]:
 
 
 def _raised_cosines(turns: Floats, samples: int, weights: tuple[float, ...], period_samples: int) -> Floats:
-    """Frequency response of a window of so many samples, centred, that is a sum of cosines."""
+    """Frequency response of a centred window of `samples` that is a sum of cosines."""
 
     def box(turns: Floats) -> Floats:
         return samples * np.sinc(samples * turns) / np.sinc(turns)
@@ -90,7 +93,7 @@ def _raised_cosines(turns: Floats, samples: int, weights: tuple[float, ...], per
 
 
 def _pitch_in_band(band: Floats, rate_hz: float, edge_hz: float, moments_s: Floats) -> tuple[Floats, Floats]:
-    """-> pitch, 0 where it is none that belongs here, and how far its four measures disagree: (moment,) each."""
+    """Pitch, 0 where there is none in this band, and the spread of its four measures: (moment,) each."""
     slope = np.diff(band)
     measures = []
     for signal in (band, -band, -slope, slope):
@@ -106,8 +109,8 @@ def _pitch_in_band(band: Floats, rate_hz: float, edge_hz: float, moments_s: Floa
 
 
 def _continued(pitches_hz: Floats, best_hz: Floats) -> NDArray[np.bool_]:
-    """pitches (band, moment), best (moment,) -> where there is a voice: where pitch stays steady for long enough, and
-    as far on either side as any band goes on with it."""
+    """pitches (band, moment), best (moment,) -> where there is a voice: where pitch is steady for long enough, extended
+    on either side as long as some band continues it."""
     count, margin = len(best_hz), 2 * STEADY + 1
     pitch_hz = np.zeros(count)
     steady = np.zeros(count, bool)

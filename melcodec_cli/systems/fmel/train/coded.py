@@ -1,4 +1,4 @@
-"""Mels as later stages will meet them: after the coder."""
+"""Mels after the coder, as later stages will receive them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from melcodec_cli.systems.fmel.coder import Coder
 
 @torch.no_grad()
 def coded_mel(coder: Coder, mel: Tensor) -> Tensor:
-    """(batch, frame, band) -> the coder's rendering of it, of the same shape."""
+    """(batch, frame, band) -> the same after coding and decoding."""
     tokens = mel.shape[1] // 4
     indices, globals_ = coder.encode(mel, mel.new_ones(len(mel), tokens))
     if globals_ is not None:

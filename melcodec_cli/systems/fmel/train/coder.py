@@ -26,21 +26,21 @@ class CoderLosses:
     absolute: float = 1.0
     squared: float = 0.5
     codebook: float = 0.5
-    commitment: float = 0.25  # of the encoder to its codewords, relative to the codebook's
+    commitment: float = 0.25  # pulls the encoder towards its codewords; relative to the codebook loss
     envelope: float = 0.3  # intelligibility: third-octave envelopes over 0.38 s
-    difference: float = 0.3  # change over 10 ms, against blurred onsets
-    average: float = 0.0  # the voice's likeness: the spectrum's mean and deviation over the whole crop
-    hush: float = 0.0  # against sound above the bandwidth of the recording, where nothing else judges
-    pitch: float = 0.0  # a trained pitch stage must hear in the decoded mel what it hears in the original
-    phones: float = 0.0  # intelligibility: nor may a trained listener hear other phones in it
-    searched: float = 0.0  # share of steps on the indices that the search finds, for the encoder to learn
-    clustering: bool = True  # moves codewords that are rarely used; without it they follow the gradient alone
-    usage_decay: float = 0.99  # of the running usage that online clustering goes by
+    difference: float = 0.3  # error of the change over 10 ms, against blurred onsets
+    average: float = 0.0  # likeness of the voice: mean and deviation of the spectrum over the whole crop
+    hush: float = 0.0  # against sound above the recording's bandwidth, which no other loss covers
+    pitch: float = 0.0  # a trained pitch stage should hear the same in the decoded mel as in the original
+    phones: float = 0.0  # intelligibility: the same for the phones that a trained listener hears
+    searched: float = 0.0  # share of steps on indices found by the search, so that the encoder learns them
+    clustering: bool = True  # moves rarely used codewords; if false, all follow the gradient alone
+    usage_decay: float = 0.99  # decay of the running usage that guides online clustering
     foreign_timbre: float = (
-        0.5  # share of steps that take the timbre elsewhere, so that it cannot carry content
+        0.5  # share of steps with the timbre of another crop, so that it cannot carry content
     )
-    adversary: float = 0.0  # weight of a judge of mel patches, against blur; 0 trains without one
-    features: float = 1.0  # of feature matching, relative to it
+    adversary: float = 0.0  # weight of an adversary on mel patches, against blur; 0: none
+    features: float = 1.0  # weight of feature matching, relative to the adversary's
     adversary_from: float = 0.2  # progress at which it joins
     adversary_width: int = 32
 
@@ -58,12 +58,12 @@ class CoderTask(MelTask):
         super().__init__(profile.mel)
         self.profile = profile
         self.losses = losses
-        # In lists: not sub-modules, so neither trained nor saved.
+        # A list hides a module from torch, so that it is neither trained nor saved.
         self.pitch = [pitch] if pitch and losses.pitch else []
         self.listener = [listener] if listener and losses.phones else []
         self.frozen = [*self.pitch, *self.listener]
         self.stage = Coder(profile.mel, profile.coder, profile.timbre)
-        # Coarser than for a file: such a step takes twice as long as another, not five times.
+        # Coarser than for a file, so that such a step takes twice as long as others, not five times.
         search = dataclasses.replace(profile.search, choices=2, phases=3)
         self.search = IndexSearch(dataclasses.replace(profile, search=search), self.mel.filters)
         self.envelope = self.search.envelope
@@ -109,7 +109,7 @@ class CoderTask(MelTask):
             loud = excess(restored, heard, self.mel.silence)
             loss = loss + weight.hush * loud
             figures["excess"] = loud.item()
-        # What judges whole frames is shown silence there, on both sides.
+        # Losses on whole frames get silence there in both mels.
         restored, mel = (x.masked_fill(~heard, self.mel.silence) for x in (restored, mel))
         if weight.difference:
             change = max(1, round(CHANGE_S * self.profile.mel.frames_per_s))
@@ -135,14 +135,14 @@ class CoderTask(MelTask):
         return loss, figures
 
     def _timbre(self, crops: Crops, source: Tensor) -> Tensor | None:
-        """As it is decoded, (batch, 1, values), of what is encoded or of another part of the same voice."""
+        """Decoded timbre (batch, 1, values) of the source or of another crop of the same voice."""
         coder = self.stage
         if coder.timbre is None:
             return None
         batch, tokens = len(source), source.shape[1] // 4
         foreign = torch.rand(()).item() < self.losses.foreign_timbre
         mel = coder.standardise(self.mel(crops.other)) if foreign else source
-        # Short clips must work as well: often only a part of the chunk is there to listen to.
+        # Short clips must work as well, so often only part of the chunk is used.
         length = torch.randint(tokens // 2, tokens + 1, (batch, 1), device=mel.device)
         valid = torch.arange(tokens, device=mel.device) < length
         return coder.timbre.round(coder.timbre(mel, valid)).unsqueeze(1)
@@ -154,7 +154,7 @@ class CoderTask(MelTask):
         pitch = self.pitch[0] if self.pitch else None
         heard = pitch.heard(mel) if pitch else None
         indices = self.search(coder, coder.decoder, pitch, mel, heard, choices, timbre, (False, False))
-        torch.clear_autocast_cache()  # of weights cast without a gradient
+        torch.clear_autocast_cache()  # drops weights that were cast without a gradient
         return indices
 
     @torch.no_grad()
@@ -163,7 +163,7 @@ class CoderTask(MelTask):
         indices, points = self.latest
         quantiser = self.stage.quantiser
         share = torch.bincount(indices.flatten(), minlength=len(quantiser.usage)).float() / indices.numel()
-        if dist.is_initialized():  # the codebook must stay one and the same on every GPU
+        if dist.is_initialized():  # the codebook must stay the same on every GPU
             dist.all_reduce(share)
             share /= dist.get_world_size()
         quantiser.count(share, self.losses.usage_decay)
@@ -208,5 +208,5 @@ class CoderTask(MelTask):
 
 
 def _shown(target: Tensor, made: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
-    """What a judge of mels (batch, frame, band) sees: nothing made where the recording holds nothing."""
+    """What the adversary sees of mels (batch, frame, band): the target where the recording holds nothing."""
     return target.unsqueeze(1), torch.where(heard, made, target).unsqueeze(1)

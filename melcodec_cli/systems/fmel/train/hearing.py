@@ -1,4 +1,4 @@
-"""Losses by what a trained stage hears in a decoded mel and in the original."""
+"""Losses that compare what a trained stage hears in the decoded mel and in the original."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from melcodec_cli.systems.fmel.train.listener import Listener
 
 
 def pitch_loss(pitch: Pitch, decoded: Tensor, target: Tensor) -> Tensor:
-    """How far voicing, and where there is a voice its height, differ for a trained pitch stage."""
+    """Difference in voicing, and in pitch where voiced, as heard by a trained pitch stage."""
     with torch.no_grad():
         heard = pitch.heard(target)
     return pitch.difference(decoded, heard).mean()
 
 
 def phones_loss(listener: Listener, decoded: Tensor, target: Tensor) -> Tensor:
-    """How far it is from what a trained listener hears in the original."""
+    """Difference in the phones heard by a trained listener."""
     with torch.no_grad():
         heard = listener.heard(target)
     return listener.difference(decoded, heard).mean()

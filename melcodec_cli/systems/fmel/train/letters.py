@@ -1,16 +1,16 @@
-"""Transcripts as sequences of letters, which stand for phones where nobody has labelled any."""
+"""Transcripts as sequences of letters, which stand in for phone labels."""
 
 from __future__ import annotations
 
 import unicodedata
 
 ALPHABET = " 'abcdefghijklmnopqrstuvwxyzäöü"
-BLANK = 0  # of CTC: no letter; those of the alphabet count from 1
+BLANK = 0  # CTC's blank; the letters of the alphabet count from 1
 SPELLED = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "ö", "’": "'", "-": " ", "–": " "})
 
 
 def spelled(text: str) -> str:
-    """Lower case without punctuation, or nothing where there are digits, of which nobody knows how they are read."""
+    """Lower-case text without punctuation; nothing if it has digits, since how they were read is unknown."""
     kept = ""
     for character in unicodedata.normalize("NFC", text.lower()).translate(SPELLED):
         if character.isdigit():
@@ -29,12 +29,12 @@ def text_of(letters: list[int]) -> str:
 
 
 def merged(symbols: list[int]) -> list[int]:
-    """Of successive frames that hold the same symbol, one."""
+    """Merge runs of the same symbol into one."""
     return [symbol for symbol, before in zip(symbols, [BLANK, *symbols], strict=False) if symbol != before]
 
 
 def letter_errors(said: str, heard: str) -> int:
-    """Letters to be changed, put in or taken out."""
+    """Number of letters to change, insert or delete."""
     row = list(range(len(heard) + 1))
     for i, letter in enumerate(said, 1):
         before, row = row, [i]

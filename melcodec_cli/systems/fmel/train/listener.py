@@ -1,4 +1,4 @@
-"""The listener: what is said, letter by letter, read off the log-mel.  It judges a coder and is part of no bundle."""
+"""The listener recognises letters in a log-mel.  It judges a coder and is not part of a bundle."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from torch.nn.functional import layer_norm
 from melcodec_cli.layers.blocks import BlockStack, FrameConv, thinned
 from melcodec_cli.systems.fmel.train.letters import ALPHABET
 
-# A network trained by CTC says nearly nothing but blank, and a letter for one frame: sharp posteriors have a gradient
-# only where they are wrong already.  Softened ones, and the features that they are made of, have one everywhere.
+# A network trained by CTC outputs mostly blanks, and each letter for one frame only.  Such sharp posteriors have a
+# gradient only where they are already wrong; softened ones, and the features behind them, have one everywhere.
 SOFTNESS = 2.0
-FEATURES = 1.0  # weight of the features' distance beside that of the letters
+FEATURES = 1.0  # weight of the distance of features relative to that of letters
 
 
 @dataclass(frozen=True)
 class ListenerConfig:
-    stride: int = 3  # mel frames to one of the listener's
+    stride: int = 3  # mel frames per frame of the listener
     width: int = 256
     blocks: int = 8
 
@@ -33,7 +33,7 @@ class Listener(nn.Module):
         self.stride = config.stride
         self.register_buffer("mean", torch.zeros(bands))
         self.register_buffer("deviation", torch.ones(bands))
-        # Centred, and as many steps as there are whole strides.
+        # Centred; one step for each whole stride.
         kernel = 2 * config.stride + config.stride % 2
         self.thin = FrameConv(bands, config.width, kernel, config.stride)
         self.stack = BlockStack(config.width, (1,) * config.blocks)
@@ -41,34 +41,33 @@ class Listener(nn.Module):
         self.head = nn.Linear(config.width, len(ALPHABET) + 1)
 
     def features(self, mel: Tensor, inside: Tensor | None = None) -> Tensor:
-        """mel (batch, frame, band), inside (batch, frame, 1) -> (batch, step, width), a step for every `stride`
-        frames."""
+        """mel (batch, frame, band), inside (batch, frame, 1) -> (batch, step, width), one step
+        for every `stride` frames."""
         x = self.thin((mel - self.mean) / self.deviation, inside)
         if inside is not None:
             inside = self.steps(inside)
         return self.stack(x, inside=inside)
 
     def steps(self, inside: Tensor) -> Tensor:
-        """Which steps lie inside of a row: (batch, step, 1)."""
+        """Mask of the steps that lie inside a row: (batch, step, 1)."""
         whole = inside[:, : inside.shape[1] // self.stride * self.stride]
         thin = thinned(whole, self.stride)
         assert thin is not None
         return thin
 
     def scores(self, mel: Tensor, inside: Tensor | None = None) -> Tensor:
-        """-> logits of the blank and the letters (batch, step, letter)."""
+        """Logits of the blank and the letters (batch, step, letter)."""
         return self.head(self.norm(self.features(mel, inside))).float()
 
     def heard(self, mel: Tensor) -> tuple[Tensor, Tensor]:
-        """-> features of unit deviation (batch, step, width) and log-probabilities of letters (batch, step, letter),
-        softened."""
+        """Normalised features (batch, step, width) and softened log-probabilities of letters (batch, step, letter)."""
         features = self.features(mel)
         scores = self.head(self.norm(features)).float() / SOFTNESS
         return layer_norm(features.float(), features.shape[-1:]), scores.log_softmax(-1)
 
     def difference(self, mel: Tensor, heard: tuple[Tensor, Tensor]) -> Tensor:
-        """How far it is from what is heard in another mel: (batch, step), 0 for the same."""
+        """Distance from what was heard in another mel: (batch, step), 0 if it is the same."""
         features, letters = self.heard(mel)
         distance = (features - heard[0]).square().mean(-1) / 2  # 1 - correlation
-        surprise = (heard[1].exp() * (heard[1] - letters)).sum(-1)  # Kullback and Leibler's, in nats
+        surprise = (heard[1].exp() * (heard[1] - letters)).sum(-1)  # Kullback-Leibler divergence in nats
         return surprise + FEATURES * distance

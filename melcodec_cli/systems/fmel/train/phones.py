@@ -23,11 +23,11 @@ class PhonesTask(MelTask):
         self.stage = Listener(profile.mel.bands, config)
 
     def heard(self, crops: Crops) -> Tensor:
-        """All bands: a narrow recording is listened to as it is."""
+        """All bands, as a narrow recording is judged as it is."""
         return torch.ones_like(self.edges_hz, dtype=torch.bool).expand(len(crops.audio), 1, -1)
 
     def _scores(self, crops: Spoken) -> tuple[Tensor, Tensor]:
-        """-> logits (batch, step, letter), steps of each clip (batch,)."""
+        """Logits (batch, step, letter) and the number of steps of each clip (batch,)."""
         inside = crops.inside[:, :: self.profile.mel.hop_samples].unsqueeze(-1)
         return self.stage.scores(self.mel(crops.noisy), inside), self.stage.steps(inside).sum((1, 2))
 
@@ -51,9 +51,9 @@ class PhonesTask(MelTask):
 
 
 def letters_loss(scores: Tensor, steps: Tensor, spoken: Spoken) -> Tensor:
-    """Of CTC, a letter: scores (batch, step, letter), of which each clip has so many steps."""
+    """CTC loss per letter.  scores (batch, step, letter), steps (batch,)."""
     with torch.autocast(scores.device.type, enabled=False):
         chances = scores.float().log_softmax(-1).transpose(0, 1)
-        # A clip that is spoken faster than there are steps cannot be learned, and counts nothing.
+        # A clip with more letters than steps cannot be learned, so it does not count.
         loss = ctc_loss(chances, spoken.letters, steps, spoken.counts, BLANK, "sum", zero_infinity=True)
     return loss / spoken.counts.sum()

@@ -21,7 +21,7 @@ from melcodec_cli.train.task import MelTask, Moment
 class PitchLosses:
     voicing: float = 1.0
     spread_bins: float = 1.2  # width of the soft target
-    coded: float = 0.5  # share of steps on mels that went through the coder, if there is one
+    coded: float = 0.5  # share of steps on coded mels, if there is a coder
 
 
 class PitchTask(MelTask):
@@ -82,7 +82,7 @@ def _errors(prefix: str, truth: Pitched, estimate: tuple[Tensor, Tensor]) -> dic
     voiced = truth.pitch_hz > 0
     cents = 1200 * (pitch_hz[voiced] / truth.pitch_hz[voiced]).log2().abs()
     return {
-        # Of a decision, against an opinion taken at random: no estimate can bring it to nothing.
+        # Error of a decision against a random one of the answers: no estimate can bring it to 0.
         f"{prefix}voicing_error": ((voicing > 0.5).float() - truth.voiced).abs().mean().item(),
         f"{prefix}median_cents": cents.median().item(),
         f"{prefix}gross_error": (cents > 316).float().mean().item(),  # off by a fifth or more

@@ -1,4 +1,4 @@
-"""Labels of pitch, as WORLD measures it on the audio: crops that carry them."""
+"""Crops with pitch labels, which WORLD measures on the audio."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from torch import Tensor
 from melcodec_cli.systems.fmel.config import Profile
 from melcodec_cli.train.batches import Batches, Crops
 
-LABEL_RATE_HZ = 16000  # DIO takes time in proportion to the rate, and pitch lies far below half of this one
-# DIO calls one frame in ten otherwise when all of its frames lie half a period later.  So it is asked several times,
-# at places spread over a period: what there is to be learned is how many of the answers are "voiced".
-OPINION_PERIOD_S = 0.01  # of the measure that decoded speech is judged by; other periods give other decisions
-OPINIONS = 4  # at least
-DECIMATION = 2  # of the signal, for an opinion: three times as fast, and the same in 98 frames of 100
+LABEL_RATE_HZ = 16000  # DIO's time is proportional to the rate, and pitch lies far below half of this one
+# DIO decides differently on one frame in ten if its frames are moved by half a period.  So it runs several times, at
+# offsets spread over a period, and the stage learns the share of "voiced" among its answers.
+OPINION_PERIOD_S = 0.01  # that of the measure for decoded speech; other periods give other decisions
+OPINIONS = 4  # the least number of answers
+DECIMATION = 2  # of the signal for each answer: three times as fast, same result in 98 % of frames
 
 
 @dataclass(frozen=True)
 class Pitched(Crops):
-    pitch_hz: Tensor  # (batch, frame), at the centre of each, 0 where unvoiced
-    voiced: Tensor  # (batch, frame), the share of DIO's opinions around it that are "voiced"
+    pitch_hz: Tensor  # (batch, frame), at the centre of the frame, 0 where unvoiced
+    voiced: Tensor  # (batch, frame), share of DIO's answers around it that are "voiced"
 
 
 class PitchedBatches:
-    """Crops with their labels, drawn on the CPU, where WORLD is."""
+    """Crops with their labels, drawn on the CPU, where WORLD runs."""
 
     def __init__(self, batches: Batches, profile: Profile) -> None:
         self.batches, self.profile = batches, profile
@@ -42,8 +42,8 @@ def pitched(crops: Crops, profile: Profile) -> Pitched:
 
 
 def measured_pitch(audio: Tensor, profile: Profile) -> tuple[Tensor, Tensor]:
-    """(batch, samples) -> of each frame the frequency at its centre, 0 where unvoiced, by WORLD's DIO and StoneMask,
-    and the share of DIO's opinions around it that are "voiced": (batch, frame) each."""
+    """(batch, samples) -> frequency at the centre of each frame by WORLD's DIO and StoneMask, 0 where unvoiced, and the
+    share of DIO's answers around it that are "voiced": (batch, frame) each."""
     import pyworld
     import soxr
 
@@ -54,7 +54,7 @@ def measured_pitch(audio: Tensor, profile: Profile) -> tuple[Tensor, Tensor]:
     range_hz = {"f0_floor": profile.pitch.low_hz, "f0_ceil": profile.pitch.high_hz}
     rows, shares = [], []
     for signal in audio.double().numpy():
-        # Shifted before it is resampled, as half a hop need not be whole samples at the lower rate.
+        # Shifted before resampling, as half a hop may not be a whole number of samples at the lower rate.
         shifted = soxr.resample(np.append(signal[hop // 2 :], np.zeros(hop)), rate, label_rate)
         rough, times = pyworld.dio(shifted, label_rate, frame_period=1000 * hop / rate, **range_hz)
         fine = pyworld.stonemask(shifted, rough, times, label_rate)[:frames]
@@ -70,7 +70,7 @@ def measured_pitch(audio: Tensor, profile: Profile) -> tuple[Tensor, Tensor]:
 def _voiced_share(
     signal: NDArray[np.float64], rate_hz: int, frames: int, hop_s: float, range_hz: dict[str, float]
 ) -> NDArray[np.float64]:
-    """Of the opinions within half a period of the centre of each frame."""
+    """Share of "voiced" among the answers within half a period of the centre of each frame."""
     import pyworld
 
     per_hop = max(2, -(-round(OPINIONS * hop_s / OPINION_PERIOD_S) // 2) * 2)
@@ -88,7 +88,7 @@ def _voiced_share(
         for place in range(opinions)
     ]
     shortest = min(map(len, tracks))
-    # One after the other in time, from a period before the signal.
+    # In order of time, from one period before the signal.
     voiced = np.stack([track[:shortest] > 0 for track in tracks], axis=1).flatten()
     total = np.append(0, np.cumsum(voiced))
     first = opinions // 2 + np.arange(frames) * per_hop + per_hop // 2

@@ -23,12 +23,12 @@ DEV_STEPS = (1, 2, 4, 8)
 @dataclass(frozen=True)
 class RefinerLosses:
     consistency: float = 10.0  # weight of the self-consistency loss ...
-    consistency_from: float = 0.85  # ... from this progress on; 1 leaves the stage out
+    consistency_from: float = 0.85  # ... and the progress at which it starts; 1: never
     jump_low: float = 0.005
     jump_high: float = 0.02
-    jump_end: float = 0.99  # no jump is compared that reaches it
-    adversary: float = 0.0  # weight of a judge of mel patches on the one-jump end; 0 trains without one
-    features: float = 1.0  # of feature matching, relative to it
+    jump_end: float = 0.99  # jumps that reach this time are left out
+    adversary: float = 0.0  # weight of an adversary on mel patches of the one-step result; 0: none
+    features: float = 1.0  # weight of feature matching, relative to the adversary's
     adversary_from: float = 0.2  # progress at which it joins
     adversary_width: int = 32
 
@@ -57,7 +57,7 @@ class RefinerTask(MelTask):
         with torch.no_grad():
             mel = self.mel(crops.audio)
             coarse, target = flow.standardise(coded_mel(self.coder[0], mel)), flow.standardise(mel)
-            # Where the recording holds nothing the coarse mel is left as it is.
+            # Above the recording's bandwidth the coarse mel stays as it is.
             heard = self.heard(crops)
             target = torch.where(heard, target, coarse)
             start = flow.start(coarse, torch.randn_like(coarse))
@@ -92,7 +92,7 @@ class RefinerTask(MelTask):
     def _inconsistency(
         self, answer: Tensor, start: Tensor, target: Tensor, coarse: Tensor, time: Tensor
     ) -> Tensor:
-        """How much the answers, velocities or ends, disagree at `time` (batch,) and a little later on the path."""
+        """Difference of the answers, velocities or ends, between `time` (batch,) and a little later on the path."""
         weight = self.losses
         later = time + weight.jump_low + (weight.jump_high - weight.jump_low) * torch.rand_like(time)
         inside = (later < weight.jump_end).float().view(-1, 1, 1)
@@ -103,7 +103,7 @@ class RefinerTask(MelTask):
 
     @torch.no_grad()
     def evaluate(self, crops: Crops) -> dict[str, float]:
-        """Per number of steps: log-mel L1, and the texture (mean change along time) over that of speech."""
+        """For each number of steps: log-mel L1, and texture (mean change over time) relative to that of speech."""
         mel = self.mel(crops.audio)
         coarse, heard = coded_mel(self.coder[0], mel), self.heard(crops)
         mel = torch.where(heard, mel, coarse)

@@ -1,4 +1,4 @@
-"""How fmel is trained: its stages, in order, and what each needs of those before it."""
+"""How fmel is trained: its stages in order, and what each needs from earlier ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from melcodec_cli.train.stages import dev_beginnings
 
 
 def stages_of(profile: Profile) -> Sequence[Stage]:
-    """The parts of the model that the profile has, and first a judge of the coder, which is in no bundle."""
+    """The stages of the profile's parts, preceded by the listener, which judges the coder and is not shipped."""
     listener = Stage(
         "phones", _phones, network=ListenerConfig, ships=False, draws=_utterances,
         check=require_transcripts, wanted=_judges_phones,
@@ -75,7 +75,7 @@ def _vocoder(training: Training) -> VocoderTask:
     profile, pitch = _profile(training), _trained_pitch(training)
     if profile.vocoder.name == "harmonic" and pitch is None:
         raise UsageProblem(
-            f"{training.folder}: the harmonic vocoder is trained on predicted pitch: train pitch first"
+            f"{training.folder}: the harmonic vocoder is trained on predicted pitch: train the pitch stage first"
         )
     refiner = None
     if profile.refiner:
@@ -94,7 +94,7 @@ def _trained_coder(training: Training) -> Coder | None:
 
 
 def _with_usage(weights: Weights) -> Weights:
-    """A bundle does not tell how its codewords are used; as if never, clustering would take half of them away."""
+    """Add the usage of codewords, which a bundle lacks: if it were 0, clustering would move half of them."""
     codebook = weights["quantiser.codebook"]
     return {"quantiser.usage": codebook.new_full((len(codebook),), 1 / len(codebook)), **weights}
 
@@ -109,7 +109,7 @@ def _utterances(drawing: Drawing) -> tuple[Source, Crops]:
 
 
 def _labelled(drawing: Drawing) -> tuple[Source, Crops]:
-    """Crops with WORLD's opinion of their pitch, which is found on the CPU."""
+    """Crops with the pitch that WORLD measures on the CPU."""
     preset, profile = drawing.preset, Profile.from_dict(drawing.preset.profile)
     cpu = torch.device("cpu")
     batches = Batches(drawing.corpus, "train", cpu, preset.corpus.weights, preset.augmentation)
@@ -121,12 +121,12 @@ def _judges_phones(preset: Preset) -> bool:
 
 
 def _require_world(folders: list[Path]) -> None:
-    """The package is tried before any work: hours may go by until it is used."""
+    """Import the package before training starts: it may be hours until it is used."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             importlib.import_module("pyworld")
     except ImportError as error:
         raise UsageProblem(
-            f"training the pitch needs the extra: pip install 'melcodec[train]' ({error})"
+            f"training the pitch stage needs the extra: pip install 'melcodec[train]' ({error})"
         ) from None

@@ -1,8 +1,8 @@
 """Noise whose spectrum hardly changes, for the vocoder to shape.
 
-White noise is white on average only: within one window and one narrow band it lies 5 dB (standard deviation) above
-or below that, by chance, and so does speech that is made of it.  Here chance is taken away, by going down the gradient
-of how far the bands are from their average.  Within the window all stays as random as it was.
+White noise is white only on average: in one window and one narrow band its level varies by 5 dB (standard deviation),
+and so does speech made from it.  Here gradient descent brings each band close to its average.  Within a window
+the noise stays as random as before.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from torch import Tensor
 from melcodec_cli.layers.mel import slaney_filters
 from melcodec_cli.layers.mel_config import MelConfig
 
-BANDS = 40  # wide ones: in a narrow one, steady noise would be a tone, and be taken for a voice
+BANDS = 40  # wide ones: steady noise in a narrow band would be a tone and sound voiced
 STEPS = 150
 RATE = 0.05
 SEED = 1
-SILENCE = 1e-3  # of a band's power, which is 1 on average: what lies below is not told apart
+SILENCE = 1e-3  # relative to a band's average power of 1: anything below counts as equal
 
 
 def steady_noise(mel: MelConfig, frames: int) -> Tensor:
-    """(frame, hop), of unit power, to be played in a loop; the same every time."""
+    """Noise (frame, hop) of unit power to be played in a loop, the same on every call."""
     wide = dataclasses.replace(mel, bands=BANDS, high_hz=mel.rate_hz / 2)
     filters = torch.from_numpy(slaney_filters(wide))
     filters = filters / filters.sum(0)
@@ -42,7 +42,7 @@ def steady_noise(mel: MelConfig, frames: int) -> Tensor:
 
 
 def bin_powers(noise: Tensor, mel: MelConfig, window: Tensor) -> Tensor:
-    """Of noise (samples,) in a loop -> power (window, bin), 1 on average."""
+    """Looped noise (samples,) -> power (window, bin), 1 on average."""
     around = torch.cat([noise, noise[: mel.fft_samples]])
     hop_samples = mel.window_samples // 4
     spectrum = torch.stft(

@@ -1,4 +1,4 @@
-"""Whole clips with what is said in them."""
+"""Whole clips with their transcripts."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from melcodec_cli.train.augmentation import Augmentation, augmented
 from melcodec_cli.train.batches import Crops, cumulative_weight, spread
 from melcodec_cli.train.corpus import Corpus, index_folders
 
-# So many batches are drawn and sorted by length to take one of them, which then holds little silence.
+# This many batches are drawn and sorted by length, and one is taken: it then holds little silence.
 SORTED = 8
 
 
 @dataclass(frozen=True)
 class Spoken(Crops):
-    """Clips, extended to the longest of them by silence."""
+    """Clips padded with silence to the length of the longest."""
 
     inside: Tensor  # (batch, samples), true within the clip
-    letters: Tensor  # (batch, letter), blanks beyond the end of the transcript
-    counts: Tensor  # (batch,), of letters
+    letters: Tensor  # (batch, letter), blanks after the end of the transcript
+    counts: Tensor  # (batch,), number of letters
 
 
 class Utterances:
@@ -42,14 +42,14 @@ class Utterances:
         multiple_samples: int,
     ) -> None:
         self.corpus, self.multiple_samples = corpus, multiple_samples
-        # Nothing is said in noise, and what is cut off is not said.
+        # Noise crops and silenced edges would contradict the transcript.
         self.augmentation = dataclasses.replace(augmentation, no_speech=0.0, edge=0.0)
         self.rows = np.array(transcribed(corpus, [split], longest_s))
         self.lengths = corpus.lengths[self.rows]
         self.cumulative = cumulative_weight(corpus, self.rows, weights)
 
     def draw(self, batch: int, samples: int, seed: int) -> Spoken:
-        """samples: the most that any clip has."""
+        """samples: the length of the longest clip."""
         rng = np.random.default_rng(seed)
         drawn = rng.uniform(0, self.cumulative[-1], SORTED * batch)
         each = np.searchsorted(self.cumulative, drawn, side="right")
@@ -57,22 +57,22 @@ class Utterances:
         first = rng.integers(SORTED) * batch
         spoken = spoken_clips(self.corpus, self.rows[each[first : first + batch]], self.multiple_samples)
         generator = torch.Generator().manual_seed(seed)
-        unused = spoken.audio[:, : self.multiple_samples]  # another part of the speaker, for nobody
+        unused = spoken.audio[:, : self.multiple_samples]  # required by Crops, but not used
         audio, noisy, _ = augmented(spoken.audio, unused, self.corpus.rate_hz, self.augmentation, generator)
         audio, noisy = audio * spoken.inside, noisy * spoken.inside
         return dataclasses.replace(spoken, audio=audio, noisy=noisy, other=audio)
 
 
 def require_transcripts(folders: list[Path]) -> None:
-    """Before any work is done."""
+    """Raise UsageProblem early if no manifest has transcripts."""
     if not any(letters_of(clip.text) for clip in index_folders(folders)):
         raise UsageProblem(
-            "the phones are learned from transcripts, but no manifest.csv has any in a column text"
+            "training the phones stage needs transcripts, but no manifest.csv has a column text with any"
         )
 
 
 def transcribed(corpus: Corpus, splits: list[str], longest_s: float) -> list[int]:
-    """Rows of the first split that has any."""
+    """Rows with transcripts from the first of the splits that has any."""
     longest = longest_s * corpus.rate_hz
     rows = [
         i for i, clip in enumerate(corpus.clips) if corpus.lengths[i] <= longest and letters_of(clip.text)
@@ -81,14 +81,14 @@ def transcribed(corpus: Corpus, splits: list[str], longest_s: float) -> list[int
         if found := [i for i in rows if corpus.clips[i].split == split]:
             return found
     raise UsageProblem(
-        f"no clip of the {' or '.join(splits)} split has a transcript and lasts {longest_s:g} s at most"
+        f"no clip of the {' or '.join(splits)} split has a transcript and is at most {longest_s:g} s long"
     )
 
 
 def dev_utterances(
     corpus: Corpus, sources: set[str], longest_s: float, limit: int, multiple_samples: int
 ) -> Spoken:
-    """Clips of the dev split, as many of each source; of the training's only where that has none."""
+    """Dev clips, equally many from each source; training clips if there are none."""
     rows = transcribed(corpus, ["dev", "train"], longest_s)
     rows = [i for i in rows if corpus.clips[i].source in sources] or rows
     picked = spread(rows, [corpus.clips[i].source for i in rows], limit)

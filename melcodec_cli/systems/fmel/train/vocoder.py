@@ -1,4 +1,4 @@
-"""Training of the vocoder, on original mels and, once there is a coder, on what it and the refiner make of them."""
+"""Training of the vocoder, on original mels and, once there is a coder, on coded and refined ones."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class VocoderLosses:
     mel: float = 0.5
     envelope: float = 0.0  # intelligibility, ...
     average: float = 0.0  # ... likeness ...
-    pitch: float = 0.0  # ... and voicing, as the coder's losses of these names
-    hush: float = 0.0  # against sound above the bandwidth of the recording, where nothing else judges
-    adversary: float = 0.0  # weight of the adversarial loss; 0 trains without one
-    features: float = 1.0  # of feature matching, relative to the adversarial loss
+    pitch: float = 0.0  # ... and voicing, like the coder's losses of these names
+    hush: float = 0.0  # against sound above the recording's bandwidth, which no other loss covers
+    adversary: float = 0.0  # weight of the adversarial loss; 0: none
+    features: float = 1.0  # weight of feature matching, relative to the adversary's
     adversary_from: float = 0.5  # progress at which the adversary joins
     adversary_width: int = 32
-    judges: str = "patched"  # or "published": periods and spectra, which want a GPU
+    judges: str = "patched"  # or "published": periods and spectra, which need a GPU
     coded: float = 0.0  # share of steps on coded mels, if there is a coder ...
-    refined: float = 0.5  # ... and share of these that the refiner goes over, if there is one
+    refined: float = 0.5  # ... and share of these that are refined, if there is a refiner
 
 
 class VocoderTask(MelTask):
@@ -70,7 +70,10 @@ class VocoderTask(MelTask):
         self.frozen = [*self.pitch, *self.coder, *self.refiner]
         if losses.adversary:
             self.judged_by(_judges(losses, profile.mel.rate_hz), losses.adversary_from)
-            self.players = ("stage", "adversary")  # which learns from what the stage has just made
+            self.players = (
+                "stage",
+                "adversary",
+            )  # the adversary learns from what the stage has just generated
             self.shown: tuple[Tensor, ...] = ()
 
     def render(self, mel: Tensor) -> Tensor:
@@ -87,7 +90,7 @@ class VocoderTask(MelTask):
         return self.stage(mel, pitch_hz, voicing, pulses, noise)
 
     def _noise(self, pulses: Tensor) -> Tensor:
-        """As the chain's, (batch, frame * hop), for crops from any place."""
+        """Noise like the chain's, (batch, frame * hop), for crops from random places."""
         stage, hop = self.stage, self.profile.mel.hop_samples
         assert isinstance(stage, HarmonicVocoder)
         if stage.noise is None:
@@ -99,7 +102,7 @@ class VocoderTask(MelTask):
         return spectral_loss(made, crops.audio, self.profile.mel.rate_hz, crops.bandwidth_hz)
 
     def _shown(self, crops: Crops, made: Tensor) -> tuple[Tensor, Tensor]:
-        """What judges of the audio get to hear: what is real and what was made, up to the recording's bandwidth."""
+        """What the adversary hears: real and generated audio, up to the recording's bandwidth."""
         rate = self.profile.mel.rate_hz
         return narrowed(crops.audio, rate, crops.bandwidth_hz), narrowed(made, rate, crops.bandwidth_hz)
 
@@ -148,7 +151,7 @@ class VocoderTask(MelTask):
     def _likeness_losses(
         self, made: Tensor, mel: Tensor, heard: Tensor
     ) -> Iterator[tuple[str, float, Tensor]]:
-        """Name, weight and value of the losses that are asked for, on log-mels."""
+        """Name, weight and value of each enabled loss on log-mels."""
         weight = self.losses
         if weight.average:
             one, other = ((each - self.stage.mean) / self.stage.deviation for each in (made, mel))
@@ -188,7 +191,7 @@ def _judges(losses: VocoderLosses, rate_hz: int) -> Discriminators:
 
 
 def narrowed(audio: Tensor, rate_hz: int, bandwidth_hz: Tensor) -> Tensor:
-    """(batch, samples) without what lies above the bandwidth (batch,) of each."""
+    """Remove everything above the bandwidth (batch,) of each row of (batch, samples)."""
     samples = audio.shape[1]
     bins_hz = torch.arange(samples // 2 + 1, device=audio.device) * (rate_hz / samples)
     heard = bins_hz <= bandwidth_hz.unsqueeze(1)
@@ -196,7 +199,7 @@ def narrowed(audio: Tensor, rate_hz: int, bandwidth_hz: Tensor) -> Tensor:
 
 
 def spectral_loss(made: Tensor, real: Tensor, rate_hz: int, bandwidth_hz: Tensor) -> Tensor:
-    """Spectral convergence plus log-magnitude distance at several resolutions, on (batch, samples), each up to the
+    """Spectral convergence plus log-magnitude distance at several resolutions, on (batch, samples), each row up to the
     bandwidth (batch,) of its recording."""
     total = made.new_zeros(())
     for fft_ms, hop_ms in STFTS_MS:
@@ -210,7 +213,7 @@ def spectral_loss(made: Tensor, real: Tensor, rate_hz: int, bandwidth_hz: Tensor
         ]
         difference = torch.linalg.matrix_norm(spectra[1] - spectra[0])
         convergence = (difference / torch.linalg.matrix_norm(spectra[1]).clamp(min=1e-2)).mean()
-        # Floor at -60 dB of full scale bins: below it nothing is heard and logarithms run wild.
+        # Floor at -60 dB of full scale: below it nothing is audible and logarithms grow without bound.
         logs = [(spectrum + 1e-3).log() for spectrum in spectra]
         total = total + convergence + masked_mean((logs[0] - logs[1]).abs(), heard)
     return total / len(STFTS_MS)
