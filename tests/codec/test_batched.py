@@ -15,6 +15,8 @@ from melcodec_cli.systems.fmel.config import Profile
 from melcodec_cli.systems.system import ABSENT, Model
 from tests.fmel.chunks import SMALL, SPARSE, lively, speechlike, tolerance_of, with_even_pitch
 
+pytestmark = pytest.mark.slow
+
 # Channels and frames of recordings: chunks of 40 frames at the beginning, in the middle and at the end of a stream, of
 # equal and unequal lengths, with as much context as there is.
 RECORDINGS = [(1, 120), (2, 120), (1, 40), (1, 7), (1, 95), (2, 7), (1, 1)]

@@ -14,6 +14,8 @@ import melcodec_cli
 from melcodec_cli.errors import MlcCorrupt, MlcTruncated, ModelMissing, Unsupported
 from tests.sounds import assert_same_audio, noise, wav
 
+pytestmark = pytest.mark.slow
+
 Call = Callable[..., Any]
 
 

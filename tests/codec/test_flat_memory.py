@@ -13,6 +13,8 @@ import pytest
 
 from tests.sounds import noise
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = [sys.executable, "-m", "melcodec_cli"]
 SECOND = (0.1 * 32767 * noise(1)).astype("<i2").tobytes()
 GROWTH_LIMIT_KIB = 20 << 10  # an hour of the audio alone would be 230 MB

@@ -19,6 +19,8 @@ from melcodec_cli.models.installed import read_bundle_info
 from melcodec_cli.systems.fmel.config import CoderConfig, PitchConfig, Profile, RefinerConfig, VocoderConfig
 from tests.sounds import OneWay, Pipe, noise
 
+pytestmark = pytest.mark.slow
+
 RATE_HZ = 16000
 CHUNK_S = 0.8
 

@@ -15,6 +15,8 @@ from melcodec_cli.errors import Unsupported, UsageProblem
 from melcodec_cli.models.choose import ModelChoice, Models
 from tests.sounds import CHUNK_SAMPLES, OneWay, Pipe, assert_same_audio, indices_of, noise, wav
 
+pytestmark = pytest.mark.slow
+
 Call = Callable[..., Any]
 
 

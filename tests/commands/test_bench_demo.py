@@ -11,6 +11,8 @@ from melcodec_cli.errors import ExitCode
 from melcodec_cli.evaluate.clip import CLIP
 from tests.sounds import noise, wav
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_clip_is_ten_seconds_of_mono_speech_with_its_licence() -> None:
     info = soundfile.info(CLIP)

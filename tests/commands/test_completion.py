@@ -11,6 +11,8 @@ import pytest
 from melcodec_cli.commands.evaluate import evaluate
 from melcodec_cli.commands.options import complete_preset
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = [sys.executable, "-m", "melcodec_cli"]
 
 

@@ -15,6 +15,8 @@ import soundfile
 from melcodec_cli.cli import main
 from tests.sounds import noise, wav
 
+pytestmark = pytest.mark.slow
+
 WAYS = list(product(("file", "pipe"), repeat=2))
 Convert = Callable[[list[str], bytes, str, str], bytes]
 

@@ -18,6 +18,8 @@ import pytest
 from melcodec_cli.cli import main
 from tests.sounds import noise, wav
 
+pytestmark = pytest.mark.slow
+
 RATE_HZ = 16000
 CHUNK_S = 1.0
 PACE_S = 0.02  # fed at a time

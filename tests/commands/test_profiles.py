@@ -23,6 +23,8 @@ from tests.models.test_facts import saying
 from tests.models.test_hostile_bundle import edited
 from tests.sounds import noise, wav
 
+pytestmark = pytest.mark.slow
+
 RATES_HZ = {"phone": 8000, "voice": 16000, "almost": 31999, "half": 32000, "full": 48000}
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.sounds import noise, wav
 
+pytestmark = pytest.mark.slow
+
 HEAVY = {"torch._dynamo", "torch._inductor", "sympy", "scipy", "pandas", "matplotlib", "numba", "rich", "ray"}
 SCRIPT = """
 import json, sys

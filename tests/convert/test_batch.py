@@ -12,6 +12,8 @@ from melcodec_cli.errors import ExitCode
 from tests.shell import file_size_limit, last_line, names, unreadable_folder
 from tests.sounds import noise, wav
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_batch_goes_on_past_what_fails_and_says_so(
     folder: Path, capsys: pytest.CaptureFixture[str]

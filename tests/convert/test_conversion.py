@@ -19,6 +19,8 @@ from melcodec_cli.errors import ExitCode
 from tests.shell import last_line, names
 from tests.sounds import noise, wav
 
+pytestmark = pytest.mark.slow
+
 
 def test_compress_and_decompress_name_their_outputs_and_report_on_stderr(
     folder: Path, capsys: pytest.CaptureFixture[str]

@@ -6,10 +6,14 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
 from tests.shell import names
 from tests.sounds import noise, wav
+
+pytestmark = pytest.mark.slow
 
 PROGRAM = [sys.executable, "-m", "melcodec_cli"]
 

@@ -11,6 +11,8 @@ import soundfile
 from melcodec_cli.cli import main
 from tests.sounds import noise, wav
 
+pytestmark = pytest.mark.slow
+
 KILLS = 10
 
 

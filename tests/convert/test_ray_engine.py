@@ -20,6 +20,8 @@ from melcodec_cli.convert.ray_engine import TRIES
 from melcodec_cli.errors import ExitCode
 from tests.sounds import noise, wav
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = [sys.executable, "-m", "melcodec_cli"]
 FILES = 24
 PATIENCE_S = 300  # for a busy machine

@@ -18,6 +18,8 @@ from melcodec_cli.evaluate.speech import Speech
 from melcodec_cli.evaluate.systems import Coded, System
 from tests.evaluate.conftest import CHEAP_JUDGES
 
+pytestmark = pytest.mark.slow
+
 Capture = pytest.CaptureFixture[str]
 
 

@@ -15,6 +15,8 @@ from melcodec_cli.evaluate.recognition import edit_distance, phones, words
 from melcodec_cli.evaluate.speech import FULL_RATE_HZ, RATE_HZ, Audio, Speech, resampled
 from melcodec_cli.evaluate.statistics import Share
 
+pytestmark = pytest.mark.slow
+
 CLIP = BUILT_IN / "speechocean762-010440053.opus"
 BY_KEY = {metric.key: metric for metric in JUDGES}
 HEARD_ALONE = [metric for metric in JUDGES if metric.needs == "speechmos.dnsmos"]

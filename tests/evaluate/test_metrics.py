@@ -14,6 +14,8 @@ from melcodec_cli.evaluate.likeness import mel_cepstral_distortion
 from melcodec_cli.evaluate.metrics import LIKENESS, METRICS, Metric, Score, measure
 from melcodec_cli.evaluate.speech import FULL_RATE_HZ, RATE_HZ, Audio, Speech, resampled
 
+pytestmark = pytest.mark.slow
+
 CLIP = BUILT_IN / "speechocean762-010440053.opus"
 FULL_BAND = [metric for metric in LIKENESS if metric.full_band]
 PERFECT = {

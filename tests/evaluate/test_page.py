@@ -22,6 +22,8 @@ from melcodec_cli.evaluate.speech import Speech
 from tests.evaluate.browser import Browser
 from tests.evaluate.conftest import CHEAP_JUDGES, Make
 
+pytestmark = pytest.mark.slow
+
 TAB, ENTER, SPACE = "\ue004", "\ue007", " "
 
 

@@ -11,6 +11,8 @@ from melcodec_cli.evaluate.ogg import packet_bytes
 from melcodec_cli.evaluate.peers import CODEC2_FRAME_BITS, FAMILIES, Codec2, NarrowBand, peers
 from melcodec_cli.evaluate.speech import FULL_RATE_HZ, RATE_HZ, Speech, resampled
 
+pytestmark = pytest.mark.slow
+
 CLIP = BUILT_IN / "speechocean762-027400171.opus"
 
 

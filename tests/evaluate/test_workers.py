@@ -16,6 +16,8 @@ from melcodec_cli.evaluate.metrics import METRICS, measure
 from melcodec_cli.evaluate.speech import Audio, Speech
 from melcodec_cli.evaluate.workers import JUDGED, MOST, WORTH_S, worker_count, workers
 
+pytestmark = pytest.mark.slow
+
 UNNEEDING = [metric for metric in METRICS if metric.needs is None and not metric.full_band]
 
 

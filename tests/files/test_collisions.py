@@ -13,6 +13,8 @@ from melcodec_cli.files.targets import compressed_name, pair_up
 from tests.shell import last_line, names
 from tests.sounds import noise, wav
 
+pytestmark = pytest.mark.slow
+
 COMPOSED, DECOMPOSED = "caf\u00e9.wav", "cafe\u0301.wav"
 
 

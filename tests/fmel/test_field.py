@@ -30,6 +30,8 @@ from tests.fmel.chunks import (
     with_even_pitch,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:

@@ -15,6 +15,8 @@ from melcodec_cli.systems.fmel.search import BORDER_TOKENS
 from melcodec_cli.systems.fmel.voicing import measured_voicing
 from melcodec_cli.systems.span import Span
 
+pytestmark = pytest.mark.slow
+
 TOKENS = 80
 ALONE = Span(0, TOKENS, 0)
 

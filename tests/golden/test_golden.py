@@ -13,6 +13,8 @@ import soundfile
 import melcodec_cli
 from melcodec_cli.models.installed import OWN_FOLDER, read_bundle_info
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = Path(__file__).parent
 SHIPPED = sorted(OWN_FOLDER.rglob("*.safetensors"))
 

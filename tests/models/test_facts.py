@@ -21,6 +21,8 @@ from melcodec_cli.systems.system import Option, Reach, Shape
 from tests.models.test_hostile_bundle import edited, refusal
 from tests.sounds import noise
 
+pytestmark = pytest.mark.slow
+
 FACTS = ("shape", "options", "suits")
 
 

@@ -19,6 +19,8 @@ from melcodec_cli.errors import ExitCode
 from melcodec_cli.layers.settings import ProfileError
 from melcodec_cli.systems.fmel.config import Profile
 
+pytestmark = pytest.mark.slow
+
 Edit = Callable[[dict[str, Any]], None]
 
 

@@ -31,10 +31,13 @@ SHIPPED = [
 ]
 PAYLOAD_LIMIT_BITS_PER_S = {"speech-16k": 256, "speech-16k-strict": 250, "speech-48k": 770}
 
-pytestmark = pytest.mark.skipif(
-    not any(bundle.name == DEFAULT_BUNDLE for bundle in installed_bundles()),
-    reason="no bundle has been trained",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not any(bundle.name == DEFAULT_BUNDLE for bundle in installed_bundles()),
+        reason="no bundle has been trained",
+    ),
+]
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,8 @@ from melcodec_cli.report.report import Report, print_table
 from tests.shell import file_size_limit, last_line, names
 from tests.sounds import noise, wav
 
+pytestmark = pytest.mark.slow
+
 
 def records(path: str = "run.jsonl") -> dict[str, dict[str, Any]]:
     lines = Path(path).read_text().splitlines()

@@ -26,6 +26,8 @@ from melcodec_cli.train.presets import read_preset
 from tests.sounds import noise, wav
 from tests.systems.toy import Toy
 
+pytestmark = pytest.mark.slow
+
 PLACE = "tests.systems.toy:Toy"
 PRESET = """
 [profile]

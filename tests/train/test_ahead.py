@@ -19,6 +19,8 @@ from melcodec_cli.train.corpus import open_corpus
 from melcodec_cli.train.presets import read_preset
 from tests.train.test_phones import spoken_in_notes
 
+pytestmark = pytest.mark.slow
+
 PRESET = read_preset("tiny")
 
 

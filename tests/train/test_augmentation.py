@@ -8,6 +8,8 @@ from torch import Tensor
 
 from melcodec_cli.train.augmentation import Augmentation, augmented, room_response
 
+pytestmark = pytest.mark.slow
+
 RATE_HZ = 16000
 OFF = Augmentation(equaliser=0, room=0, level_low_db=0, level_high_db=0, noise=0, edge=0)
 

@@ -28,6 +28,8 @@ from melcodec_cli.train.corpus import open_corpus
 from melcodec_cli.train.presets import read_preset
 from melcodec_cli.train.task import MelTask, Moment, Task
 
+pytestmark = pytest.mark.slow
+
 RATE_HZ = 48000
 
 

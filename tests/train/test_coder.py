@@ -10,6 +10,8 @@ from melcodec_cli.systems.fmel.train.coder import CoderLosses, CoderTask
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.task import Moment
 
+pytestmark = pytest.mark.slow
+
 SMALL = CoderConfig(codewords=16, half_width=8, token_width=8, frame_width=8)
 HALFWAY = Moment(5, 0.5)
 

@@ -17,6 +17,8 @@ from melcodec_cli.train.corpus import UNKNOWN_LICENCE, Clip, Corpus, index_folde
 from melcodec_cli.train.presets import read_preset
 from tests.train.recordings import record
 
+pytestmark = pytest.mark.slow
+
 
 def touch(folder: Path, *names: str) -> None:
     for name in names:

@@ -8,6 +8,8 @@ from melcodec_cli.cli import main
 from melcodec_cli.train.corpus import open_corpus
 from tests.train.recordings import record
 
+pytestmark = pytest.mark.slow
+
 
 def test_bad_files_are_named_once_each_and_again_by_a_cache(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

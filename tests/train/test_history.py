@@ -13,6 +13,8 @@ from melcodec_cli.errors import UsageProblem
 from melcodec_cli.train.history import Leg, command_line, legs_of
 from melcodec_cli.train.stages import mean_weights
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("pyworld", reason="training needs the extra train")
 
 

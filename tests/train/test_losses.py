@@ -8,6 +8,8 @@ from melcodec_cli.systems.fmel.pitch import Pitch
 from melcodec_cli.systems.fmel.train.hearing import pitch_loss
 from melcodec_cli.train.losses import average_loss
 
+pytestmark = pytest.mark.slow
+
 MEL = torch.randn(3, 200, 8, generator=torch.Generator().manual_seed(1))
 HEARD = torch.ones(3, 1, 8, dtype=torch.bool)
 

@@ -6,6 +6,8 @@ from melcodec_cli.errors import UsageProblem
 from melcodec_cli.train.corpus import UNKNOWN_LICENCE
 from melcodec_cli.train.packing import licence_for
 
+pytestmark = pytest.mark.slow
+
 
 def test_terms_that_bind_pass_on_to_the_weights() -> None:
     free = {"CC BY 4.0", "Apache-2.0", "CC0-1.0"}

@@ -24,6 +24,8 @@ from melcodec_cli.train.presets import read_preset
 from melcodec_cli.train.task import Moment
 from tests.train.tiny import rows, tiny_preset
 
+pytestmark = pytest.mark.slow
+
 PROFILE = Profile.from_dict(read_preset("tiny").profile)
 WORDS = ["aba", "bab", "aab", "abba", "ab", "ba"]
 NOTE_HZ = {"a": 400.0, "b": 1900.0}

@@ -8,6 +8,8 @@ from melcodec_cli.systems.fmel.config import Profile
 from melcodec_cli.systems.fmel.train.pitch_labels import measured_pitch
 from melcodec_cli.train.presets import read_preset
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("pyworld")
 
 

@@ -12,6 +12,8 @@ from safetensors.numpy import save_file
 from melcodec_cli.train.plot import plot_run
 from melcodec_cli.train.scale import scale_of
 
+pytestmark = pytest.mark.slow
+
 
 def run_folder(folder: Path, command: str, minutes: list[float], bands: int = 80) -> Path:
     """The files of a run that was interrupted after a few log lines."""

@@ -21,6 +21,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+pytestmark = pytest.mark.slow
+
 SPEECH = ["published", "speech-16k", "speech-16k-strict", "speech-48k"]
 
 

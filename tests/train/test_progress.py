@@ -7,6 +7,8 @@ import pytest
 
 from melcodec_cli.train.run import Run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("config", "step", "elapsed_s", "left"),

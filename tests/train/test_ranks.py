@@ -12,6 +12,8 @@ from safetensors import safe_open
 
 from tests.train.tiny import rows, tiny_preset
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("pyworld", reason="training needs the extra train")
 
 # Neither a GPU nor a network is asked for.

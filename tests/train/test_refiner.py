@@ -11,6 +11,8 @@ from melcodec_cli.systems.fmel.config import CoderConfig, Profile, RefinerConfig
 from melcodec_cli.systems.fmel.refiner import FlowRefiner
 from melcodec_cli.systems.fmel.train.refiner import RefinerLosses, RefinerTask
 
+pytestmark = pytest.mark.slow
+
 NARROW = RefinerConfig(width=8, dilations=(1,), anchor=0.0, noise=1.0)
 SMALL = CoderConfig(codewords=16, half_width=8, token_width=8, frame_width=8)
 

@@ -17,6 +17,8 @@ from melcodec_cli.train.batches import Batches, Crops
 from melcodec_cli.train.run import Run
 from tests.train.tiny import EVERY_LOSS, rows, tiny_preset
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     "stage, stop, status",

@@ -9,6 +9,8 @@ from melcodec_cli.cli import main
 from melcodec_cli.train.presets import preset_names, read_preset
 from melcodec_cli.train.stages import Length, shares
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", preset_names())
 def test_the_minutes_are_shared_out_among_the_stages_that_the_profile_has(name: str) -> None:

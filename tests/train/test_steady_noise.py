@@ -8,6 +8,8 @@ from melcodec_cli.layers.mel import LogMel
 from melcodec_cli.layers.mel_config import MelConfig
 from melcodec_cli.systems.fmel.train.steady_noise import steady_noise
 
+pytestmark = pytest.mark.slow
+
 MEL = MelConfig()
 FRAMES = 200
 

@@ -18,6 +18,8 @@ from melcodec_cli.train.corpus import UNKNOWN_LICENCE
 from melcodec_cli.train.presets import preset_text
 from tests.train.tiny import rows, tiny_preset
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("pyworld", reason="training needs the extra train")
 
 TINY = ["--preset", "tiny"]
