@@ -35,7 +35,7 @@ class Overwriting:
 
     def __post_init__(self) -> None:
         if self.force and self.skip:
-            raise UsageProblem("--force and --skip-existing contradict each other; use only one")
+            raise UsageProblem("--force and --skip-existing cannot be combined")
 
 
 def engine_named(name: str, report: Report, models: Models, address: str | None) -> Engine:
