@@ -52,7 +52,7 @@ def test_the_model_limits_the_effort(
 ) -> None:
     assert main(["compress", "--effort", "9", "talk.wav"]) == ExitCode.USAGE
     assert capsys.readouterr().err == "melcodec: talk.wav: --effort 9: must be 1 to 8 for speech-16k\n"
-    with pytest.raises(UsageProblem, match="--effort 9: must be 1 to 8 for speech-16k"):
+    with pytest.raises(UsageProblem, match="effort 9: must be 1 to 8 for speech-16k"):
         melcodec_cli.compress("talk.wav", effort=9, bundle=str(tiny_bundle))
     assert main(["compress", "-q", "talk.wav"]) == ExitCode.OK
     assert main(["decompress", "--steps", "65", "talk.wav.mlc", "back.wav"]) == ExitCode.USAGE

@@ -151,7 +151,7 @@ def test_an_installed_model_is_replaced_only_with_force(
     assert main(["models", "add", str(tiny_48k_bundle)]) == 0
     capsys.readouterr()
     assert main(["models", "add", str(tiny_48k_bundle)]) == ExitCode.OUTPUT
-    assert "--force replaces it" in capsys.readouterr().err
+    assert "use --force to replace it" in capsys.readouterr().err
     assert main(["models", "add", "--force", str(tiny_48k_bundle)]) == 0
     assert [line.split()[1] for line in capsys.readouterr().err.splitlines()] == ["replaced", "added"]
 
