@@ -124,7 +124,7 @@ def test_another_renderer_is_a_warning(compress: Call, decompress: Call) -> None
 def test_indices_of_another_shape_than_the_named_model_has_are_refused(
     compress: Call, decompress: Call, changes: dict[str, Any]
 ) -> None:
-    with pytest.raises(MlcCorrupt, match="which it names"):
+    with pytest.raises(MlcCorrupt, match="it names"):
         decompress(rewritten(compress(noise(1), rate_hz=16000), **changes))
 
 

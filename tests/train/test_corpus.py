@@ -180,7 +180,7 @@ def test_with_one_speaker_a_notice_says_that_training_clips_are_measured(
     code = main(["train", "coder", *arguments, "--steps", "1", "--device", "cpu", "--threads", "1"])
     error = capsys.readouterr().err
     assert code == 0, error
-    assert error.count("dev figures are of clips that are trained on") == 1
+    assert error.count("dev figures are measured on training clips") == 1
 
 
 def test_a_corpus_of_dev_clips_only_is_refused(tmp_path: Path) -> None:
