@@ -132,7 +132,7 @@ def test_a_bundle_of_an_unknown_system_can_still_be_read(
 
     info = read_bundle_info(edited(tiny_bundle, tmp_path / "later.safetensors", edit))
     assert (info.system, info.suits) == ("waves", ("speech",)) and info.shape is not None
-    assert "system 'waves' is unknown; there are fmel" in refusal(info.path, capsys)
+    assert "system 'waves' is unknown; known systems: fmel" in refusal(info.path, capsys)
     without = read_bundle_info(edited(older, tmp_path / "without.safetensors", edit))
     assert (without.shape, without.facts.options, without.suits) == (None, (), ())
 
