@@ -1,4 +1,4 @@
-"""A floor under the sound of every model that ships, on the built-in clips: just under what it reaches today."""
+"""A floor under the sound of every model that ships, on every third built-in clip: just under what it reaches today."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_no_shipped_model_sounds_worse_than_it_did(name: str) -> None:
     measures = {each.key: each for each in METRICS if each.key in FLOORS[name]}
     there = [key for key, each in measures.items() if each.missing() is None]
     figures: dict[str, list[float]] = {key: [] for key in there}
-    for clip in clips_of([BUILT_IN]):
+    for clip in clips_of([BUILT_IN])[::3]:
         original = read_original(clip.path)
         coded, decoded = io.BytesIO(), io.BytesIO()
         melcodec_cli.compress(clip.path, coded, bundle=SHIPPED[name], device="cpu")
