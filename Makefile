@@ -11,6 +11,9 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet install -c constraints.txt
 
+# Where node finds the compiler of the Kaitai description, if it is there.
+export NODE_PATH := $(CURDIR)/$(VENV)/kaitai/node_modules
+
 .PHONY: demo test test-quick test-cluster clean
 
 demo: $(VENV)/installed
@@ -41,7 +44,7 @@ $(VENV)/installed-for-tests: $(VENV)/installed
 # What some tests are skipped without: Ray, and the compiler of the Kaitai description.
 $(VENV)/installed-for-all-tests: $(VENV)/installed-for-tests
 	$(PIP) -e .[ray]
-	npm install --silent --no-fund --no-audit --prefix $(VENV)/kaitai kaitai-struct-compiler@0.11.0
+	npm install --silent --no-fund --no-audit --prefix $(VENV)/kaitai kaitai-struct-compiler@0.11.0 js-yaml@4.1.0
 	touch $@
 
 clean:
