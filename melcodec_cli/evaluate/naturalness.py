@@ -16,7 +16,7 @@ NAN = float("nan")
 
 
 class Opinion(NamedTuple):
-    """Of listeners, foretold on their scale from 1 to 5."""
+    """Opinions of listeners, predicted on their scale from 1 to 5."""
 
     overall: float
     signal: float
