@@ -58,7 +58,9 @@ class ClipResult:
 
 
 @dataclass(frozen=True)
-class SystemResult:
+class ContenderResult:
+    """The figures of a contender, which tables and JSON call a system."""
+
     name: str
     kind: str
     delay_ms: float  # constant, taken out before measuring
@@ -92,7 +94,7 @@ class Evaluation:
     machine: str
     metrics: list[dict[str, str]]  # key, label, better, means, kind
     missing: dict[str, str]  # what could not be measured or run here, and why
-    systems: list[SystemResult]
+    systems: list[ContenderResult]
 
     @property
     def keys(self) -> list[str]:
@@ -143,7 +145,7 @@ def read_json(path: Path) -> Evaluation:
             ],
             document["missing"],
             [
-                SystemResult(
+                ContenderResult(
                     system["name"],
                     system["kind"],
                     system["delay_ms"],

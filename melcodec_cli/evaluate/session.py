@@ -17,11 +17,11 @@ from melcodec_cli.errors import UsageProblem
 from melcodec_cli.evaluate.chart import chart_svg, check_keys
 from melcodec_cli.evaluate.clips import Clip
 from melcodec_cli.evaluate.comparison import compare
+from melcodec_cli.evaluate.contenders import Contender
 from melcodec_cli.evaluate.evaluation import Heard, Listener, Recording, evaluate, machine, read_recordings
 from melcodec_cli.evaluate.metrics import LIKENESS, METRICS, available_metrics
 from melcodec_cli.evaluate.page import listened, page
 from melcodec_cli.evaluate.results import Evaluation, read_json, write_csv, write_json
-from melcodec_cli.evaluate.systems import System
 from melcodec_cli.evaluate.table import print_comparison, print_markdown, print_systems
 from melcodec_cli.evaluate.workers import worker_count, workers
 from melcodec_cli.files.atomic import check_output, output_file
@@ -127,28 +127,28 @@ class Session:
             check_keys(outputs.plot_metrics, [metric.key for metric in self._metrics])
 
     def leave_out(self, missing: dict[str, str]) -> None:
-        """Metrics and systems that this machine cannot run, and why."""
+        """Metrics and contenders that this machine cannot run, and why."""
         for name, reason in missing.items():
             self._complain(f"without {name}: {reason}")
         self.missing |= missing
 
-    def run(self, clips: Sequence[Clip], systems: Sequence[System], threads: int | None = None) -> None:
+    def run(self, clips: Sequence[Clip], contenders: Sequence[Contender], threads: int | None = None) -> None:
         with warnings.catch_warnings():
             # Of the packages that measure, about themselves and each other.
             warnings.simplefilter("ignore")
             self.recordings = read_recordings(clips, self._complain)
-            self.played = listened(self.recordings, len(systems)) if self._outputs.page else []
+            self.played = listened(self.recordings, len(contenders)) if self._outputs.page else []
             if not any(each.speech.full_band for each in self.recordings):
                 self._metrics = [metric for metric in self._metrics if not metric.full_band]
-            seconds = sum(each.speech.duration_s for each in self.recordings) * len(systems)
+            seconds = sum(each.speech.duration_s for each in self.recordings) * len(contenders)
             judged = any(metric.kind == "judge" for metric in self._metrics)
             with (
                 workers(worker_count(seconds, threads, judged)) as spread_out,
-                self._progress(2 * len(self.recordings) * len(systems)) as advance,
+                self._progress(2 * len(self.recordings) * len(contenders)) as advance,
             ):
                 listener = Listener(advance, self._complain)
                 self.heard = list(
-                    evaluate(self.recordings, systems, self._metrics, self.played, spread_out, listener)
+                    evaluate(self.recordings, contenders, self._metrics, self.played, spread_out, listener)
                 )
         if not self.heard:
             raise UsageProblem("none of the clips could be coded")

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from melcodec_cli.audio.suffixes import AUDIO_SUFFIXES
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.files.atomic import output_file
-from melcodec_cli.report.printable import printable
+from melcodec_cli.report.console import say
 from melcodec_cli.train.bandwidth import bandwidth_hz
 
 DEV_SHARE = 1 / 20  # share of speakers, if no manifest assigns splits
@@ -115,7 +115,7 @@ def _listed(folder: Path) -> list[Clip]:
     splits = Counter(clip.split for clip in clips)
     for split in splits.keys() - {"", "train", "dev"}:
         what = f"{splits[split]} clips are left out: their split is {split!r}, not train or dev"
-        print(f"melcodec: {printable(manifest)}: {what}", file=sys.stderr)
+        say(f"{manifest}: {what}")
     return clips
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from melcodec_cli.errors import OutputExists, UsageProblem
 from melcodec_cli.models.bundle import save_bundle
 from melcodec_cli.models.installed import read_bundle_info
-from melcodec_cli.report.printable import printable
+from melcodec_cli.report.console import say
 from melcodec_cli.systems.registry import system_of
 from melcodec_cli.train.checkpoint import save_atomically
 from melcodec_cli.train.corpus import UNKNOWN_LICENCE, Corpus
@@ -93,8 +92,7 @@ def _how_it_came_to_be(stage: str, folder: Path) -> dict[str, Any]:
     """Steps, minutes and dev figures at the end of the run, and the legs of all the training."""
     figures = _last_row(folder / "log.csv")
     if not figures:
-        log = printable(folder / "log.csv")
-        print(f"melcodec: {log}: no figures for the stage {stage}, so the bundle gets none", file=sys.stderr)
+        say(f"{folder / 'log.csv'}: no figures for the stage {stage}, so the bundle gets none")
     legs = legs_of(folder / "stage.safetensors", stage)
     if not legs and {"step", "minutes"} <= figures.keys():
         legs = [Leg("", "", int(figures["step"]), figures["minutes"])]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from melcodec_cli.errors import Terminated, UsageProblem
 from melcodec_cli.layers.precision import computes_bfloat16
+from melcodec_cli.report.console import say, say_plainly
 from melcodec_cli.systems.system import Shape
 from melcodec_cli.train.ahead import Source, drawn_ahead, workers_for
 from melcodec_cli.train.batches import Crops
@@ -121,10 +121,7 @@ class Run:
         if not fitting:
             raise UsageProblem("none of the --init weights fits this stage")
         if len(fitting) < len(weights):
-            print(
-                f"{len(weights) - len(fitting)} of {len(weights)} weights do not fit and are left out",
-                file=sys.stderr,
-            )
+            say(f"{len(weights) - len(fitting)} of {len(weights)} weights do not fit and are left out")
         self.task.stage.load_state_dict({**own, **fitting})
         self.prepared = "mean" in fitting
         self.init, self.earlier = init, legs
@@ -223,9 +220,7 @@ class Run:
                         **dev,
                     }
                 )
-                print(
-                    "  dev: " + "  ".join(f"{k} {v:.4g}" for k, v in dev.items()), file=sys.stderr, flush=True
-                )
+                say_plainly("  dev: " + "  ".join(f"{k} {v:.4g}" for k, v in dev.items()))
             due = self.elapsed_s - saved_s > 60 * config.checkpoint_minutes
             if self.rank == 0 and (due or done or stopped_by):
                 saved_s = self.elapsed_s
@@ -286,11 +281,7 @@ class Run:
             left_s = 60 * self.config.minutes - self.elapsed_s
         left_s = max(0.0, left_s)  # the last step may end a little late
         text = "  ".join(f"{k} {v:.4g}" for k, v in figures.items())
-        print(
-            f"step {self.step}  {text}  {speed:.2f} steps/s  {left_s / 60:.1f} min left",
-            file=sys.stderr,
-            flush=True,
-        )
+        say_plainly(f"step {self.step}  {text}  {speed:.2f} steps/s  {left_s / 60:.1f} min left")
 
     # -- checkpoints
 

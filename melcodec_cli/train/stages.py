@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import torch
 
 from melcodec_cli.errors import UsageProblem
-from melcodec_cli.report.printable import printable
+from melcodec_cli.report.console import say
 from melcodec_cli.train.ahead import Source
 from melcodec_cli.train.batches import Batches, Crops, dev_crops
 from melcodec_cli.train.corpus import Corpus
@@ -93,10 +92,7 @@ def train_stage(
     for other in task.frozen:
         other.to(device).requires_grad_(False)
     if resume and not run.has_checkpoint and is_first():
-        print(
-            f"melcodec: {printable(run.folder)}: no checkpoint to resume from, starting from the beginning",
-            file=sys.stderr,
-        )
+        say(f"{run.folder}: no checkpoint to resume from, starting from the beginning")
     if start_from and not (resume and run.has_checkpoint):
         paths = [weights_file(path, name) for path in start_from]
         weights = mean_weights([stage_weights(path, stage) for path in paths])

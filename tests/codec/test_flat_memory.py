@@ -19,7 +19,9 @@ pytestmark = pytest.mark.slow
 
 MINUTE = 60 * (0.1 * 32767 * noise(1)).astype("<i2").tobytes()
 MINUTES = 4
-GROWTH_LIMIT_KIB = 4 << 10  # three minutes of the audio alone would be 11.5 MB as floats and 5.8 MB as they came
+GROWTH_LIMIT_KIB = (
+    4 << 10
+)  # three minutes of the audio alone would be 11.5 MB as floats and 5.8 MB as they came
 
 
 def peak_kib(process: subprocess.Popen[bytes]) -> int:

@@ -1,4 +1,4 @@
-"""A floor under the sound of every model that ships, on three short built-in clips: just under what it reaches today."""
+"""A floor under the sound of every model that ships, just under what it reaches today on three short clips."""
 
 from __future__ import annotations
 
