@@ -18,11 +18,28 @@ if TYPE_CHECKING:
     from melcodec_cli.train.presets import Preset
 
 
+DEFAULT_PRESET = "speech-16k"
+
+
 class StageGroup(click.Group):
     """Treats any name that is not a command as the name of a stage, which the preset's system declares."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return super().get_command(ctx, cmd_name) or _stage_command(cmd_name)
+
+
+class StageCommand(click.Command):
+    """Says that its stage is unknown before it complains about options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError:
+            from melcodec_cli.train.presets import read_preset
+            from melcodec_cli.train.stages import stage_named
+
+            stage_named(read_preset(ctx.params.get("preset_name", DEFAULT_PRESET)), str(self.name))
+            raise
 
 
 @click.group(cls=StageGroup, short_help="Train the stages of a model.")
@@ -56,7 +73,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
                          help="Folder of audio; may be given several times."),
             click.option("--run", "run_folder", required=True, metavar="DIR", type=folder,
                          help="Where checkpoints, logs and weights go."),
-            click.option("--preset", "preset_name", default="speech-16k", show_default=True, metavar="NAME|FILE",
+            click.option("--preset", "preset_name", default=DEFAULT_PRESET, show_default=True, metavar="NAME|FILE",
                          shell_complete=complete_preset,
                          help="A preset that ships, or a TOML file like one."),
             click.option("--minutes", type=click.FloatRange(min=0, min_open=True),
@@ -79,7 +96,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _stage_command(stage: str) -> click.Command:
-    @click.command(stage, short_help=f"Train the stage {stage}.")
+    @click.command(stage, cls=StageCommand, short_help=f"Train the stage {stage}.")
     @_options
     def command(preset_name: str, minutes: float | None, steps: int | None, **rest: Any) -> None:
         from melcodec_cli.train.stages import Length, train_stage
@@ -99,7 +116,7 @@ def _stage_command(stage: str) -> click.Command:
 
 
 @train.command("stages", short_help="List the stages of a preset.")
-@click.option("--preset", "preset_name", default="speech-16k", show_default=True, metavar="NAME|FILE",
+@click.option("--preset", "preset_name", default=DEFAULT_PRESET, show_default=True, metavar="NAME|FILE",
               shell_complete=complete_preset,
               help="A preset that ships, or a TOML file like one.")  # fmt: skip
 def list_stages(preset_name: str) -> None:

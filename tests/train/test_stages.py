@@ -66,6 +66,16 @@ def test_a_stage_that_the_profile_lacks_is_refused(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("preset", ["speech-48k", ""])
+def test_an_unknown_stage_is_named_before_the_options_that_are_missing(
+    preset: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "refinery", *(["--preset", preset] if preset else [])]) == 2
+    assert f"preset {preset or 'speech-16k'} has no stage refinery" in capsys.readouterr().err
+    assert main(["train", "coder"]) == 2
+    assert "--data" in capsys.readouterr().err
+
+
 def test_the_stages_of_a_preset_are_listed_in_order_with_their_minutes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
