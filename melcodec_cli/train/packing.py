@@ -15,7 +15,8 @@ from melcodec_cli.models.installed import read_bundle_info
 from melcodec_cli.report.console import say
 from melcodec_cli.systems.registry import system_of
 from melcodec_cli.train.checkpoint import save_atomically
-from melcodec_cli.train.corpus import UNKNOWN_LICENCE, Corpus
+from melcodec_cli.train.corpus import Corpus
+from melcodec_cli.train.folders import UNKNOWN_LICENCE
 from melcodec_cli.train.history import Leg, legs_of, summary_of
 from melcodec_cli.train.log import Log
 from melcodec_cli.train.presets import Preset

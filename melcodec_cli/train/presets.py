@@ -17,7 +17,7 @@ from melcodec_cli.layers.settings import ProfileError, build, require
 from melcodec_cli.systems.registry import SYSTEMS, build_system, system_of
 from melcodec_cli.systems.system import Shape, System
 from melcodec_cli.train.augmentation import Augmentation
-from melcodec_cli.train.run import RunConfig
+from melcodec_cli.train.run_config import RunConfig
 from melcodec_cli.train.stage import Stage, by_name
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ import math
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -26,41 +25,9 @@ from melcodec_cli.train.checkpoint import moments, read, restore_moments, save_a
 from melcodec_cli.train.history import Leg, legs_of
 from melcodec_cli.train.log import Log
 from melcodec_cli.train.ranks import agreed, share_gradients
+from melcodec_cli.train.run_config import Phase, RunConfig
 from melcodec_cli.train.stopping import StopSignal
 from melcodec_cli.train.task import Moment, Task
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A part of a run, with the adversary or without it, to correct what it distorted."""
-
-    share: float = 1.0  # of the run, relative to the shares of other phases
-    adversary: bool = True
-    rate: float = 1.0  # factor on the run's learning rate
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    batch: int = 16
-    seconds: float = 2.0  # length of each crop
-    rate: float = 1e-3  # peak learning rate
-    betas: tuple[float, ...] = (0.9, 0.98)
-    weight_decay: float = 0.01
-    warmup_steps: int = 300
-    clip_norm: float = 1.0
-    ema: float = 0.999
-    steps: int = 0  # length of the run in steps ...
-    minutes: float = 0.0  # ... or in minutes
-    log_steps: int = 50
-    dev_minutes: float = 3.0
-    dev_steps: int = 0  # instead of dev_minutes
-    checkpoint_minutes: float = 3.0
-    dev_clips: int = 32
-    dev_seconds: float = 3.0
-    bfloat16: bool = True
-    seed: int = 1
-    phases: tuple[Phase, ...] = ()  # in sequence; empty: a single phase
-    cycles: int = 1  # how often the phases are repeated
 
 
 class Run:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from melcodec_cli.train.batches import Crops
     from melcodec_cli.train.corpus import Corpus
     from melcodec_cli.train.presets import Preset
-    from melcodec_cli.train.run import RunConfig
+    from melcodec_cli.train.run_config import RunConfig
     from melcodec_cli.train.task import Task
 
 Part = TypeVar("Part", bound=nn.Module)

@@ -17,7 +17,8 @@ from melcodec_cli.train.corpus import Corpus
 from melcodec_cli.train.history import legs_of, with_tilde
 from melcodec_cli.train.presets import Preset
 from melcodec_cli.train.ranks import is_first
-from melcodec_cli.train.run import Run, RunConfig
+from melcodec_cli.train.run import Run
+from melcodec_cli.train.run_config import RunConfig
 from melcodec_cli.train.stage import Drawing, Stage, Training, by_name
 from melcodec_cli.train.weights import mean_weights, stage_weights, weights_file
 

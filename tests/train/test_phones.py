@@ -19,7 +19,8 @@ from melcodec_cli.systems.fmel.train.phones import PhonesTask
 from melcodec_cli.systems.fmel.train.utterances import Spoken, Utterances, dev_utterances
 from melcodec_cli.train.augmentation import Augmentation
 from melcodec_cli.train.batches import Crops
-from melcodec_cli.train.corpus import Clip, Corpus
+from melcodec_cli.train.corpus import Corpus
+from melcodec_cli.train.folders import Clip
 from melcodec_cli.train.presets import read_preset
 from melcodec_cli.train.task import Moment
 from tests.train.tiny import rows, tiny_preset

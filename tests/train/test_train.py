@@ -14,7 +14,7 @@ from melcodec_cli.cli import main
 from melcodec_cli.models.bundle import load_bundle
 from melcodec_cli.models.installed import read_bundle_info
 from melcodec_cli.systems.fmel.chain import Chain
-from melcodec_cli.train.corpus import UNKNOWN_LICENCE
+from melcodec_cli.train.folders import UNKNOWN_LICENCE
 from melcodec_cli.train.presets import preset_text
 from tests.train.tiny import rows, tiny_preset
 
