@@ -74,7 +74,7 @@ def bench(
       melcodec bench --seconds 10 --repeat 20 recordings/
       melcodec bench --bundle speech-48k      once it is installed
       melcodec bench --json --threads 1
-      melcodec bench --batch                  1000 clips of 3 s: minutes
+      melcodec bench --batch                  1000 clips of 3 s, which takes minutes
       melcodec bench --batch --seconds 60     20 of them
       melcodec bench --start                  from a cold start
     """

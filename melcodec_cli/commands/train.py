@@ -50,8 +50,8 @@ def train() -> None:
     finds in the --run folder what was trained before it.
 
     A folder, or the folders directly in it, may have a manifest.csv (path, source, speaker, split, licence, text).
-    Without one, each folder directly in it, or in parts such as dev-clean and wav48, is a speaker, and files that lie
-    directly in it are all by one. A twentieth of the speakers, at least one, is kept for measuring.
+    Without one, each folder directly in it, or in parts such as dev-clean and wav48, is a speaker, and all files
+    directly in it are by one. A twentieth of the speakers, at least one, is kept for measuring.
 
     \b
     Examples:
@@ -76,9 +76,10 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--preset", "preset_name", default=DEFAULT_PRESET, show_default=True, metavar="NAME|FILE",
                          shell_complete=complete_preset,
                          help="A preset that ships, or a TOML file like one."),
-            click.option("--minutes", type=click.FloatRange(min=0, min_open=True),
+            click.option("--minutes", metavar="N", type=click.FloatRange(min=0, min_open=True),
                          help="Length of the run in minutes, instead of the preset's."),
-            click.option("--steps", type=click.IntRange(min=1), help="Length of the run in steps, instead of minutes."),
+            click.option("--steps", metavar="N", type=click.IntRange(min=1),
+                         help="Length of the run in steps, instead of minutes."),
             click.option("--resume", is_flag=True, help="Continue from the run's last checkpoint."),
             click.option("--force", is_flag=True, help="Start again where the run has been trained already."),
             click.option("--init", "start_from", metavar="PATH", multiple=True,
@@ -88,7 +89,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
                          help="Where decoded audio is kept.  [default: cache beside the run]"),
             click.option("--device", default="auto", show_default=True, metavar="NAME",
                          help="auto, cpu, cuda, cuda:N or mps."),
-            click.option("--threads", type=click.IntRange(min=1), help="CPU threads to use."),
+            click.option("--threads", metavar="N", type=click.IntRange(min=1), help="CPU threads to use."),
         )
     ):  # fmt: skip
         command = option(command)

@@ -43,7 +43,7 @@ class Listener:
 
 
 def read_recordings(clips: Iterable[Clip], complain: Callable[[str], None]) -> list[Recording]:
-    """Those that can be read and hold anything; the others are named."""
+    """Read the clips; those that cannot be read or hold nothing are named and left out."""
     recordings = []
     for clip in clips:
         try:
@@ -68,7 +68,7 @@ def evaluate(
     spread: Map,
     listener: Listener,
 ) -> Iterator[Heard]:
-    """One contender after the other; those that could code nothing are passed over."""
+    """Evaluate one contender after the other, without those that could code nothing."""
     for contender in contenders:
         coded = dict(_code(recordings, contender, listener))
         if coded:

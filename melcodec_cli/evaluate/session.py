@@ -43,7 +43,7 @@ class Outputs:
     plot_metrics: Sequence[str] = ()  # keys
 
     def __post_init__(self) -> None:
-        """Refused before hours of work rather than after them."""
+        """Refuse bad outputs before hours of work rather than after them."""
         for path in self._paths:
             if path != STDOUT and path != self.page:
                 check_output(path, self.force)
@@ -74,7 +74,7 @@ class Outputs:
 
 
 def page_path(place: str) -> Path:
-    """The page in a folder, unless a file is named."""
+    """The page to write: the file that is named, or one in the folder that is named."""
     path = Path(place)
     return path if path.suffix in (".html", ".htm") else path / "index.html"
 
@@ -90,7 +90,7 @@ def compare_files(first: Path, second: Path, outputs: Outputs) -> None:
 
 
 def show_again(path: Path, outputs: Outputs, quiet: bool) -> None:
-    """The figures of an earlier run, written once more; its sounds are gone, so there is no page."""
+    """Write the figures of an earlier run once more; its sounds are gone, so there is no page."""
     if outputs.page:
         raise UsageProblem("--out needs the recordings, which --from does not have")
     write_figures(read_json(path), outputs, quiet)
@@ -127,7 +127,7 @@ class Session:
             check_keys(outputs.plot_metrics, [metric.key for metric in self._metrics])
 
     def leave_out(self, missing: dict[str, str]) -> None:
-        """Metrics and contenders that this machine cannot run, and why."""
+        """Note the metrics and contenders that this machine cannot run, and say why."""
         for name, reason in missing.items():
             self._complain(f"without {name}: {reason}")
         self.missing |= missing
