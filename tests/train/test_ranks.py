@@ -31,9 +31,7 @@ def meeting_place() -> dict[str, str]:
 def test_torchrun_trains_every_stage_once(speech: Path, tmp_path: Path) -> None:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"]
     torchrun += ["--nproc-per-node", "2", "--no-python", "--"]
-    preset = tmp_path / "tiny.toml"
-    preset.write_text(tiny_preset())
-    arguments = ["train", "all", "--preset", str(preset), "--data", str(speech), "--run", str(tmp_path)]
+    arguments = ["train", "all", "--preset", "tiny", "--data", str(speech), "--run", str(tmp_path)]
     done = subprocess.run(
         [*torchrun, *MELCODEC, *arguments, "--steps", "2"],
         env=ENVIRONMENT, capture_output=True, text=True, timeout=PATIENCE_S,

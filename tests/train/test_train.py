@@ -219,7 +219,7 @@ def test_the_published_scheme_trains_and_its_model_codes(
     preset = tmp_path / "published.toml"
     preset.write_text(text)
     arguments = ["--data", str(speech), "--run", str(tmp_path), "--cache", str(run / "cache")]
-    assert main(["train", "all", "--preset", str(preset), *arguments, "--steps", "4", "--device", "cpu"]) == 0
+    assert main(["train", "all", "--preset", str(preset), *arguments, "--steps", "2", "--device", "cpu"]) == 0
     log = capsys.readouterr().err
     for figure in ("adversary", "deceived", "features", "consistency"):
         assert figure in log

@@ -7,9 +7,7 @@ from melcodec_cli.train.presets import preset_text
 
 
 def tiny_preset() -> str:
-    """The tiny preset with smaller batches, measured on shorter crops."""
-    few = "batch = 2\nseconds = 1.2\ndev_seconds = 1.2\n"
-    return preset_text("tiny").replace("batch = 4\nseconds = 1.2\n", few)
+    return preset_text("tiny")
 
 
 EVERY_LOSS = """
