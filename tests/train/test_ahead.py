@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from melcodec_cli.systems.fmel.config import Profile
-from melcodec_cli.systems.fmel.train.pitch_labels import PitchedBatches
 from melcodec_cli.systems.fmel.train.utterances import Utterances
 from melcodec_cli.train.ahead import Source, drawn_ahead, workers_for
 from melcodec_cli.train.batches import Batches, Crops
 from melcodec_cli.train.corpus import open_corpus
+from melcodec_cli.train.pitch_labels import PitchedBatches
 from melcodec_cli.train.presets import read_preset
 from tests.train.test_phones import spoken_in_notes
 
@@ -39,7 +39,9 @@ def pitched_batches(speech: Path, folder: Path) -> PitchedBatches:
     pytest.importorskip("pyworld")
     corpus = open_corpus([speech], folder, 16000)
     batches = Batches(corpus, "train", torch.device("cpu"), {}, PRESET.augmentation)
-    return PitchedBatches(batches, Profile.from_dict(PRESET.profile))
+    profile = Profile.from_dict(PRESET.profile)
+    assert profile.pitch is not None
+    return PitchedBatches(batches, profile.mel, profile.pitch)
 
 
 def utterances(speech: Path, folder: Path) -> Utterances:

@@ -15,17 +15,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from melcodec_cli.layers.excitation import chunk_phase, per_sample, pulse_train, voiced_share
 from melcodec_cli.layers.hifigan import HifiganVocoder
 from melcodec_cli.layers.mel import LogMel
 from melcodec_cli.layers.noise import REFINER_KEY, VOCODER_KEY, frame_noise
+from melcodec_cli.layers.pitch import Pitch
 from melcodec_cli.layers.rows import inside_of, narrowed_rows, padded
 from melcodec_cli.systems.fmel.coarse import coarse_copy
 from melcodec_cli.systems.fmel.coder import Coder, MelDecoder
 from melcodec_cli.systems.fmel.config import MAX_STEPS, Profile
 from melcodec_cli.systems.fmel.contrast import Contrast
-from melcodec_cli.systems.fmel.excitation import chunk_phase, per_sample, pulse_train, voiced_share
 from melcodec_cli.systems.fmel.harmonic import HarmonicVocoder
-from melcodec_cli.systems.fmel.pitch import Pitch
 from melcodec_cli.systems.fmel.refiner import FlowRefiner
 from melcodec_cli.systems.fmel.search import IndexSearch
 from melcodec_cli.systems.fmel.voicing import measured_voicing

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from melcodec_cli.layers.mel_config import MAX_SAMPLES, MelConfig
+from melcodec_cli.layers.pitch_config import PitchConfig
 from melcodec_cli.layers.settings import build, require, require_range
 
 MAX_WIDTH, MAX_BLOCKS = 4096, 64
@@ -109,21 +110,6 @@ class RefinerConfig:
             all(dilation >= 1 for dilation in self.dilations) and sum(self.dilations) <= MAX_DILATION_SUM,
             f"refiner.dilations must each be at least 1, with a sum of at most {MAX_DILATION_SUM}",
         )
-
-
-@dataclass(frozen=True)
-class PitchConfig:
-    bins: int = 128
-    low_hz: float = 60.0
-    high_hz: float = 500.0
-    width: int = 128
-    blocks: int = 5
-
-    def __post_init__(self) -> None:
-        require_range("pitch.", self, 8, 4096, "bins")
-        require_range("pitch.", self, 1, MAX_WIDTH, "width")
-        require_range("pitch.", self, 0, MAX_BLOCKS, "blocks")
-        require(1 <= self.low_hz < self.high_hz <= 100_000, "pitch.high_hz must lie in (low_hz, 100000]")
 
 
 @dataclass(frozen=True)

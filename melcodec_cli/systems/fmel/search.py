@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool1d, conv1d, max_pool1d
 
 from melcodec_cli.layers.envelope import EnvelopeSegments
+from melcodec_cli.layers.pitch import Pitch
 from melcodec_cli.systems.fmel.coder import Coder, MelDecoder
 from melcodec_cli.systems.fmel.config import Profile
-from melcodec_cli.systems.fmel.pitch import Pitch
 
 # How much a token is heard in the frames of the tokens around it and in its own.
 HEARD = (0.25, 0.75, 1.0, 1.0, 1.0, 0.75, 0.25)

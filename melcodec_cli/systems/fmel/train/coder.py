@@ -6,16 +6,16 @@ import dataclasses
 from dataclasses import dataclass
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
+from melcodec_cli.layers.pitch import Pitch
 from melcodec_cli.systems.fmel.coder import Coder
 from melcodec_cli.systems.fmel.config import Profile
-from melcodec_cli.systems.fmel.pitch import Pitch
 from melcodec_cli.systems.fmel.search import CHANGE_S, IndexSearch
 from melcodec_cli.systems.fmel.train.hearing import phones_loss, pitch_loss
 from melcodec_cli.systems.fmel.train.listener import Listener
 from melcodec_cli.train.batches import Crops
+from melcodec_cli.train.clustering import cluster, usage_figures
 from melcodec_cli.train.discriminators import mel_discriminators
 from melcodec_cli.train.losses import average_loss, envelope_loss, excess, masked_mean
 from melcodec_cli.train.task import MelTask, Moment
@@ -160,20 +160,7 @@ class CoderTask(MelTask):
     @torch.no_grad()
     def after_step(self, moment: Moment) -> None:
         assert self.latest is not None
-        indices, points = self.latest
-        quantiser = self.stage.quantiser
-        share = torch.bincount(indices.flatten(), minlength=len(quantiser.usage)).float() / indices.numel()
-        if dist.is_initialized():  # the codebook must stay the same on every GPU
-            dist.all_reduce(share)
-            share /= dist.get_world_size()
-        quantiser.count(share, self.losses.usage_decay)
-        if not self.losses.clustering:
-            return
-        flat = points.flatten(0, 1)
-        anchors = flat[torch.randint(len(flat), (len(quantiser.usage),), device=flat.device)]
-        if dist.is_initialized():
-            dist.broadcast(anchors, 0)
-        quantiser.revive(anchors, self.losses.usage_decay)
+        cluster(self.stage.quantiser, *self.latest, self.losses.usage_decay, self.losses.clustering)
 
     @torch.no_grad()
     def _code(self, audio: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -188,17 +175,11 @@ class CoderTask(MelTask):
     def evaluate(self, crops: Crops) -> dict[str, float]:
         mel, decoded, indices = self._code(crops.audio)
         heard = self.heard(crops)
-        share = (
-            torch.bincount(indices.flatten(), minlength=self.profile.coder.codewords).double()
-            / indices.numel()
-        )
-        entropy = -(share * (share + 1e-12).log()).sum()
         return {
             "dev_l1": masked_mean((decoded - mel).abs(), heard).item(),
             "dev_excess": excess(decoded, heard, self.mel.silence).item(),
             "dev_envelope": envelope_loss(decoded, mel, self.envelope).item(),
-            "perplexity": entropy.exp().item(),
-            "codewords": float((share > 0).sum()),
+            **usage_figures(indices, self.profile.coder.codewords),
         }
 
     @torch.no_grad()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from melcodec_cli.systems.fmel.pitch import Pitch
+from melcodec_cli.layers.pitch import Pitch
 from melcodec_cli.systems.fmel.train.listener import Listener
 
 

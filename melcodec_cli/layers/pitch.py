@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from melcodec_cli.layers.blocks import BlockStack, FrameConv
+from melcodec_cli.layers.pitch_config import PitchConfig
 from melcodec_cli.layers.pointwise import Linear
-from melcodec_cli.systems.fmel.config import PitchConfig
 
 NEIGHBOURS = 3  # bins on either side of the best one that the estimate averages over
 HEIGHT = 0.2  # weight of an error in pitch relative to one in voicing
@@ -21,16 +21,16 @@ class Pitch(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, bands: int, config: PitchConfig) -> None:
+    def __init__(self, bands: int, config: PitchConfig, causal: bool = False) -> None:
         super().__init__()
         self.config = config
         self.register_buffer("mean", torch.zeros(bands))
         self.register_buffer("deviation", torch.ones(bands))
-        self.widen = FrameConv(bands, config.width, 5)
-        self.stack = BlockStack(config.width, (1,) * config.blocks)
+        self.widen = FrameConv(bands, config.width, 5, causal=causal)
+        self.stack = BlockStack(config.width, (1,) * config.blocks, causal=causal)
         self.norm = nn.LayerNorm(config.width)
         self.head = Linear(config.width, config.bins + 1)
-        self.context_frames = 2 + self.stack.context
+        self.context_frames = (4 if causal else 2) + self.stack.context
 
     @property
     def octaves_per_bin(self) -> float:
