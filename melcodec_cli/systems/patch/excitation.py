@@ -1,0 +1,63 @@
+"""Excitation of the patch codec's vocoder: a stretch of pulses for each frame, of which nothing lies in the future.
+
+A frame knows its own pitch and phase and the pitch of the frame before.  Its pulses go on from there over the length of
+its window, and frames overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from melcodec_cli.layers.excitation import pulse_train
+from melcodec_cli.systems.span import Span
+
+# Within this many frames of a chunk's borders the phase follows the pitch alone, so that the neighbouring chunk, which
+# sees only this much, computes the same excitation.
+MARGIN_FRAMES = 6
+JUMP = (
+    0.1  # pitch that changes more than this from one frame to the next is taken as a new one, not as a glide
+)
+
+
+def cycles_per_frame(pitch_hz: Tensor, rate_hz: int, hop_samples: int) -> Tensor:
+    return pitch_hz.double() * (hop_samples / rate_hz)
+
+
+def chunk_phase(cycles: Tensor, spans: Sequence[Span]) -> Tensor:
+    """Cycles of each frame (batch, frame) -> phase in cycles at its centre, zero at the beginning of the chunk and a
+    whole number at its end, so that chunks can be decoded alone without a click between them.
+
+    The correction, at most half a cycle, is spread over the inside of the chunk: an inaudible change of pitch.
+    """
+    ends = torch.cumsum(cycles, 1)
+    places = [(span.before, span.kept, span.before + span.kept - 1) for span in spans]
+    first, length, last = torch.tensor(places, device=cycles.device).T.unsqueeze(-1)  # (batch, 1) each
+    start = (ends - cycles).gather(1, first)
+    total = ends.gather(1, last) - start
+    inside = length - 2 * MARGIN_FRAMES
+    position = torch.arange(cycles.shape[1], device=cycles.device) + 0.5 - (first + MARGIN_FRAMES)
+    share = (position / inside.clamp(min=1)).clamp(0, 1)
+    smooth = share.square() * (3 - 2 * share)
+    return ends - cycles / 2 - start + torch.where(inside > 0, (total.round() - total) * smooth, 0.0)
+
+
+def local_pulses(pitch_hz: Tensor, phase: Tensor, rate_hz: int, hop_samples: int, fft_samples: int) -> Tensor:
+    """Pitch and phase at the centres of frames (batch, frame) -> pulses in their windows (batch, frame, fft)."""
+    before = torch.cat([pitch_hz[:, :1], pitch_hz[:, :-1]], 1)
+    change = pitch_hz - before
+    glide = torch.where(change.abs() < JUMP * pitch_hz, change, 0.0).unsqueeze(-1)
+    hops = (torch.arange(fft_samples, device=pitch_hz.device) + 0.5 - fft_samples / 2) / hop_samples
+    hz = pitch_hz.unsqueeze(-1)
+    turned = (hz * hops + 0.5 * glide * hops.square()) * (hop_samples / rate_hz)
+    return pulse_train(torch.remainder(phase, 1.0).float().unsqueeze(-1) + turned, hz, rate_hz)
+
+
+def gate(voicing: Tensor) -> Tensor:
+    """Gain of the pulses from the probability of voicing.
+
+    It is 0 where a frame is more likely unvoiced: even faint pulses are heard, and measured, as a voice.
+    """
+    return ((voicing - 0.4) * 5).clamp(0, 1)
