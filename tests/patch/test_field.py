@@ -15,9 +15,9 @@ from tests.patch.small import SMALL, small_patch
 COLUMNS = 90
 
 
-@pytest.fixture(scope="module")
-def patch() -> Patch:
-    return small_patch()
+@pytest.fixture(scope="module", params=["harmonic", "hifigan"])
+def patch(request: pytest.FixtureRequest) -> Patch:
+    return small_patch(request.param)
 
 
 def recording(columns: int) -> Audio:
@@ -83,7 +83,8 @@ def test_a_stretch_is_decoded_like_the_chunk_that_it_lies_in(patch: Patch, toget
         np.testing.assert_allclose(part, other, atol=2e-4 * np.abs(other).max())
 
 
-def test_less_context_than_the_shape_names_changes_the_sound(patch: Patch) -> None:
+def test_less_context_than_the_shape_names_changes_the_sound() -> None:
+    patch = small_patch()
     indices = np.random.default_rng(2).integers(0, SMALL.tokenizer.codewords, (COLUMNS, 20))
     reach = patch.decode_reach({})
     whole = patch.decode([Codes(cut(indices, Span(60, 10, 1, 60)), None)], [Span(60, 10, 1, 60)], {})[0]

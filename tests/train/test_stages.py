@@ -16,10 +16,10 @@ pytestmark = pytest.mark.slow
 def test_the_minutes_are_shared_out_among_the_stages_that_the_profile_has(name: str) -> None:
     preset = read_preset(name)
     stages = shares(preset)
-    assert ("refiner" in stages) == (preset.profile["refiner"] is not None)
+    assert ("refiner" in stages) == (preset.profile.get("refiner") is not None)
     trained = [Length(minutes=60).share(share).minutes or 0 for share in stages.values()]
     assert sum(trained) == pytest.approx(60)
-    assert Length(steps=5).share(stages["coder"]) == Length(steps=5)
+    assert Length(steps=5).share(min(stages.values())) == Length(steps=5)
 
 
 @pytest.mark.parametrize("stage", ["coder", "all"])

@@ -17,7 +17,7 @@ from typing import Any
 
 from melcodec_cli.layers.mel_config import MAX_SAMPLES, MelConfig
 from melcodec_cli.layers.pitch_config import PitchConfig
-from melcodec_cli.layers.settings import build, require, require_range
+from melcodec_cli.layers.settings import build, require, require_range, require_upsampling
 
 MAX_WIDTH, MAX_BLOCKS = 4096, 64
 MAX_DILATION_SUM = 128  # of a refiner: bounds its receptive field per step
@@ -134,16 +134,7 @@ class VocoderConfig:
         require_range("vocoder.", self, 0, MAX_BLOCKS, "blocks")
         require_range("vocoder.", self, 0, MAX_NOISE_FRAMES, "noise_frames")
         require_range("vocoder.", self, 0, 4, "contrast")
-        strides, kernels = self.upsample_strides, self.upsample_kernels
-        require(
-            1 <= len(strides) <= 8 and len(kernels) == len(strides),
-            "vocoder.upsample_strides and vocoder.upsample_kernels must have the same number of values, 1 to 8",
-        )
-        require(
-            all(1 <= stride <= kernel <= 1024 for stride, kernel in zip(strides, kernels, strict=True)),
-            "each of vocoder.upsample_kernels must lie between its stride and 1024",
-        )
-        require_range("vocoder.", self, 1 << len(strides), MAX_WIDTH, "upsample_width")
+        require_upsampling(self.upsample_strides, self.upsample_kernels, self.upsample_width)
 
 
 @dataclass(frozen=True)

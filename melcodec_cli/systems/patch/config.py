@@ -6,13 +6,14 @@ Bundles may come from untrusted sources, so every size has a limit, far above an
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from melcodec_cli.layers.mel_config import MAX_SAMPLES, MelConfig
 from melcodec_cli.layers.pitch_config import PitchConfig
-from melcodec_cli.layers.settings import build, require, require_range
+from melcodec_cli.layers.settings import build, require, require_range, require_upsampling
 
 MAX_WIDTH, MAX_BLOCKS = 4096, 64
 MAX_NOISE_FRAMES = 1 << 14
@@ -43,16 +44,24 @@ class TokenizerConfig:
 
 @dataclass(frozen=True)
 class VocoderConfig:
+    """`harmonic` is causal, and uses all but the upsampling lists; `hifigan`, as published, uses only these."""
+
+    name: str = "harmonic"
     fft_samples: int = 512  # length of the spectra that it shapes
     width: int = 320
     blocks: int = 8
     noise_frames: int = 1250  # mel frames in the loop of steady noise: 10 s
+    upsample_strides: tuple[int, ...] = (4, 4, 4, 2)
+    upsample_kernels: tuple[int, ...] = (8, 8, 8, 4)
+    upsample_width: int = 512
 
     def __post_init__(self) -> None:
+        require(self.name in ("harmonic", "hifigan"), f"vocoder.name {self.name!r} is unknown")
         require_range("vocoder.", self, 2, MAX_SAMPLES, "fft_samples")
         require_range("vocoder.", self, 1, MAX_WIDTH, "width")
         require_range("vocoder.", self, 0, MAX_BLOCKS, "blocks")
         require_range("vocoder.", self, 1, MAX_NOISE_FRAMES, "noise_frames")
+        require_upsampling(self.upsample_strides, self.upsample_kernels, self.upsample_width)
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,10 @@ class Profile:
             f"mel.bands must be a multiple of tokenizer.side, at most {MAX_ROWS} times it",
         )
         hop_samples = self.mel.hop_samples
+        require(
+            self.vocoder.name != "hifigan" or math.prod(self.vocoder.upsample_strides) == hop_samples,
+            "the product of vocoder.upsample_strides must be mel.hop_samples",
+        )
         require(
             self.vocoder.fft_samples in range(4 * hop_samples, MAX_SAMPLES + 1, 2 * hop_samples),
             "vocoder.fft_samples must be 4, 6, 8 ... times mel.hop_samples",

@@ -6,12 +6,14 @@ So a chunk with enough of what comes before it gives the same result as the whol
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from melcodec_cli.layers.hifigan import HifiganVocoder
 from melcodec_cli.layers.mel import LogMel
 from melcodec_cli.layers.pitch import Pitch
 from melcodec_cli.layers.rows import inside_of, narrowed_rows, padded
@@ -47,8 +49,9 @@ class Patch(nn.Module):
         self.profile = profile
         self.mel = LogMel(profile.mel)
         self.tokenizer = Tokenizer(profile.mel.bands, profile.tokenizer)
-        self.pitch = Pitch(profile.mel.bands, profile.pitch, causal=True)
-        self.vocoder = PatchVocoder(profile.mel, profile.tokenizer.side, profile.vocoder)
+        self.vocoder = vocoder_for(profile)
+        harmonic = isinstance(self.vocoder, PatchVocoder)
+        self.pitch = Pitch(profile.mel.bands, profile.pitch, causal=True) if harmonic else None
         self.eval().requires_grad_(False)
 
     @classmethod
@@ -57,9 +60,9 @@ class Patch(nn.Module):
 
     @classmethod
     def stages(cls, profile: Mapping[str, Any]) -> Sequence[Stage]:
-        from melcodec_cli.systems.patch.train.stages import STAGES
+        from melcodec_cli.systems.patch.train.stages import stages_of
 
-        return STAGES
+        return stages_of(Profile.from_dict(profile))
 
     @property
     def profile_values(self) -> dict[str, Any]:
@@ -93,6 +96,9 @@ class Patch(nn.Module):
     @property
     def _sounding_reach(self) -> Reach:
         """Columns of the decoded mel that pitch and vocoder need around those to be heard."""
+        if isinstance(self.vocoder, HifiganVocoder):
+            return Reach.around(self._columns(self.vocoder.context_frames))
+        assert self.pitch is not None
         before = self._columns(self.vocoder.frames_before + self.pitch.context_frames)
         return Reach(before, self._columns(self.vocoder.frames_after))
 
@@ -116,7 +122,7 @@ class Patch(nn.Module):
             absent = (indices < 0).any(-1).repeat_interleave(side, 1).unsqueeze(-1)
             mel = mel.masked_fill(absent, self.mel.silence)
             reach = self._sounding_reach.before
-            near = [Span(min(span.before, reach), span.kept, span.after, span.first) for span in spans]
+            near = [dataclasses.replace(span, before=min(span.before, reach)) for span in spans]
             frames = [span.scaled(side) for span in near]
             mel = narrowed_rows(mel, [span.scaled(side) for span in spans], frames)
             audio = self._sound(mel, frames).float().cpu()
@@ -124,11 +130,15 @@ class Patch(nn.Module):
 
     def _sound(self, mel: Tensor, spans: Sequence[Span]) -> Tensor:
         """Log-mel of the frames of the spans -> audio (batch, frame * hop)."""
+        inside = inside_of(spans, self.device)
+        if isinstance(self.vocoder, HifiganVocoder):
+            return self.vocoder(mel, inside)
+        assert self.pitch is not None
         pitch_hz, voicing = self.pitch(mel)
         config = self.profile.mel
         phase = chunk_phase(cycles_per_frame(pitch_hz, config.rate_hz, config.hop_samples), spans)
         noise = self.vocoder.looped(self._frame_numbers(spans))
-        return self.vocoder(mel, pitch_hz, voicing, phase, noise, inside_of(spans, self.device))
+        return self.vocoder(mel, pitch_hz, voicing, phase, noise, inside)
 
     def _frame_numbers(self, spans: Sequence[Span]) -> Tensor:
         """Absolute numbers of the frames of the spans, (batch, longest)."""
@@ -136,7 +146,7 @@ class Patch(nn.Module):
         return (begin.unsqueeze(1) + torch.arange(max(span.total for span in spans))).to(self.device)
 
     def parts(self, options: Options) -> Mapping[str, nn.Module]:
-        return {
+        parts = {
             "mel": self.mel,
             "encoder": self.tokenizer.encoder,
             "quantiser": self.tokenizer.quantiser,
@@ -144,3 +154,13 @@ class Patch(nn.Module):
             "pitch": self.pitch,
             "vocoder": self.vocoder,
         }
+        return {name: part for name, part in parts.items() if part is not None}
+
+
+def vocoder_for(profile: Profile) -> PatchVocoder | HifiganVocoder:
+    config = profile.vocoder
+    if config.name == "hifigan":
+        return HifiganVocoder(
+            profile.mel.bands, config.upsample_strides, config.upsample_kernels, config.upsample_width
+        )
+    return PatchVocoder(profile.mel, profile.tokenizer.side, config)

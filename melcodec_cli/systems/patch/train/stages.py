@@ -30,12 +30,14 @@ def _pitch(training: Training) -> PitchTask:
 
 
 def _vocoder(training: Training) -> VocoderTask:
-    pitch = training.trained(_new_pitch(training), "pitch")
-    tokenizer = _trained_tokenizer(training)
-    if pitch is None or tokenizer is None:
-        missing = "tokenizer" if tokenizer is None else "pitch"
-        raise UsageProblem(f"{training.folder}: the vocoder needs the stage {missing}: train it first")
-    return VocoderTask(_profile(training), training.losses("vocoder"), pitch, tokenizer)
+    profile, tokenizer, pitch = _profile(training), _trained_tokenizer(training), None
+    if tokenizer is None:
+        raise UsageProblem(f"{training.folder}: the vocoder hears coded mels: train the tokenizer first")
+    if profile.vocoder.name == "harmonic":
+        pitch = training.trained(_new_pitch(training), "pitch")
+        if pitch is None:
+            raise UsageProblem(f"{training.folder}: the vocoder hears a pitch: train the stage pitch first")
+    return VocoderTask(profile, training.losses("vocoder"), tokenizer, pitch)
 
 
 def _new_pitch(training: Training) -> Pitch:
@@ -53,8 +55,8 @@ def _labelled(drawing: Drawing) -> tuple[Source, Crops]:
     return labelled_crops(drawing, profile.mel, profile.pitch)
 
 
-STAGES = (
-    Stage("tokenizer", _tokenizer, TokenizerLosses, completed=with_usage),
-    Stage("pitch", _pitch, PitchLosses, draws=_labelled, check=require_world),
-    Stage("vocoder", _vocoder, VocoderLosses),
-)
+def stages_of(profile: Profile) -> list[Stage]:
+    tokenizer = Stage("tokenizer", _tokenizer, TokenizerLosses, completed=with_usage)
+    pitch = Stage("pitch", _pitch, PitchLosses, draws=_labelled, check=require_world)
+    vocoder = Stage("vocoder", _vocoder, VocoderLosses)
+    return [tokenizer, pitch, vocoder] if profile.vocoder.name == "harmonic" else [tokenizer, vocoder]

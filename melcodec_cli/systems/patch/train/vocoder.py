@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from melcodec_cli.layers.envelope import EnvelopeSegments
+from melcodec_cli.layers.hifigan import HifiganVocoder
 from melcodec_cli.layers.pitch import Pitch
 from melcodec_cli.systems.patch.config import Profile
 from melcodec_cli.systems.patch.excitation import cycles_per_frame
+from melcodec_cli.systems.patch.patch import vocoder_for
 from melcodec_cli.systems.patch.tokenizer import Tokenizer
 from melcodec_cli.systems.patch.vocoder import PatchVocoder
 from melcodec_cli.train.batches import Crops
@@ -35,16 +37,22 @@ class VocoderLosses:
 
 
 class VocoderTask(MelTask):
-    stage: PatchVocoder
+    stage: PatchVocoder | HifiganVocoder
 
-    def __init__(self, profile: Profile, losses: VocoderLosses, pitch: Pitch, tokenizer: Tokenizer) -> None:
+    def __init__(
+        self, profile: Profile, losses: VocoderLosses, tokenizer: Tokenizer, pitch: Pitch | None
+    ) -> None:
         super().__init__(profile.mel)
         self.profile = profile
         self.losses = losses
         self.envelope = EnvelopeSegments(self.mel.filters, profile.mel)
-        self.stage = PatchVocoder(profile.mel, profile.tokenizer.side, profile.vocoder)
-        self.stage.noise.copy_(steady_noise(profile.mel, profile.vocoder.noise_frames))
-        self.frozen = self.pitch, self.tokenizer = [pitch.eval(), tokenizer.eval()]
+        self.stage = vocoder_for(profile)
+        if isinstance(self.stage, PatchVocoder):
+            self.stage.noise.copy_(steady_noise(profile.mel, profile.vocoder.noise_frames))
+        # A list hides a module from torch, so that it is neither trained nor saved.
+        self.tokenizer = [tokenizer.eval()]
+        self.pitch = [pitch.eval()] if pitch else []
+        self.frozen = [*self.tokenizer, *self.pitch]
         if losses.adversary:
             judges = audio_judges(losses.judges, profile.mel.rate_hz, losses.adversary_width)
             self.judged_by(judges, losses.adversary_from)
@@ -55,8 +63,10 @@ class VocoderTask(MelTask):
     def render(self, mel: Tensor) -> Tensor:
         """(batch, frame, band) -> audio (batch, frame * hop), as from random places of a stream."""
         config, vocoder = self.profile.mel, self.stage
+        if isinstance(vocoder, HifiganVocoder):
+            return vocoder(mel)
         with torch.no_grad():
-            pitch_hz, voicing = self.pitch(mel)
+            pitch_hz, voicing = self.pitch[0](mel)
             cycles = cycles_per_frame(pitch_hz, config.rate_hz, config.hop_samples)
             phase = torch.cumsum(cycles, 1) - cycles / 2 + torch.rand(len(mel), 1, device=mel.device)
             begin = torch.randint(len(vocoder.noise), (len(mel), 1), device=mel.device)
@@ -70,7 +80,7 @@ class VocoderTask(MelTask):
         rate_hz = self.profile.mel.rate_hz
         with torch.no_grad():
             mel = self.mel(real)
-            source = self.tokenizer.recoded(mel) if torch.rand(()).item() < weight.coded else mel
+            source = self.tokenizer[0].recoded(mel) if torch.rand(()).item() < weight.coded else mel
         made = self.render(source).float()
         with torch.autocast(real.device.type, enabled=False):
             spectrum = spectral_loss(made, real, rate_hz, crops.bandwidth_hz)
@@ -95,7 +105,7 @@ class VocoderTask(MelTask):
     def evaluate(self, crops: Crops) -> dict[str, float]:
         mel, heard, rate_hz = self.mel(crops.audio), self.heard(crops), self.profile.mel.rate_hz
         figures = {}
-        for name, source in (("coded", self.tokenizer.recoded(mel)), ("dev", mel)):
+        for name, source in (("coded", self.tokenizer[0].recoded(mel)), ("dev", mel)):
             made = self.render(source)
             figures[f"{name}_spectrum"] = spectral_loss(made, crops.audio, rate_hz, crops.bandwidth_hz).item()
             figures[f"{name}_mel_l1"] = masked_mean((self.mel(made) - mel).abs(), heard).item()
@@ -104,4 +114,4 @@ class VocoderTask(MelTask):
     @torch.no_grad()
     def picture(self, crops: Crops) -> list[Tensor]:
         mel = self.mel(crops.audio[:1])
-        return [mel[0], self.mel(self.render(self.tokenizer.recoded(mel)))[0]]
+        return [mel[0], self.mel(self.render(self.tokenizer[0].recoded(mel)))[0]]
