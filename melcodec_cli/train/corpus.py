@@ -46,7 +46,8 @@ class Clip:
     split: str
     licence: str
     speed: float = 1.0
-    text: str = ""  # transcript, if a manifest has one
+    text: str = ""  # transcript, if a manifest has one ...
+    language: str = ""  # ... and its language
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Corpus:
     left_out: dict[str, str]  # path of each file left out -> reason
     rate_hz: int
     fingerprint: str
+    home: Path | None = None  # the folder of its cache
 
     def hours(self, split: str) -> float:
         """Hours of recordings, not counting copies at other speeds."""
@@ -111,7 +113,19 @@ def _listed(folder: Path) -> list[Clip]:
         inside = Path(row["path"])
         licence = row.get("licence") or UNKNOWN_LICENCE
         split, text = (row.get("split") or "").strip().lower(), row.get("text") or ""
-        clips.append(Clip(str(folder / inside), str(inside), source, speaker, split, licence, text=text))
+        language = (row.get("language") or "").strip()
+        clips.append(
+            Clip(
+                str(folder / inside),
+                str(inside),
+                source,
+                speaker,
+                split,
+                licence,
+                text=text,
+                language=language,
+            )
+        )
     splits = Counter(clip.split for clip in clips)
     for split in splits.keys() - {"", "train", "dev"}:
         what = f"{splits[split]} clips are left out: their split is {split!r}, not train or dev"
@@ -303,4 +317,5 @@ def _open(home: Path, clips: list[Clip], index: dict[str, Any], fingerprint: str
         },
         rate_hz=index["rate_hz"],
         fingerprint=fingerprint,
+        home=home,
     )
