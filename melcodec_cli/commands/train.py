@@ -131,13 +131,7 @@ def list_stages(preset_name: str) -> None:
 
     preset = read_preset(preset_name)
     for stage in preset.declared:
-        run = preset.stages[stage.name].run
-        parts = [f"{run.minutes:g} minutes"]
-        if not stage.ships:
-            parts.append("a judge, not part of the model")
-        if not stage.wanted(preset):
-            parts.append("not trained by 'train all'")
-        show_line(f"{stage.name:<12}{', '.join(parts)}")
+        show_line(f"{stage.name:<12}{preset.stages[stage.name].run.minutes:g} minutes")
 
 
 @train.command("all", short_help="Train every stage in order and pack the bundle.")
@@ -157,7 +151,7 @@ def train_all(
     """
     from melcodec_cli.train.packing import licence_for, pack_run
     from melcodec_cli.train.ranks import is_first
-    from melcodec_cli.train.stages import Length, shares, stage_named, train_stage
+    from melcodec_cli.train.stages import Length, shares, train_stage
 
     length = Length(minutes, steps)
     preset, corpus, device = _prepare("all", preset_name, **rest)
@@ -166,10 +160,9 @@ def train_all(
     for stage, share in shares(preset).items():
         if is_first():
             say(f"training the stage {stage}")
-        start_from = rest["start_from"] if stage_named(preset, stage).ships else ()  # a bundle has no judges
         train_stage(
             stage, preset, corpus, rest["run_folder"], length.share(share), device, rest["resume"],
-            start_from, _command_line(),
+            rest["start_from"], _command_line(),
         )  # fmt: skip
     if is_first():
         path = rest["run_folder"] / f"{preset.profile['name']}.safetensors"
@@ -223,10 +216,10 @@ def _prepare(
     from melcodec_cli.train.checkpoint import refuse_to_lose
     from melcodec_cli.train.presets import read_preset
     from melcodec_cli.train.ranks import first_of_the_ranks, join_ranks
-    from melcodec_cli.train.stages import stage_named, stages_of
+    from melcodec_cli.train.stages import stage_named
 
     preset = read_preset(preset_name)
-    stages = stages_of(preset) if stage == "all" else [stage_named(preset, stage)]
+    stages = preset.declared if stage == "all" else [stage_named(preset, stage)]
     for each in stages:
         each.check(list(folders))
         if not force:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from melcodec_cli.layers.memory import Memory, extended
 from melcodec_cli.layers.pointwise import Linear, LinearGelu
 
 
@@ -39,18 +40,25 @@ class FrameConv(nn.Module):
         stride: int = 1,
         dilation: int = 1,
         groups: int = 1,
+        causal: bool = False,
     ) -> None:
         super().__init__()
-        # An odd kernel keeps the frame count; an even one with a stride divides it, centred.
+        # A causal one sees nothing later.  Of the others an odd kernel keeps the frame count, and an even one with a
+        # stride divides it, centred.
+        self.earlier = dilation * (kernel - 1) if causal else 0
         padding = dilation * (kernel - 1) // 2 if stride == 1 else (kernel - stride) // 2
+        padding = 0 if causal else padding
         self.conv = nn.Conv2d(
             channels_in, channels_out, (1, kernel), (1, stride), (0, padding), (1, dilation), groups
         )
         weight = self.conv.weight
         weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 
-    def forward(self, x: Tensor, inside: Tensor | None = None) -> Tensor:
-        return self.conv(masked(x, inside).transpose(1, 2).unsqueeze(2)).squeeze(2).transpose(1, 2)
+    def forward(self, x: Tensor, inside: Tensor | None = None, memory: Memory | None = None) -> Tensor:
+        x = masked(x, inside)
+        if self.earlier:
+            x = extended(self, x, self.earlier, memory)
+        return self.conv(x.transpose(1, 2).unsqueeze(2)).squeeze(2).transpose(1, 2)
 
 
 class ConvNeXtBlock(nn.Module):
@@ -60,20 +68,31 @@ class ConvNeXtBlock(nn.Module):
     """
 
     def __init__(
-        self, width: int, expansion: int = 2, kernel: int = 7, dilation: int = 1, condition: int = 0
+        self,
+        width: int,
+        expansion: int = 2,
+        kernel: int = 7,
+        dilation: int = 1,
+        condition: int = 0,
+        causal: bool = False,
     ) -> None:
         super().__init__()
-        self.context = dilation * (kernel - 1) // 2
-        self.depthwise = FrameConv(width, width, kernel, dilation=dilation, groups=width)
+        self.depthwise = FrameConv(width, width, kernel, dilation=dilation, groups=width, causal=causal)
         self.norm = nn.LayerNorm(width, elementwise_affine=condition == 0)
         self.film = nn.Linear(condition, 2 * width) if condition else None
         self.widen = LinearGelu(width, expansion * width)
         self.narrow = Linear(expansion * width, width)
         self.scale = nn.Parameter(torch.full((width,), 0.2))
 
-    def forward(self, x: Tensor, condition: Tensor | None = None, inside: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        condition: Tensor | None = None,
+        inside: Tensor | None = None,
+        memory: Memory | None = None,
+    ) -> Tensor:
         """x (batch, frame, width), condition (batch, frame or 1, condition) -> (batch, frame, width)."""
-        y = self.norm(self.depthwise(x, inside))
+        y = self.norm(self.depthwise(x, inside, memory))
         if self.film is not None:
             gain, shift = self.film(condition).chunk(2, dim=-1)
             y = y * (1 + gain) + shift
@@ -84,17 +103,30 @@ class BlockStack(nn.Module):
     """A sequence of ConvNeXt blocks."""
 
     def __init__(
-        self, width: int, dilations: tuple[int, ...], condition: int = 0, expansion: int = 2
+        self,
+        width: int,
+        dilations: tuple[int, ...],
+        condition: int = 0,
+        expansion: int = 2,
+        causal: bool = False,
     ) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(
-            ConvNeXtBlock(width, expansion, dilation=dilation, condition=condition) for dilation in dilations
+            ConvNeXtBlock(width, expansion, dilation=dilation, condition=condition, causal=causal)
+            for dilation in dilations
         )
-        self.context = sum(3 * dilation for dilation in dilations)
+        # Frames before, and unless it is causal as many after.
+        self.context = sum((6 if causal else 3) * dilation for dilation in dilations)
 
-    def forward(self, x: Tensor, condition: Tensor | None = None, inside: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        condition: Tensor | None = None,
+        inside: Tensor | None = None,
+        memory: Memory | None = None,
+    ) -> Tensor:
         for block in self.blocks:
-            x = block(x, condition, inside)
+            x = block(x, condition, inside, memory)
         return x
 
 

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+TOKENS_AT_ONCE = 2000  # more would only take more memory
+
 
 class Quantiser(nn.Module):
     usage: Tensor
@@ -25,7 +27,9 @@ class Quantiser(nn.Module):
         Computed in float32: an index must not depend on bfloat16 rounding."""
         with torch.autocast(x.device.type, enabled=False):
             points = normalize(self.project_in(x.float()), dim=-1)
-            return (points @ normalize(self.codebook, dim=-1).T).topk(count, -1).indices
+            codebook = normalize(self.codebook, dim=-1).T
+            parts = points.split(TOKENS_AT_ONCE, 1)
+            return torch.cat([(part @ codebook).topk(count, -1).indices for part in parts], 1)
 
     def lookup(self, indices: Tensor) -> Tensor:
         """(batch, token), -1 for lost tokens, which become zeros -> (batch, token, lookup_width)."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import typing
+from collections.abc import Sequence
 from typing import Any
+
+MAX_UPSAMPLE_WIDTH = 4096
 
 
 class ProfileError(ValueError):
@@ -21,6 +24,22 @@ def require_range(stage: str, config: Any, low: float, high: float, *settings: s
     for setting in settings:
         value = getattr(config, setting)
         require(low <= value <= high, f"{stage}{setting} {value!r} must lie in {low}..{high}")
+
+
+def require_upsampling(strides: Sequence[int], kernels: Sequence[int], width: int) -> None:
+    """Limits of a HiFi-GAN vocoder's lists."""
+    require(
+        1 <= len(strides) <= 8 and len(kernels) == len(strides),
+        "vocoder.upsample_strides and vocoder.upsample_kernels must have the same number of values, 1 to 8",
+    )
+    require(
+        all(1 <= stride <= kernel <= 1024 for stride, kernel in zip(strides, kernels, strict=True)),
+        "each of vocoder.upsample_kernels must lie between its stride and 1024",
+    )
+    require(
+        1 << len(strides) <= width <= MAX_UPSAMPLE_WIDTH,
+        f"vocoder.upsample_width {width!r} must lie in {1 << len(strides)}..{MAX_UPSAMPLE_WIDTH}",
+    )
 
 
 def build(cls: Any, values: Any, where: str) -> Any:

@@ -39,6 +39,7 @@ class Corpus:
     left_out: dict[str, str]  # path of each file left out -> reason
     rate_hz: int
     fingerprint: str
+    home: Path | None = None  # the folder of its cache
 
     def hours(self, split: str) -> float:
         """Hours of recordings, not counting copies at other speeds."""
@@ -169,4 +170,5 @@ def _open(home: Path, clips: list[Clip], index: dict[str, Any], fingerprint: str
         },
         rate_hz=index["rate_hz"],
         fingerprint=fingerprint,
+        home=home,
     )

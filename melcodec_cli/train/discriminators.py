@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, pad
 from torch.nn.utils.parametrizations import weight_norm
 
+from melcodec_cli.errors import UsageProblem
 from melcodec_cli.layers.mel import LogMel
 from melcodec_cli.layers.mel_config import MelConfig
 
@@ -185,6 +186,15 @@ def patched_discriminators(rate_hz: int, width: int) -> Discriminators:
 def audio_discriminators(width: int) -> Discriminators:
     judges: list[nn.Module] = [PeriodDiscriminator(period, width) for period in PERIODS]
     return Discriminators(judges + [ResolutionDiscriminator(fft, hop, width) for fft, hop in RESOLUTIONS])
+
+
+def audio_judges(kind: str, rate_hz: int, width: int) -> Discriminators:
+    """Adversaries on audio, as a preset names them."""
+    if kind == "patched":
+        return patched_discriminators(rate_hz, width)
+    if kind == "published":
+        return audio_discriminators(width)
+    raise UsageProblem(f"vocoder.losses.judges {kind!r} must be patched or published")
 
 
 def mel_discriminators(width: int, mels: int) -> Discriminators:

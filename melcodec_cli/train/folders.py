@@ -31,7 +31,8 @@ class Clip:
     split: str
     licence: str
     speed: float = 1.0
-    text: str = ""  # transcript, if a manifest has one
+    text: str = ""  # transcript, if a manifest has one ...
+    language: str = ""  # ... and its language
 
 
 def index_folders(folders: list[Path]) -> list[Clip]:
@@ -70,7 +71,19 @@ def _listed(folder: Path) -> list[Clip]:
         inside = Path(row["path"])
         licence = row.get("licence") or UNKNOWN_LICENCE
         split, text = (row.get("split") or "").strip().lower(), row.get("text") or ""
-        clips.append(Clip(str(folder / inside), str(inside), source, speaker, split, licence, text=text))
+        language = (row.get("language") or "").strip()
+        clips.append(
+            Clip(
+                str(folder / inside),
+                str(inside),
+                source,
+                speaker,
+                split,
+                licence,
+                text=text,
+                language=language,
+            )
+        )
     splits = Counter(clip.split for clip in clips)
     for split in splits.keys() - {"", "train", "dev"}:
         what = f"{splits[split]} clips are left out: their split is {split!r}, not train or dev"

@@ -39,7 +39,7 @@ def pack_run(
     licence = licence or licence_for({clip.licence for clip in corpus.clips} if corpus else set())
     system = preset.built()
     summary: dict[str, Any] = {"stages": {}}
-    for stage in (each.name for each in preset.declared if each.ships):
+    for stage in (each.name for each in preset.declared):
         if trained(getattr(system, stage), folder / stage) is None:
             raise UsageProblem(f"{folder}: the stage {stage} has not been trained")
         summary["stages"][stage] = _how_it_came_to_be(stage, folder / stage)
@@ -57,7 +57,7 @@ def unpack_bundle(path: Path, folder: Path, stages: Sequence[str]) -> list[Path]
     trained with them.  Returns their folders."""
     info = read_bundle_info(path)
     declared = by_name(system_of(info.profile).stages(info.profile))
-    there = [name for name, stage in declared.items() if stage.ships]
+    there = list(declared)
     if absent := [stage for stage in stages if stage not in there]:
         raise UsageProblem(f"has no stage {' or '.join(absent)}", path)
     for stage in stages or there:

@@ -43,7 +43,6 @@ class StageSettings:
 
     run: RunConfig
     losses: Any = None  # an instance of the dataclass that the stage declares
-    network: Any = None  # the same, for a judge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,10 +129,9 @@ def parse_preset(text: str, name: str) -> Preset:
 def _settings(stage: Stage, table: Any) -> StageSettings:
     where = f"stages.{stage.name}"
     require(isinstance(table, dict), f"{where} must be a table of settings")
-    parts = {"losses": stage.losses, "network": stage.network}
-    unknown = table.keys() - {"run", *(part for part, kind in parts.items() if kind)}
+    unknown = table.keys() - ({"run", "losses"} if stage.losses else {"run"})
     require(not unknown, f"{where} has no setting {', '.join(sorted(unknown))[:100]}")
     return StageSettings(
         run=build(RunConfig, table.get("run", {}), f"{where}.run"),
-        **{part: build(kind, table.get(part, {}), f"{where}.{part}") for part, kind in parts.items() if kind},
+        losses=stage.losses and build(stage.losses, table.get("losses", {}), f"{where}.losses"),
     )

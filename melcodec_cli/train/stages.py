@@ -53,14 +53,9 @@ def stage_named(preset: Preset, name: str) -> Stage:
     return stages[name]
 
 
-def stages_of(preset: Preset) -> list[Stage]:
-    """The stages needed to train the model, in order."""
-    return [stage for stage in preset.declared if stage.wanted(preset)]
-
-
 def shares(preset: Preset) -> dict[str, float]:
     """The stages in order, each with its share of the preset's total time."""
-    minutes = {stage.name: preset.stages[stage.name].run.minutes for stage in stages_of(preset)}
+    minutes = {stage.name: preset.stages[stage.name].run.minutes for stage in preset.declared}
     whole = sum(minutes.values()) or 1.0
     return {stage: own / whole for stage, own in minutes.items()}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,13 @@ class Moment:
     step: int
     progress: float  # 0..1
     judged: bool = True  # whether the current phase uses the adversary
+
+
+class MelCoder(Protocol):
+    """A stage that codes log-mels, as a later one sees it."""
+
+    def recoded(self, mel: Tensor) -> Tensor:
+        """(batch, frame, band) -> the same after coding and decoding."""
 
 
 class Task(nn.Module):

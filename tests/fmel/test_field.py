@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from melcodec_cli.layers.excitation import MARGIN_HOPS, chunk_phase, per_sample
 from melcodec_cli.systems.fmel.chain import Chain, held_pitch
 from melcodec_cli.systems.fmel.config import Profile
-from melcodec_cli.systems.fmel.excitation import MARGIN_HOPS, chunk_phase, per_sample
 from melcodec_cli.systems.span import Span
 from tests.fmel.chunks import (
     CHUNKS,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from melcodec_cli.layers.excitation import pulse_train
 from melcodec_cli.layers.hifigan import HifiganVocoder
 from melcodec_cli.layers.mel import LogMel, slaney_filters
 from melcodec_cli.layers.mel_config import MelConfig
@@ -12,7 +13,6 @@ from melcodec_cli.layers.quantiser import Quantiser
 from melcodec_cli.layers.settings import ProfileError
 from melcodec_cli.systems.fmel.chain import vocoder_for
 from melcodec_cli.systems.fmel.config import Profile, VocoderConfig
-from melcodec_cli.systems.fmel.excitation import pulse_train
 from melcodec_cli.systems.fmel.harmonic import SPECTRA_AT_ONCE, HarmonicVocoder
 
 NOISE_OF_FRAME_1000 = [1.58541, -1.51782, -0.085979, -0.916797]

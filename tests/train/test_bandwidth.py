@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from melcodec_cli.layers.mel_config import MelConfig
+from melcodec_cli.layers.pitch import Pitch
 from melcodec_cli.systems.fmel.config import (
     CoderConfig,
     PitchConfig,
@@ -19,7 +20,6 @@ from melcodec_cli.systems.fmel.config import (
     TimbreConfig,
     VocoderConfig,
 )
-from melcodec_cli.systems.fmel.pitch import Pitch
 from melcodec_cli.systems.fmel.train.coder import CoderLosses, CoderTask
 from melcodec_cli.systems.fmel.train.vocoder import VocoderLosses, VocoderTask
 from melcodec_cli.train.bandwidth import bandwidth_hz

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from melcodec_cli.layers.pitch import Pitch
 from melcodec_cli.systems.fmel.config import PitchConfig
-from melcodec_cli.systems.fmel.pitch import Pitch
 from melcodec_cli.systems.fmel.train.hearing import pitch_loss
 from melcodec_cli.train.losses import average_loss
 

@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 import torch
 
+from melcodec_cli.layers.pitch_config import PitchConfig
 from melcodec_cli.systems.fmel.config import Profile
-from melcodec_cli.systems.fmel.train.pitch_labels import measured_pitch
+from melcodec_cli.train.pitch_labels import measured_pitch
 from melcodec_cli.train.presets import read_preset
 
 pytestmark = pytest.mark.slow
 
 pytest.importorskip("pyworld")
+
+PITCH = PitchConfig()
 
 
 @pytest.mark.parametrize("preset", ["speech-16k", "speech-48k"])
@@ -22,7 +25,7 @@ def test_labels_follow_a_glide_frame_by_frame(preset: str) -> None:
     phase = 2 * np.pi * 100 / np.log(2) * (2**time_s - 1)
     buzz = sum(np.sin(k * phase) / k for k in range(1, 12))
     audio = torch.from_numpy(np.stack([0.1 * buzz, 0 * buzz])).float()
-    (glide, silence), (voiced, unvoiced) = measured_pitch(audio, profile)
+    (glide, silence), (voiced, unvoiced) = measured_pitch(audio, profile.mel, PITCH)
     centres_s = (np.arange(len(glide)) * hop + hop / 2) / rate
     inside = (centres_s > 0.2) & (centres_s < 1.8)
     cents = 1200 * np.log2(glide.numpy()[inside] / (100 * 2 ** centres_s[inside]))
@@ -41,7 +44,7 @@ def test_half_the_answers_are_voiced_where_a_voice_begins(preset: str) -> None:
     noise = np.random.default_rng(1).standard_normal(rate) * 1e-3
     buzz = sum(np.sin(2 * np.pi * 140 * k * time_s) / k for k in range(1, 12))
     audio = torch.from_numpy(np.where((time_s > 0.3) & (time_s < 0.7), buzz, noise)).float()[None]
-    _, [share] = measured_pitch(audio, profile)
+    _, [share] = measured_pitch(audio, profile.mel, PITCH)
     assert len(share) == rate // hop
     edges_s = [(np.flatnonzero(share > 0.5)[i] + 0.5) * hop / rate for i in (0, -1)]
     assert edges_s == pytest.approx([0.3, 0.7], abs=0.02)
@@ -54,7 +57,7 @@ def test_treble_above_16_khz_does_not_come_down_as_pitch() -> None:
     time_s = np.arange(72000) / 48000
     buzz = 0.1 * sum(np.sin(2 * np.pi * 140 * k * time_s) / k for k in range(1, 20))
     treble = 0.3 * np.sin(2 * np.pi * 16100 * time_s)
-    labels, _ = measured_pitch(torch.from_numpy(buzz + treble).float()[None], profile)
+    labels, _ = measured_pitch(torch.from_numpy(buzz + treble).float()[None], profile.mel, PITCH)
     labels = labels[0]
     assert labels.shape == (450,)
     assert labels[60:-60].numpy() == pytest.approx(140, rel=1e-3)

@@ -23,7 +23,7 @@ else:
 
 pytestmark = pytest.mark.slow
 
-SPEECH = ["published", "speech-16k", "speech-16k-strict", "speech-48k"]
+SPEECH = [name for name in preset_names() if not name.startswith("tiny")]
 
 
 def settings(preset: Preset) -> Iterator[str]:
@@ -74,7 +74,7 @@ def test_settings_of_every_kind_are_among_those_that_must_be_named() -> None:
         "profile.vocoder.contrast",
         "corpus.dev_sources",
         "augmentation.room",
-        "stages.phones.network.stride",
+        "profile.search.phones",
         "stages.coder.run.ema",
         "stages.coder.losses.envelope",
         "stages.refiner.losses.jump_low",
@@ -87,11 +87,12 @@ def test_settings_of_every_kind_are_among_those_that_must_be_named() -> None:
         ("", "profile must be a table"),
         ("[profile]\n[colour]\nred = 1", "unknown setting colour"),
         ("[profile]\ncolour = 1", "profile has no setting colour"),
-        ('[profile]\nsystem = "waves"', "system 'waves' is unknown; known systems: fmel"),
+        ('[profile]\nsystem = "waves"', "system 'waves' is unknown; known systems: fmel, patch"),
         ("[profile]\nrefiner = false\n[stages.refiner.run]\nbatch = 4", "no stage refiner"),
         ("[profile]\n[stages.coder]\ncolour = 1", "stages.coder has no setting colour"),
         ("[profile]\n[stages.coder.network]\nwidth = 4", "stages.coder has no setting network"),
-        ("[profile]\n[stages.phones.losses]\nwidth = 4", "stages.phones has no setting losses"),
+        ("[profile.search]\nphones = 1.0", "search.phones needs the listener"),
+        ("[profile.phones]\n[stages.phones.losses]\nwidth = 4", "stages.phones has no setting losses"),
         ("[profile]\n[stages.coder.losses]\ncolour = 1", "stages.coder.losses has no setting colour"),
         ('[profile]\n[stages.pitch.run]\nbatch = "4"', "stages.pitch.run.batch must be of type int"),
         ("[profile]\nstages = 1", "profile has no setting stages"),

@@ -16,10 +16,10 @@ pytestmark = pytest.mark.slow
 def test_the_minutes_are_shared_out_among_the_stages_that_the_profile_has(name: str) -> None:
     preset = read_preset(name)
     stages = shares(preset)
-    assert ("refiner" in stages) == (preset.profile["refiner"] is not None)
+    assert ("refiner" in stages) == (preset.profile.get("refiner") is not None)
     trained = [Length(minutes=60).share(share).minutes or 0 for share in stages.values()]
     assert sum(trained) == pytest.approx(60)
-    assert Length(steps=5).share(stages["coder"]) == Length(steps=5)
+    assert Length(steps=5).share(min(stages.values())) == Length(steps=5)
 
 
 @pytest.mark.parametrize("stage", ["coder", "all"])
@@ -34,7 +34,7 @@ def test_two_lengths_are_refused(stage: str, tmp_path: Path, capsys: pytest.Capt
 @pytest.mark.parametrize(
     "package, arguments",
     [
-        ("pyworld", ["all", "--preset", "tiny", "--data", ".", "--run", "run"]),
+        ("pyworld", ["all", "--preset", "speech-16k", "--data", ".", "--run", "run"]),
         ("pyworld", ["pitch", "--preset", "tiny", "--data", ".", "--run", "run"]),
         ("matplotlib", ["plot", "run"]),
     ],
@@ -61,7 +61,7 @@ def test_a_stage_that_the_profile_lacks_is_refused(
 ) -> None:
     arguments = ["--preset", "speech-48k", "--data", str(tmp_path), "--run", str(tmp_path / "run")]
     assert main(["train", "refiner", *arguments]) == 2
-    said = "preset speech-48k has no stage refiner: choose phones, coder, pitch, vocoder\n"
+    said = "preset speech-48k has no stage refiner: choose coder, pitch, vocoder\n"
     assert capsys.readouterr().err.endswith(said)
     assert not (tmp_path / "run").exists()
 
@@ -81,7 +81,7 @@ def test_the_stages_of_a_preset_are_listed_in_order_with_their_minutes(
 ) -> None:
     assert main(["train", "stages", "--preset", "tiny"]) == 0
     assert [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()] == [
-        ["phones", "0.2 minutes, a judge, not part of the model, not trained by 'train all'"],
+        ["phones", "0.2 minutes"],
         ["coder", "0.6 minutes"],
         ["pitch", "0.2 minutes"],
         ["refiner", "0.4 minutes"],

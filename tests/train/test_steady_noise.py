@@ -6,7 +6,7 @@ from torch import Tensor
 
 from melcodec_cli.layers.mel import LogMel
 from melcodec_cli.layers.mel_config import MelConfig
-from melcodec_cli.systems.fmel.train.steady_noise import steady_noise
+from melcodec_cli.train.steady_noise import steady_noise
 
 pytestmark = pytest.mark.slow
 

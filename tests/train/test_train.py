@@ -28,7 +28,7 @@ TINY = ["--preset", "tiny"]
 def test_train_all_packs_a_bundle_with_its_history(run: Path) -> None:
     info = read_bundle_info(run / "tiny.safetensors")
     assert info.name == "tiny"
-    assert set(info.training["stages"]) == {"coder", "pitch", "refiner", "vocoder"}
+    assert set(info.training["stages"]) == {"phones", "coder", "pitch", "refiner", "vocoder"}
     assert info.training["stages"]["coder"]["step"] == 8
     assert info.training["corpus"]["sources"] == {"tones": "CC0-1.0"}
     assert load_bundle(info, "cpu").bitstream_id.hex() == info.bitstream_id
@@ -47,7 +47,7 @@ def test_bundle_pack_says_which_stage_is_missing(
 ) -> None:
     (tmp_path / "empty").mkdir()
     assert main(["bundle", "pack", str(tmp_path / "empty"), str(tmp_path / "b.safetensors"), *TINY]) == 2
-    assert "coder has not been trained" in capsys.readouterr().err
+    assert "phones has not been trained" in capsys.readouterr().err
     assert not (tmp_path / "b.safetensors").exists()
 
 

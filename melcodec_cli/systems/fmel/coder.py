@@ -106,6 +106,15 @@ class Coder(nn.Module):
         """Timbre indices -> timbre."""
         return None if self.timbre is None or globals_ is None else self.timbre.lookup(globals_)
 
+    @torch.no_grad()
+    def recoded(self, mel: Tensor) -> Tensor:
+        """(batch, frame, band) -> the same after coding and decoding."""
+        tokens = mel.shape[1] // 4
+        indices, globals_ = self.encode(mel, mel.new_ones(len(mel), tokens))
+        if globals_ is not None:
+            globals_ = globals_.unsqueeze(1).expand(-1, tokens, -1)
+        return self.decode(indices, globals_)
+
     def decode(self, indices: Tensor, globals_: Tensor | None, inside: Tensor | None = None) -> Tensor:
         """indices (batch, token), -1 absent; timbre indices of each token (batch, token, values) -> coarse log-mel."""
         timbre = self.looked_up(globals_)

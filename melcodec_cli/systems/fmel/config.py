@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from melcodec_cli.layers.mel_config import MAX_SAMPLES, MelConfig
-from melcodec_cli.layers.settings import build, require, require_range
+from melcodec_cli.layers.pitch_config import PitchConfig
+from melcodec_cli.layers.settings import build, require, require_range, require_upsampling
 
 MAX_WIDTH, MAX_BLOCKS = 4096, 64
 MAX_DILATION_SUM = 128  # of a refiner: bounds its receptive field per step
@@ -66,10 +67,25 @@ class SearchConfig:
     phases: int = 5  # one of this many tokens changes at a time
     envelope: float = 2.0  # weight of envelope correlation relative to mel distance
     pitch: float = 0.4  # weight of the pitch and voicing that the pitch stage hears
+    phones: float = 0.0  # weight of the phones that the listener hears
 
     def __post_init__(self) -> None:
         require_range("search.", self, 1, 64, "choices", "phases")
-        require_range("search.", self, 0, 100, "envelope", "pitch")
+        require_range("search.", self, 0, 100, "envelope", "pitch", "phones")
+
+
+@dataclass(frozen=True)
+class PhonesConfig:
+    """The listener, which judges the coder in training and in the search.  It does not affect decoding."""
+
+    stride: int = 2  # mel frames per step of the listener
+    width: int = 192
+    blocks: int = 6
+
+    def __post_init__(self) -> None:
+        require_range("phones.", self, 1, 16, "stride")
+        require_range("phones.", self, 1, MAX_WIDTH, "width")
+        require_range("phones.", self, 0, MAX_BLOCKS, "blocks")
 
 
 @dataclass(frozen=True)
@@ -112,21 +128,6 @@ class RefinerConfig:
 
 
 @dataclass(frozen=True)
-class PitchConfig:
-    bins: int = 128
-    low_hz: float = 60.0
-    high_hz: float = 500.0
-    width: int = 128
-    blocks: int = 5
-
-    def __post_init__(self) -> None:
-        require_range("pitch.", self, 8, 4096, "bins")
-        require_range("pitch.", self, 1, MAX_WIDTH, "width")
-        require_range("pitch.", self, 0, MAX_BLOCKS, "blocks")
-        require(1 <= self.low_hz < self.high_hz <= 100_000, "pitch.high_hz must lie in (low_hz, 100000]")
-
-
-@dataclass(frozen=True)
 class VocoderConfig:
     """`harmonic` uses fft_samples, hop_frames, width, blocks and noise_frames; `hifigan` the upsampling lists."""
 
@@ -148,16 +149,7 @@ class VocoderConfig:
         require_range("vocoder.", self, 0, MAX_BLOCKS, "blocks")
         require_range("vocoder.", self, 0, MAX_NOISE_FRAMES, "noise_frames")
         require_range("vocoder.", self, 0, 4, "contrast")
-        strides, kernels = self.upsample_strides, self.upsample_kernels
-        require(
-            1 <= len(strides) <= 8 and len(kernels) == len(strides),
-            "vocoder.upsample_strides and vocoder.upsample_kernels must have the same number of values, 1 to 8",
-        )
-        require(
-            all(1 <= stride <= kernel <= 1024 for stride, kernel in zip(strides, kernels, strict=True)),
-            "each of vocoder.upsample_kernels must lie between its stride and 1024",
-        )
-        require_range("vocoder.", self, 1 << len(strides), MAX_WIDTH, "upsample_width")
+        require_upsampling(self.upsample_strides, self.upsample_kernels, self.upsample_width)
 
 
 @dataclass(frozen=True)
@@ -167,6 +159,7 @@ class Profile:
     coder: CoderConfig = field(default_factory=CoderConfig)
     timbre: TimbreConfig | None = field(default_factory=TimbreConfig)
     search: SearchConfig = field(default_factory=SearchConfig)
+    phones: PhonesConfig | None = None
     refiner: RefinerConfig | None = field(default_factory=RefinerConfig)
     pitch: PitchConfig | None = field(default_factory=PitchConfig)
     vocoder: VocoderConfig = field(default_factory=VocoderConfig)
@@ -198,6 +191,7 @@ class Profile:
             f"mel.fft_samples and vocoder.fft_samples make spectra of more than {MAX_SPECTRUM_VALUES} values "
             f"in {MAX_CHUNK_S} s",
         )
+        require(self.phones is not None or not self.search.phones, "search.phones needs the listener, phones")
         if self.refiner is not None:
             require(self.refiner.name == "flow", f"refiner.name {self.refiner.name!r} is unknown")
             require(self.refiner.predicts in ("end", "velocity"), "refiner.predicts must be end or velocity")

@@ -15,9 +15,8 @@ from torch import Tensor, nn
 
 from melcodec_cli.layers.blocks import BlockStack, FrameConv, masked, thinned
 from melcodec_cli.layers.pointwise import Linear
+from melcodec_cli.layers.spectra import SPECTRA_AT_ONCE, evened, framed, overlap_add, shaped
 from melcodec_cli.systems.fmel.config import MelConfig, VocoderConfig
-
-SPECTRA_AT_ONCE = 128  # more would only take more memory
 
 
 class HarmonicVocoder(nn.Module):
@@ -65,37 +64,20 @@ class HarmonicVocoder(nn.Module):
         x = self.widen(torch.cat([(mel - self.mean) / self.deviation, features], dim=-1), inside)
         inside = thinned(inside, self.hop_frames)
         x = self.norm(self.stack(x, inside=inside))
-        pulses, noise = (self._framed(self._ended(signal, inside)) for signal in (pulses, noise))
+        pulses, noise = (
+            framed(self._ended(signal, inside), self.fft_samples, self.hop_samples)
+            for signal in (pulses, noise)
+        )
         count, overlap = x.shape[1], self.fft_samples // self.hop_samples
         total = self.window.new_zeros(len(x), count + overlap - 1, self.hop_samples)
         for first in range(0, count, SPECTRA_AT_ONCE):
             here = slice(first, first + SPECTRA_AT_ONCE)
-            shaped = self._shaped(self.head(x[:, here]).float(), pulses[:, here], noise[:, here])
-            self._overlap_add(masked(shaped, None if inside is None else inside[:, here]), total[:, first:])
+            voice, breath = (torch.fft.rfft(signal[:, here] * self.window) for signal in (pulses, noise))
+            part = shaped(self.head(x[:, here]).float(), voice, breath, self.window)
+            overlap_add(total[:, first:], masked(part, None if inside is None else inside[:, here]))
         margin = (self.fft_samples - self.hop_samples) // 2
-        # Squared Hann windows at a quarter of their length add up to 3/8 of the overlap.
-        audio = total.flatten(1) / (0.375 * overlap)
-        return audio[:, margin : margin + count * self.hop_samples]
+        return evened(total, overlap)[:, margin : margin + count * self.hop_samples]
 
     def _ended(self, signal: Tensor, inside: Tensor | None) -> Tensor:
         """Set (batch, spectrum * hop) to zero after the end of each row."""
         return masked(signal.unflatten(1, (-1, self.hop_samples)), inside).flatten(1)
-
-    def _framed(self, signal: Tensor) -> Tensor:
-        """(batch, spectrum * hop) -> (batch, spectrum, fft), each centred on its hop like the frames of the mel."""
-        margin = (self.fft_samples - self.hop_samples) // 2
-        return nn.functional.pad(signal, (margin, margin)).unfold(1, self.fft_samples, self.hop_samples)
-
-    def _shaped(self, gains: Tensor, pulses: Tensor, noise: Tensor) -> Tensor:
-        """Gains (batch, spectrum, 3 * bin) and unwindowed excitations (batch, spectrum, fft)
-        -> (batch, spectrum, fft), windowed, ready to be added up."""
-        harmonic_gain, turn, noise_gain = gains.chunk(3, dim=-1)
-        voice, breath = (torch.fft.rfft(x * self.window)[..., : self.bins] for x in (pulses, noise))
-        voice = voice * torch.polar(harmonic_gain.clamp(max=8).exp(), turn)
-        breath = breath * noise_gain.clamp(max=8).exp()
-        return torch.fft.irfft(voice + breath, n=self.fft_samples) * self.window
-
-    def _overlap_add(self, frames: Tensor, total: Tensor) -> None:
-        """Add up (batch, spectrum, fft), each a hop after the one before -> (batch, hop, samples) from its start."""
-        for hops, part in enumerate(frames.unflatten(2, (-1, self.hop_samples)).unbind(2)):
-            total[:, hops : hops + part.shape[1]] += part

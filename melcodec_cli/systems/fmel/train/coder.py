@@ -6,16 +6,16 @@ import dataclasses
 from dataclasses import dataclass
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
+from melcodec_cli.layers.pitch import Pitch
 from melcodec_cli.systems.fmel.coder import Coder
 from melcodec_cli.systems.fmel.config import Profile
-from melcodec_cli.systems.fmel.pitch import Pitch
-from melcodec_cli.systems.fmel.search import CHANGE_S, IndexSearch
+from melcodec_cli.systems.fmel.phones import PhoneListener
+from melcodec_cli.systems.fmel.search import CHANGE_S, IndexSearch, Judge
 from melcodec_cli.systems.fmel.train.hearing import phones_loss, pitch_loss
-from melcodec_cli.systems.fmel.train.listener import Listener
 from melcodec_cli.train.batches import Crops
+from melcodec_cli.train.clustering import cluster, usage_figures
 from melcodec_cli.train.discriminators import mel_discriminators
 from melcodec_cli.train.losses import average_loss, envelope_loss, excess, masked_mean
 from melcodec_cli.train.task import MelTask, Moment
@@ -53,7 +53,7 @@ class CoderTask(MelTask):
         profile: Profile,
         losses: CoderLosses,
         pitch: Pitch | None = None,
-        listener: Listener | None = None,
+        listener: PhoneListener | None = None,
     ) -> None:
         super().__init__(profile.mel)
         self.profile = profile
@@ -151,29 +151,19 @@ class CoderTask(MelTask):
     def _searched(self, mel: Tensor, latent: Tensor, timbre: Tensor | None) -> Tensor:
         coder = self.stage
         choices = coder.quantiser.nearest(latent, self.search.config.choices)
-        pitch = self.pitch[0] if self.pitch else None
-        heard = pitch.heard(mel) if pitch else None
-        indices = self.search(coder, coder.decoder, pitch, mel, heard, choices, timbre, (False, False))
+        weight = self.search.config
+        stages = [(stage, weight.pitch) for stage in self.pitch] + [
+            (stage, weight.phones) for stage in self.listener
+        ]
+        judges = [Judge(stage, stage.heard(mel), each) for stage, each in stages if each]
+        indices = self.search(coder, coder.decoder, mel, judges, choices, timbre, (False, False))
         torch.clear_autocast_cache()  # drops weights that were cast without a gradient
         return indices
 
     @torch.no_grad()
     def after_step(self, moment: Moment) -> None:
         assert self.latest is not None
-        indices, points = self.latest
-        quantiser = self.stage.quantiser
-        share = torch.bincount(indices.flatten(), minlength=len(quantiser.usage)).float() / indices.numel()
-        if dist.is_initialized():  # the codebook must stay the same on every GPU
-            dist.all_reduce(share)
-            share /= dist.get_world_size()
-        quantiser.count(share, self.losses.usage_decay)
-        if not self.losses.clustering:
-            return
-        flat = points.flatten(0, 1)
-        anchors = flat[torch.randint(len(flat), (len(quantiser.usage),), device=flat.device)]
-        if dist.is_initialized():
-            dist.broadcast(anchors, 0)
-        quantiser.revive(anchors, self.losses.usage_decay)
+        cluster(self.stage.quantiser, *self.latest, self.losses.usage_decay, self.losses.clustering)
 
     @torch.no_grad()
     def _code(self, audio: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -188,17 +178,11 @@ class CoderTask(MelTask):
     def evaluate(self, crops: Crops) -> dict[str, float]:
         mel, decoded, indices = self._code(crops.audio)
         heard = self.heard(crops)
-        share = (
-            torch.bincount(indices.flatten(), minlength=self.profile.coder.codewords).double()
-            / indices.numel()
-        )
-        entropy = -(share * (share + 1e-12).log()).sum()
         return {
             "dev_l1": masked_mean((decoded - mel).abs(), heard).item(),
             "dev_excess": excess(decoded, heard, self.mel.silence).item(),
             "dev_envelope": envelope_loss(decoded, mel, self.envelope).item(),
-            "perplexity": entropy.exp().item(),
-            "codewords": float((share > 0).sum()),
+            **usage_figures(indices, self.profile.coder.codewords),
         }
 
     @torch.no_grad()

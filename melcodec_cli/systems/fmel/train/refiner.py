@@ -11,7 +11,6 @@ from melcodec_cli.layers.envelope import EnvelopeSegments
 from melcodec_cli.systems.fmel.coder import Coder
 from melcodec_cli.systems.fmel.config import Profile
 from melcodec_cli.systems.fmel.refiner import FlowRefiner
-from melcodec_cli.systems.fmel.train.coded import coded_mel
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.discriminators import mel_discriminators
 from melcodec_cli.train.losses import envelope_loss, masked_mean
@@ -56,7 +55,7 @@ class RefinerTask(MelTask):
         flow, weight = self.stage, self.losses
         with torch.no_grad():
             mel = self.mel(crops.audio)
-            coarse, target = flow.standardise(coded_mel(self.coder[0], mel)), flow.standardise(mel)
+            coarse, target = flow.standardise(self.coder[0].recoded(mel)), flow.standardise(mel)
             # Above the recording's bandwidth the coarse mel stays as it is.
             heard = self.heard(crops)
             target = torch.where(heard, target, coarse)
@@ -105,7 +104,7 @@ class RefinerTask(MelTask):
     def evaluate(self, crops: Crops) -> dict[str, float]:
         """For each number of steps: log-mel L1, and texture (mean change over time) relative to that of speech."""
         mel = self.mel(crops.audio)
-        coarse, heard = coded_mel(self.coder[0], mel), self.heard(crops)
+        coarse, heard = self.coder[0].recoded(mel), self.heard(crops)
         mel = torch.where(heard, mel, coarse)
         generator = torch.Generator(mel.device).manual_seed(0)
         noise = torch.randn(mel.shape, generator=generator, device=mel.device)
@@ -124,7 +123,7 @@ class RefinerTask(MelTask):
     @torch.no_grad()
     def picture(self, crops: Crops) -> list[Tensor]:
         mel = self.mel(crops.audio)
-        coarse = coded_mel(self.coder[0], mel)
+        coarse = self.coder[0].recoded(mel)
         return [mel[0], coarse[0], self.stage(coarse, torch.randn_like(coarse), 4)[0]]
 
 

@@ -8,25 +8,22 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from melcodec_cli.errors import UsageProblem
 from melcodec_cli.layers.envelope import EnvelopeSegments
+from melcodec_cli.layers.excitation import per_sample, pulse_train, voiced_share
 from melcodec_cli.layers.hifigan import HifiganVocoder
+from melcodec_cli.layers.pitch import Pitch
 from melcodec_cli.systems.fmel.chain import vocoder_for
 from melcodec_cli.systems.fmel.coder import Coder
 from melcodec_cli.systems.fmel.config import Profile
-from melcodec_cli.systems.fmel.excitation import per_sample, pulse_train, voiced_share
 from melcodec_cli.systems.fmel.harmonic import HarmonicVocoder
-from melcodec_cli.systems.fmel.pitch import Pitch
 from melcodec_cli.systems.fmel.refiner import FlowRefiner
-from melcodec_cli.systems.fmel.train.coded import coded_mel
 from melcodec_cli.systems.fmel.train.hearing import pitch_loss
-from melcodec_cli.systems.fmel.train.steady_noise import steady_noise
 from melcodec_cli.train.batches import Crops
-from melcodec_cli.train.discriminators import Discriminators, audio_discriminators, patched_discriminators
+from melcodec_cli.train.discriminators import audio_judges
 from melcodec_cli.train.losses import average_loss, envelope_loss, excess, masked_mean
+from melcodec_cli.train.spectra import narrowed, spectral_loss
+from melcodec_cli.train.steady_noise import steady_noise
 from melcodec_cli.train.task import MelTask, Moment
-
-STFTS_MS = ((16, 4), (32, 8), (64, 16), (128, 32))  # FFT and hop
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,8 @@ class VocoderTask(MelTask):
         self.refiner = [refiner.eval()] if refiner else []
         self.frozen = [*self.pitch, *self.coder, *self.refiner]
         if losses.adversary:
-            self.judged_by(_judges(losses, profile.mel.rate_hz), losses.adversary_from)
+            judges = audio_judges(losses.judges, profile.mel.rate_hz, losses.adversary_width)
+            self.judged_by(judges, losses.adversary_from)
             self.players = (
                 "stage",
                 "adversary",
@@ -113,7 +111,7 @@ class VocoderTask(MelTask):
 
     @torch.no_grad()
     def _coded(self, mel: Tensor, refined: bool) -> Tensor:
-        coarse = coded_mel(self.coder[0], mel)
+        coarse = self.coder[0].recoded(mel)
         if not self.refiner or not refined:
             return coarse
         refiner = self.refiner[0]
@@ -180,40 +178,3 @@ class VocoderTask(MelTask):
     def picture(self, crops: Crops) -> list[Tensor]:
         mel = self.mel(crops.audio[:1])
         return [mel[0], self.mel(self.render(mel))[0]]
-
-
-def _judges(losses: VocoderLosses, rate_hz: int) -> Discriminators:
-    if losses.judges == "patched":
-        return patched_discriminators(rate_hz, losses.adversary_width)
-    if losses.judges == "published":
-        return audio_discriminators(losses.adversary_width)
-    raise UsageProblem(f"vocoder.losses.judges {losses.judges!r} must be patched or published")
-
-
-def narrowed(audio: Tensor, rate_hz: int, bandwidth_hz: Tensor) -> Tensor:
-    """Remove everything above the bandwidth (batch,) of each row of (batch, samples)."""
-    samples = audio.shape[1]
-    bins_hz = torch.arange(samples // 2 + 1, device=audio.device) * (rate_hz / samples)
-    heard = bins_hz <= bandwidth_hz.unsqueeze(1)
-    return torch.fft.irfft(torch.fft.rfft(audio.float()) * heard, samples)
-
-
-def spectral_loss(made: Tensor, real: Tensor, rate_hz: int, bandwidth_hz: Tensor) -> Tensor:
-    """Spectral convergence plus log-magnitude distance at several resolutions, on (batch, samples), each row up to the
-    bandwidth (batch,) of its recording."""
-    total = made.new_zeros(())
-    for fft_ms, hop_ms in STFTS_MS:
-        fft, hop = fft_ms * rate_hz // 1000, hop_ms * rate_hz // 1000
-        bins_hz = torch.arange(fft // 2 + 1, device=made.device) * (rate_hz / fft)
-        heard = (bins_hz <= bandwidth_hz.unsqueeze(1)).unsqueeze(2)  # (batch, bin, 1)
-        window = torch.hann_window(fft, device=made.device)
-        spectra = [
-            torch.stft(signal, fft, hop, window=window, return_complex=True).abs().clamp(min=1e-5) * heard
-            for signal in (made, real)
-        ]
-        difference = torch.linalg.matrix_norm(spectra[1] - spectra[0])
-        convergence = (difference / torch.linalg.matrix_norm(spectra[1]).clamp(min=1e-2)).mean()
-        # Floor at -60 dB of full scale: below it nothing is audible and logarithms grow without bound.
-        logs = [(spectrum + 1e-3).log() for spectrum in spectra]
-        total = total + convergence + masked_mean((logs[0] - logs[1]).abs(), heard)
-    return total / len(STFTS_MS)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from melcodec_cli.systems.fmel.coder import Coder
-from melcodec_cli.systems.fmel.config import Profile
-from melcodec_cli.systems.fmel.pitch import Pitch
-from melcodec_cli.systems.fmel.train.coded import coded_mel
-from melcodec_cli.systems.fmel.train.pitch_labels import Pitched
+from melcodec_cli.layers.mel_config import MelConfig
+from melcodec_cli.layers.pitch import Pitch
 from melcodec_cli.train.batches import Crops
+from melcodec_cli.train.pitch_labels import Pitched
 from melcodec_cli.train.task import MelTask, Moment
 
 
@@ -27,12 +26,11 @@ class PitchLosses:
 class PitchTask(MelTask):
     stage: Pitch
 
-    def __init__(self, profile: Profile, losses: PitchLosses, coder: Coder | None = None) -> None:
-        super().__init__(profile.mel)
-        self.profile = profile
-        assert profile.pitch is not None
+    def __init__(self, mel: MelConfig, stage: Pitch, losses: PitchLosses, coder: Any = None) -> None:
+        """coder: a MelCoder and module, whose mels the stage should hear, too."""
+        super().__init__(mel)
         self.losses = losses
-        self.stage = Pitch(profile.mel.bands, profile.pitch)
+        self.stage = stage
         self.frozen = self.coder = [coder] if coder else []
 
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
@@ -40,7 +38,7 @@ class PitchTask(MelTask):
         with torch.no_grad():
             mel = self.mel(crops.audio)
             if self.coder and torch.rand(()).item() < self.losses.coded:
-                mel = coded_mel(self.coder[0], mel)
+                mel = self.coder[0].recoded(mel)
         voiced = crops.pitch_hz > 0
         logits, voicing = self.stage.scores(mel)
         bins = torch.arange(logits.shape[-1], device=mel.device)
@@ -57,13 +55,13 @@ class PitchTask(MelTask):
         mel = self.mel(crops.audio)
         figures = _errors("", crops, self.stage(mel))
         if self.coder:
-            figures |= _errors("coded_", crops, self.stage(coded_mel(self.coder[0], mel)))
+            figures |= _errors("coded_", crops, self.stage(self.coder[0].recoded(mel)))
         return figures
 
     @torch.no_grad()
     def picture(self, crops: Crops) -> list[Tensor]:
         mel = self.mel(crops.audio[:1])
-        return [mel[0], *(coded_mel(coder, mel)[0] for coder in self.coder)]
+        return [mel[0], *(coder.recoded(mel)[0] for coder in self.coder)]
 
     @torch.no_grad()
     def curves(self, crops: Crops) -> dict[str, Tensor]:

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from melcodec_cli.layers.blocks import BlockStack, FrameConv
+from melcodec_cli.layers.memory import Memory
+from melcodec_cli.layers.pitch_config import PitchConfig
 from melcodec_cli.layers.pointwise import Linear
-from melcodec_cli.systems.fmel.config import PitchConfig
 
 NEIGHBOURS = 3  # bins on either side of the best one that the estimate averages over
 HEIGHT = 0.2  # weight of an error in pitch relative to one in voicing
@@ -21,16 +22,16 @@ class Pitch(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, bands: int, config: PitchConfig) -> None:
+    def __init__(self, bands: int, config: PitchConfig, causal: bool = False) -> None:
         super().__init__()
         self.config = config
         self.register_buffer("mean", torch.zeros(bands))
         self.register_buffer("deviation", torch.ones(bands))
-        self.widen = FrameConv(bands, config.width, 5)
-        self.stack = BlockStack(config.width, (1,) * config.blocks)
+        self.widen = FrameConv(bands, config.width, 5, causal=causal)
+        self.stack = BlockStack(config.width, (1,) * config.blocks, causal=causal)
         self.norm = nn.LayerNorm(config.width)
         self.head = Linear(config.width, config.bins + 1)
-        self.context_frames = 2 + self.stack.context
+        self.context_frames = (4 if causal else 2) + self.stack.context
 
     @property
     def octaves_per_bin(self) -> float:
@@ -40,10 +41,12 @@ class Pitch(nn.Module):
         """Fractional position of a frequency on the scale of bins."""
         return (hz.clamp(min=1.0) / self.config.low_hz).log2() / self.octaves_per_bin
 
-    def scores(self, mel: Tensor, inside: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def scores(
+        self, mel: Tensor, inside: Tensor | None = None, memory: Memory | None = None
+    ) -> tuple[Tensor, Tensor]:
         """mel (batch, frame, band) -> logits of the bins (batch, frame, bin) and of voicing (batch, frame)."""
         standard = ((mel - self.mean) / self.deviation).to(self.head.weight.dtype)
-        x = self.stack(self.widen(standard, inside), inside=inside)
+        x = self.stack(self.widen(standard, inside, memory), inside=inside, memory=memory)
         y = self.head(self.norm(x)).float()
         return y[..., :-1], y[..., -1]
 
@@ -60,9 +63,11 @@ class Pitch(nn.Module):
         decision = binary_cross_entropy_with_logits(voicing, voiced.expand_as(voicing), reduction="none")
         return decision + HEIGHT * voiced * (logits.logsumexp(-1) - torch.linalg.vecdot(bins, logits))
 
-    def forward(self, mel: Tensor, inside: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, mel: Tensor, inside: Tensor | None = None, memory: Memory | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Frequency in Hz (batch, frame) and probability of voicing (batch, frame)."""
-        logits, voicing = self.scores(mel, inside)
+        logits, voicing = self.scores(mel, inside, memory)
         best = logits.argmax(-1, keepdim=True).clamp(NEIGHBOURS, self.config.bins - 1 - NEIGHBOURS)
         around = best + torch.arange(-NEIGHBOURS, NEIGHBOURS + 1, device=mel.device)
         weight = logits.gather(-1, around).softmax(-1)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
+import warnings
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from melcodec_cli.systems.fmel.config import Profile
+from melcodec_cli.errors import UsageProblem
+from melcodec_cli.layers.mel_config import MelConfig
+from melcodec_cli.layers.pitch_config import PitchConfig
+from melcodec_cli.train.ahead import Source
 from melcodec_cli.train.batches import Batches, Crops
+from melcodec_cli.train.stage import Drawing
+from melcodec_cli.train.stages import dev_beginnings
 
 LABEL_RATE_HZ = 16000  # DIO's time is proportional to the rate, and pitch lies far below half of this one
 # DIO decides differently on one frame in ten if its frames are moved by half a period.  So it runs several times, at
@@ -29,36 +37,35 @@ class Pitched(Crops):
 class PitchedBatches:
     """Crops with their labels, drawn on the CPU, where WORLD runs."""
 
-    def __init__(self, batches: Batches, profile: Profile) -> None:
-        self.batches, self.profile = batches, profile
+    def __init__(self, batches: Batches, mel: MelConfig, pitch: PitchConfig) -> None:
+        self.batches, self.mel, self.pitch = batches, mel, pitch
 
     def draw(self, batch: int, samples: int, seed: int) -> Pitched:
-        return pitched(self.batches.draw(batch, samples, seed), self.profile)
+        return pitched(self.batches.draw(batch, samples, seed), self.mel, self.pitch)
 
 
-def pitched(crops: Crops, profile: Profile) -> Pitched:
-    pitch_hz, voiced = measured_pitch(crops.audio, profile)
+def pitched(crops: Crops, mel: MelConfig, pitch: PitchConfig) -> Pitched:
+    pitch_hz, voiced = measured_pitch(crops.audio, mel, pitch)
     return Pitched(**vars(crops), pitch_hz=pitch_hz, voiced=voiced)
 
 
-def measured_pitch(audio: Tensor, profile: Profile) -> tuple[Tensor, Tensor]:
+def measured_pitch(audio: Tensor, mel: MelConfig, pitch: PitchConfig) -> tuple[Tensor, Tensor]:
     """(batch, samples) -> frequency at the centre of each frame by WORLD's DIO and StoneMask, 0 where unvoiced, and the
     share of DIO's answers around it that are "voiced": (batch, frame) each."""
     import pyworld
     import soxr
 
-    assert profile.pitch is not None
-    rate, hop = profile.mel.rate_hz, profile.mel.hop_samples
+    rate, hop = mel.rate_hz, mel.hop_samples
     label_rate = min(rate, LABEL_RATE_HZ)
     frames = audio.shape[1] // hop
-    range_hz = {"f0_floor": profile.pitch.low_hz, "f0_ceil": profile.pitch.high_hz}
+    range_hz = {"f0_floor": pitch.low_hz, "f0_ceil": pitch.high_hz}
     rows, shares = [], []
     for signal in audio.double().numpy():
         # Shifted before resampling, as half a hop may not be a whole number of samples at the lower rate.
         shifted = soxr.resample(np.append(signal[hop // 2 :], np.zeros(hop)), rate, label_rate)
         rough, times = pyworld.dio(shifted, label_rate, frame_period=1000 * hop / rate, **range_hz)
         fine = pyworld.stonemask(shifted, rough, times, label_rate)[:frames]
-        fine[(fine < profile.pitch.low_hz) | (fine > profile.pitch.high_hz)] = 0
+        fine[(fine < pitch.low_hz) | (fine > pitch.high_hz)] = 0
         rows.append(fine)
         shares.append(
             _voiced_share(soxr.resample(signal, rate, label_rate), label_rate, frames, hop / rate, range_hz)
@@ -93,3 +100,22 @@ def _voiced_share(
     total = np.append(0, np.cumsum(voiced))
     first = opinions // 2 + np.arange(frames) * per_hop + per_hop // 2
     return (total[first + opinions] - total[first]) / opinions
+
+
+def labelled_crops(drawing: Drawing, mel: MelConfig, pitch: PitchConfig) -> tuple[Source, Crops]:
+    """Crops for a stage whose batches carry labels."""
+    preset, cpu = drawing.preset, torch.device("cpu")
+    batches = Batches(drawing.corpus, "train", cpu, preset.corpus.weights, preset.augmentation)
+    return PitchedBatches(batches, mel, pitch), pitched(dev_beginnings(drawing), mel, pitch)
+
+
+def require_world(folders: list[Path]) -> None:
+    """Import the package before training starts: it may be hours until it is used."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            importlib.import_module("pyworld")
+    except ImportError as error:
+        raise UsageProblem(
+            f"training the pitch stage needs the extra: pip install 'melcodec[train]' ({error})"
+        ) from None

@@ -1,0 +1,177 @@
+"""The patch codec: a log-mel cut into square patches, with an index for each, and a vocoder that hears the result.
+
+Columns of patches are its frames.  Everything after the mel is causal, and sees zeros before the beginning of a stream.
+So a chunk with enough of what comes before it gives the same result as the whole stream.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from melcodec_cli.layers.hifigan import HifiganVocoder
+from melcodec_cli.layers.mel import LogMel
+from melcodec_cli.layers.memory import Memory
+from melcodec_cli.layers.pitch import Pitch
+from melcodec_cli.layers.rows import inside_of, narrowed_rows, padded
+from melcodec_cli.systems.patch.config import Profile
+from melcodec_cli.systems.patch.excitation import chunk_phase, cycles_per_frame
+from melcodec_cli.systems.patch.live import PatchReceiver, PatchSender
+from melcodec_cli.systems.patch.tokenizer import Tokenizer
+from melcodec_cli.systems.patch.vocoder import PatchVocoder
+from melcodec_cli.systems.span import Span
+from melcodec_cli.systems.system import Audio, Codes, Identity, Option, Options, Reach, Shape
+
+if TYPE_CHECKING:
+    from melcodec_cli.train.stage import Stage
+
+
+class Patch(nn.Module):
+    identity: ClassVar[Identity] = Identity(
+        bitstream_parts=(
+            "tokenizer.decoder.",
+            "tokenizer.quantiser.codebook",
+            "tokenizer.mean",
+            "tokenizer.deviation",
+        ),
+        bitstream_settings=("mel", "tokenizer"),
+        renderer_parts=("pitch.", "vocoder."),
+        renderer_settings=("pitch", "vocoder"),
+        unshipped=("tokenizer.quantiser.usage",),  # the running usage that guides online clustering
+    )
+    suits = ("speech",)
+    options: Sequence[Option] = ()
+
+    def __init__(self, profile: Profile) -> None:
+        super().__init__()
+        self.profile = profile
+        self.mel = LogMel(profile.mel)
+        self.tokenizer = Tokenizer(profile.mel.bands, profile.tokenizer)
+        self.vocoder = vocoder_for(profile)
+        harmonic = isinstance(self.vocoder, PatchVocoder)
+        self.pitch = Pitch(profile.mel.bands, profile.pitch, causal=True) if harmonic else None
+        self.eval().requires_grad_(False)
+
+    @classmethod
+    def from_profile(cls, profile: Mapping[str, Any]) -> Patch:
+        return cls(Profile.from_dict(profile))
+
+    @classmethod
+    def stages(cls, profile: Mapping[str, Any]) -> Sequence[Stage]:
+        from melcodec_cli.systems.patch.train.stages import stages_of
+
+        return stages_of(Profile.from_dict(profile))
+
+    @property
+    def profile_values(self) -> dict[str, Any]:
+        return self.profile.to_dict()
+
+    @property
+    def device(self) -> torch.device:
+        return self.tokenizer.mean.device
+
+    @property
+    def shape(self) -> Shape:
+        profile, rows = self.profile, self.tokenizer.rows
+        window_columns = self._columns(self.mel.context_frames)
+        return Shape(
+            rate_hz=profile.mel.rate_hz,
+            frame_samples=profile.column_samples,
+            chunk_frames=profile.chunk_columns,
+            index_bits=profile.tokenizer.index_bits,
+            codewords=profile.tokenizer.codewords,
+            encode=Reach(self.tokenizer.encoder.stack.context + window_columns, window_columns),
+            decode=self.decode_reach({}),
+            rows=rows,
+            kind="column",
+            rows_sent=(rows,),
+        )
+
+    def decode_reach(self, options: Options) -> Reach:
+        sounding = self._sounding_reach
+        return Reach(self.tokenizer.decoder.stack.context + sounding.before, sounding.after)
+
+    @property
+    def _sounding_reach(self) -> Reach:
+        """Columns of the decoded mel that pitch and vocoder need around those to be heard."""
+        if isinstance(self.vocoder, HifiganVocoder):
+            return Reach.around(self._columns(self.vocoder.context_frames))
+        assert self.pitch is not None
+        before = self._columns(self.vocoder.frames_before + self.pitch.context_frames)
+        return Reach(before, self._columns(self.vocoder.frames_after))
+
+    def _columns(self, frames: int) -> int:
+        return -(-frames // self.profile.tokenizer.side)
+
+    @torch.inference_mode()
+    def encode(self, audio: Sequence[Audio], spans: Sequence[Span], options: Options) -> list[Codes]:
+        """Code each row of samples, in float32: a coarser encoder would pick other codewords."""
+        indices = self.tokenizer.encode(self.mel(padded(audio, self.device)))
+        return [
+            Codes(row[span.kept_slice].cpu().numpy(), None) for row, span in zip(indices, spans, strict=True)
+        ]
+
+    @torch.inference_mode()
+    def decode(self, codes: Sequence[Codes], spans: Sequence[Span], options: Options) -> list[Audio]:
+        side, hop = self.profile.tokenizer.side, self.profile.mel.hop_samples
+        indices = padded([each.indices for each in codes], self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            mel = self.column_mel(indices)
+            reach = self._sounding_reach.before
+            near = [dataclasses.replace(span, before=min(span.before, reach)) for span in spans]
+            frames = [span.scaled(side) for span in near]
+            mel = narrowed_rows(mel, [span.scaled(side) for span in spans], frames)
+            audio = self._sound(mel, frames).float().cpu()
+        return [row[span.scaled(hop).kept_slice].numpy() for row, span in zip(audio, frames, strict=True)]
+
+    def column_mel(self, indices: Tensor, memory: Memory | None = None) -> Tensor:
+        """Indices (batch, column, row) -> log-mel (batch, frame, band), silent where columns were lost."""
+        mel = self.tokenizer.decode(indices, memory).float()
+        absent = (indices < 0).any(-1).repeat_interleave(self.profile.tokenizer.side, 1).unsqueeze(-1)
+        return mel.masked_fill(absent, self.mel.silence)
+
+    def _sound(self, mel: Tensor, spans: Sequence[Span]) -> Tensor:
+        """Log-mel of the frames of the spans -> audio (batch, frame * hop)."""
+        inside = inside_of(spans, self.device)
+        if isinstance(self.vocoder, HifiganVocoder):
+            return self.vocoder(mel, inside)
+        assert self.pitch is not None
+        pitch_hz, voicing = self.pitch(mel)
+        config = self.profile.mel
+        phase = chunk_phase(cycles_per_frame(pitch_hz, config.rate_hz, config.hop_samples), spans)
+        return self.vocoder(mel, pitch_hz, voicing, phase, self._frame_numbers(spans), inside)
+
+    def _frame_numbers(self, spans: Sequence[Span]) -> Tensor:
+        """Absolute numbers of the frames of the spans, (batch, longest)."""
+        begin = torch.tensor([span.first - span.before for span in spans])
+        return (begin.unsqueeze(1) + torch.arange(max(span.total for span in spans))).to(self.device)
+
+    def open_encoder(self, rows: int) -> PatchSender:
+        return PatchSender(self)
+
+    def open_decoder(self) -> PatchReceiver:
+        return PatchReceiver(self)
+
+    def parts(self, options: Options) -> Mapping[str, nn.Module]:
+        parts = {
+            "mel": self.mel,
+            "encoder": self.tokenizer.encoder,
+            "quantiser": self.tokenizer.quantiser,
+            "decoder": self.tokenizer.decoder,
+            "pitch": self.pitch,
+            "vocoder": self.vocoder,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
+
+
+def vocoder_for(profile: Profile) -> PatchVocoder | HifiganVocoder:
+    config = profile.vocoder
+    if config.name == "hifigan":
+        return HifiganVocoder(
+            profile.mel.bands, config.upsample_strides, config.upsample_kernels, config.upsample_width
+        )
+    return PatchVocoder(profile.mel, profile.tokenizer.side, config)
