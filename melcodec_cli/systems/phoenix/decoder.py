@@ -1,0 +1,78 @@
+"""The published decoder: latents to audio in the time domain, looking ahead by a few milliseconds."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from melcodec_cli.layers.causal import CausalConv, CausalUpsample, RecurrentNet, Snake
+from melcodec_cli.layers.memory import Memory, delayed
+from melcodec_cli.layers.pointwise import Linear
+from melcodec_cli.systems.phoenix.config import CORE_HZ, Profile
+from melcodec_cli.systems.phoenix.interpolation import Interpolation
+
+LAST_KERNEL = 7
+SECOND_KERNEL = 3  # of a unit; its first convolution has that of the level
+
+
+class ResidualUnit(nn.Module):
+    """Two convolutions after a Snake each, added to the input.  Only the first may look ahead."""
+
+    def __init__(self, channels: int, kernel: int, ahead: int) -> None:
+        super().__init__()
+        self.ahead = ahead
+        self.layers = nn.ModuleList(
+            [
+                Snake(channels),
+                CausalConv(channels, channels, kernel, ahead),
+                Snake(channels),
+                CausalConv(channels, channels, SECOND_KERNEL),
+            ]
+        )
+
+    def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
+        first_snake, first, second_snake, second = self.layers
+        y = second(second_snake(first(first_snake(x), memory)), memory)
+        return delayed(self, x, y.shape[1], memory) + y
+
+
+class TimeDecoder(nn.Module):
+    def __init__(self, profile: Profile, width: int) -> None:
+        super().__init__()
+        config = profile.time
+        self.first = Linear(width, config.first_channels)
+        self.over_time = RecurrentNet(nn.LSTM, config.first_channels)
+        self.levels = nn.ModuleList()
+        before, step = config.first_channels, math.prod(config.strides)  # samples of 16 kHz
+        ahead = 0
+        for stride, channels, kernel in zip(config.strides, config.channels, config.kernels, strict=True):
+            step //= stride
+            units = [ResidualUnit(channels, kernel, kernel // 2)]
+            units += [ResidualUnit(channels, kernel, 0) for _ in range(config.units - 1)]
+            ahead += step * sum(unit.ahead for unit in units)
+            self.levels.append(
+                nn.ModuleList([Snake(before), CausalUpsample(before, channels, stride), *units])
+            )
+            before = channels
+        self.snake = Snake(before)
+        self.last = CausalConv(before, 1, LAST_KERNEL, LAST_KERNEL // 2)
+        ahead += self.last.ahead
+        self.interpolation = Interpolation(profile.rate_hz) if profile.rate_hz != CORE_HZ else None
+        # How far the audio depends on the future, in samples of the output, and how late it comes.
+        ahead = ahead * profile.rate_hz // CORE_HZ
+        interpolated = self.interpolation
+        self.ahead_samples = ahead + (interpolated.ahead_samples if interpolated else 0)
+        self.delay_samples = ahead + (interpolated.delay_samples if interpolated else 0)
+
+    def forward(self, latents: Tensor, memory: Memory | None = None) -> Tensor:
+        """(batch, frame, width) -> (batch, frames * hop_samples)."""
+        x = self.first(latents)
+        x = x + self.over_time(x.transpose(0, 1), memory).transpose(0, 1)
+        for snake, upsample, *units in self.levels:  # type: ignore[misc]
+            x = upsample(snake(x), memory)
+            for unit in units:
+                x = unit(x, memory)
+        audio = torch.tanh(self.last(self.snake(x), memory)).squeeze(2)
+        return audio if self.interpolation is None else self.interpolation(audio, memory)
