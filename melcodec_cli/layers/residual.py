@@ -6,11 +6,15 @@ in quantiser.py.  There a codeword is only a direction; here it has a length too
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
+
+AT_ONCE = 256  # points that are compared with all codewords
+GROUP = 64  # codewords
 
 
 class Quantised(NamedTuple):
@@ -49,7 +53,7 @@ class ResidualQuantiser(nn.Module):
             codebook_loss = commitment_loss = left.new_zeros(())
             for stage, codebook in enumerate(self.codebooks):
                 point = self.project_in[stage](left)  # (batch, frame, lookup)
-                index = self._nearest(point, codebook)
+                index = nearest(point.flatten(0, 1), codebook).view(point.shape[:2])
                 chosen = nn.functional.embedding(index, codebook)
                 codebook_loss = codebook_loss + (chosen - point.detach()).square().sum(-1).mean()
                 commitment_loss = commitment_loss + (chosen.detach() - point).square().sum(-1).mean()
@@ -66,11 +70,6 @@ class ResidualQuantiser(nn.Module):
             commitment_loss / self.stages,
         )
 
-    @torch.no_grad()
-    def _nearest(self, point: Tensor, codebook: Tensor) -> Tensor:
-        """The codeword at the smallest angle; the length of the point changes nothing in the order."""
-        return (point @ normalize(codebook, dim=-1).T).argmax(-1)
-
     def lookup(self, indices: Tensor) -> Tensor:
         """(batch, frame, stage), -1 for what was lost or not sent and adds nothing -> latents (batch, frame, width)."""
         latent = self.codebooks.new_zeros(*indices.shape[:2], self.project_out[0].out_features)
@@ -80,18 +79,44 @@ class ResidualQuantiser(nn.Module):
             latent = latent + part * (index >= 0).unsqueeze(-1)
         return latent
 
-    @torch.no_grad()
-    def count(self, indices: Tensor, decay: float) -> None:
-        """Update the running usage from the indices of a batch: (batch, frame, stage)."""
-        for usage, index in zip(self.usage, indices.flatten(0, 1).unbind(-1), strict=True):
-            share = torch.bincount(index, minlength=len(usage)) / len(index)
-            usage.mul_(decay).add_(share, alpha=1 - decay)
+    def shares(self, indices: Tensor) -> Tensor:
+        """How often each codeword was chosen in a batch (batch, frame, stage): (stage, codeword), each row adds up to 1."""
+        codewords = self.usage.shape[1]
+        flat = indices.flatten(0, 1)
+        counts = [torch.bincount(index, minlength=codewords) for index in flat.unbind(-1)]
+        return torch.stack(counts).float() / len(flat)
+
+    def anchors(self, points: Tensor) -> Tensor:
+        """A random point of the batch (stage, batch, frame, lookup) for each codeword: (stage, codeword, lookup)."""
+        flat = points.flatten(1, 2)
+        return flat[:, torch.randint(flat.shape[1], (self.usage.shape[1],), device=flat.device)]
 
     @torch.no_grad()
-    def revive(self, points: Tensor, decay: float) -> None:
-        """Online clustering: move rarely used codewords towards random points (stage, batch, frame, lookup) of the
-        batch.  decay: that of the running usage."""
-        flat = points.flatten(1, 2)
-        anchors = flat[:, torch.randint(flat.shape[1], (self.codebooks.shape[1],), device=flat.device)]
+    def count(self, shares: Tensor, decay: float) -> None:
+        """Update the running usage."""
+        self.usage.mul_(decay).add_(shares, alpha=1 - decay)
+
+    @torch.no_grad()
+    def revive(self, anchors: Tensor, decay: float) -> None:
+        """Online clustering: move rarely used codewords towards their anchors.  decay: that of the running usage."""
         pull = torch.exp(-10 * self.usage * self.usage.shape[1] / (1 - decay) - 1e-3).unsqueeze(-1)
         self.codebooks.lerp_(anchors, pull)
+
+
+@torch.no_grad()
+def nearest(points: Tensor, codebook: Tensor) -> Tensor:
+    """The codeword at the smallest angle to each point (point, lookup): its length changes nothing in their order.
+
+    A few points at a time, so that their likenesses stay in a processor's cache, and by groups of codewords, as
+    maxima are found much faster than their places.
+    """
+    columns = normalize(codebook, dim=-1).T.contiguous()
+    group = math.gcd(len(codebook), GROUP)
+    likeness = points.new_empty(min(len(points), AT_ONCE), len(codebook))
+    found = []
+    for some in points.split(AT_ONCE):
+        grouped = torch.mm(some, columns, out=likeness[: len(some)]).view(len(some), -1, group)
+        best = grouped.amax(-1).argmax(-1)
+        within = grouped[torch.arange(len(some), device=points.device), best].argmax(-1)
+        found.append(best * group + within)
+    return torch.cat(found)

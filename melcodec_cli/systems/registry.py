@@ -12,6 +12,7 @@ from melcodec_cli.systems.system import System
 # Maps the `system` of a profile to the class that is built from it.
 SYSTEMS = {
     "fmel": "melcodec_cli.systems.fmel.chain:Chain",
+    "phoenix": "melcodec_cli.systems.phoenix.phoenix:Phoenix",
 }
 FIRST = "fmel"  # the system of old profiles, which do not name one
 

@@ -14,6 +14,7 @@ from melcodec_cli.systems.phoenix.config import CORE_HZ, Profile
 from melcodec_cli.systems.phoenix.interpolation import Interpolation
 
 LAST_KERNEL = 7
+QUIET = 0.1  # of random weights, so that training does not begin with noise louder than speech
 SECOND_KERNEL = 3  # of a unit; its first convolution has that of the level
 
 
@@ -47,10 +48,11 @@ class TimeDecoder(nn.Module):
         self.levels = nn.ModuleList()
         before, step = config.first_channels, math.prod(config.strides)  # samples of 16 kHz
         ahead = 0
-        for stride, channels, kernel in zip(config.strides, config.channels, config.kernels, strict=True):
+        levels = zip(config.strides, config.channels, config.kernels, config.units, strict=True)
+        for stride, channels, kernel, count in levels:
             step //= stride
             units = [ResidualUnit(channels, kernel, kernel // 2)]
-            units += [ResidualUnit(channels, kernel, 0) for _ in range(config.units - 1)]
+            units += [ResidualUnit(channels, kernel, 0) for _ in range(count - 1)]
             ahead += step * sum(unit.ahead for unit in units)
             self.levels.append(
                 nn.ModuleList([Snake(before), CausalUpsample(before, channels, stride), *units])
@@ -58,6 +60,7 @@ class TimeDecoder(nn.Module):
             before = channels
         self.snake = Snake(before)
         self.last = CausalConv(before, 1, LAST_KERNEL, LAST_KERNEL // 2)
+        self.last.conv.weight.data *= QUIET
         ahead += self.last.ahead
         self.interpolation = Interpolation(profile.rate_hz) if profile.rate_hz != CORE_HZ else None
         # How far the audio depends on the future, in samples of the output, and how late it comes.

@@ -18,6 +18,7 @@ from melcodec_cli.systems.phoenix.bands import BandsBlock, Splitter
 from melcodec_cli.systems.phoenix.config import Profile
 
 MOST = 3.0  # limit of the logarithm of a magnitude
+QUIET = 0.1  # of random weights, so that all bins begin at their usual magnitude
 USUAL = -6.0  # logarithm of a magnitude that the network starts from: quiet speech
 
 
@@ -40,6 +41,7 @@ class IstftDecoder(nn.Module):
             before = channels
         self.norm = nn.LayerNorm((bands, before))
         self.head = Splitter(config.strides[-1], before, 3)
+        self.head.linear.weight.data *= QUIET
         self.level = nn.Parameter(torch.full((math.prod(config.strides),), USUAL))
         window = synthesis_window(config.window_ms * profile.rate_hz // 1000, profile.hop_samples)
         self.register_buffer("window", window, persistent=False)
