@@ -30,6 +30,9 @@ class CausalConv(nn.Module):
         x = surrounded(self, x, self.before, self.ahead, memory)
         if x.shape[1] == 0:
             return x.new_zeros(len(x), 0, self.conv.out_channels)
+        if memory is not None:  # so few frames that a product is quicker than a convolution
+            taps = x.unfold(1, self.before + 1 + self.ahead, 1).flatten(2)  # (batch, frame, channel * tap)
+            return nn.functional.linear(taps, self.conv.weight.flatten(1), self.conv.bias)
         return self.conv(x.transpose(1, 2).unsqueeze(2)).squeeze(2).transpose(1, 2)
 
 
@@ -95,9 +98,24 @@ class RecurrentNet(nn.Module):
         self.net = kind(channels, channels)
 
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
-        if x.shape[0] == 0:
-            return x
         if memory is None:
             return self.net(x)[0]
-        y, memory.held[self] = self.net(x, memory.held.get(self))
-        return y
+        if x.shape[0] == 0:
+            return x
+        # Frame by frame: for a few of them, this is quicker than to prepare for many.
+        net, states = self.net, []
+        weights = (net.weight_ih_l0, net.weight_hh_l0, net.bias_ih_l0, net.bias_hh_l0)
+        nothing = x.new_zeros(x.shape[1:])
+        if isinstance(net, nn.LSTM):
+            state, cell = memory.held.get(self, (nothing, nothing))
+            for frame in x:
+                state, cell = torch.lstm_cell(frame, (state, cell), *weights)
+                states.append(state)
+            memory.held[self] = state, cell
+        else:
+            state = memory.held.get(self, nothing)
+            for frame in x:
+                state = torch.gru_cell(frame, state, *weights)
+                states.append(state)
+            memory.held[self] = state
+        return torch.stack(states)

@@ -21,7 +21,7 @@ class Quantised(NamedTuple):
     latent: Tensor  # (batch, frame, width), straight-through
     indices: Tensor  # (batch, frame, stage)
     points: Tensor  # (stage, batch, frame, lookup): what each stage looked up
-    codebook_loss: Tensor  # pulls the codewords towards these points; mean of the stages ...
+    codebook_loss: Tensor  # pulls the codewords towards these points; mean of the stages, 0 without gradients ...
     commitment_loss: Tensor  # ... and the points towards the codewords
 
 
@@ -41,8 +41,16 @@ class ResidualQuantiser(nn.Module):
     def stages(self) -> int:
         return len(self.codebooks)
 
-    def forward(self, x: Tensor, sent: Tensor | None = None) -> Quantised:
+    def directions(self) -> Tensor:
+        """The codewords at length 1, in columns: (stage, lookup, codeword)."""
+        return normalize(self.codebooks.detach(), dim=-1).transpose(1, 2).contiguous()
+
+    def forward(
+        self, x: Tensor, sent: Tensor | None = None, directions: Tensor | None = None
+    ) -> Quantised:
         """x (batch, frame, width); sent (batch,): how many stages go into each row's latent, None for all.
+
+        directions: as above, from callers that would otherwise have them computed again and again.
 
         All stages are looked up and have their losses.  Computed in float32: an index must not depend on bfloat16
         rounding.
@@ -51,12 +59,14 @@ class ResidualQuantiser(nn.Module):
             left = x.float()
             latent, indices, points = torch.zeros_like(left), [], []
             codebook_loss = commitment_loss = left.new_zeros(())
+            columns = self.directions() if directions is None else directions
             for stage, codebook in enumerate(self.codebooks):
                 point = self.project_in[stage](left)  # (batch, frame, lookup)
-                index = nearest(point.flatten(0, 1), codebook).view(point.shape[:2])
+                index = nearest(point.flatten(0, 1), columns[stage]).view(point.shape[:2])
                 chosen = nn.functional.embedding(index, codebook)
-                codebook_loss = codebook_loss + (chosen - point.detach()).square().sum(-1).mean()
-                commitment_loss = commitment_loss + (chosen.detach() - point).square().sum(-1).mean()
+                if torch.is_grad_enabled():
+                    codebook_loss = codebook_loss + (chosen - point.detach()).square().sum(-1).mean()
+                    commitment_loss = commitment_loss + (chosen.detach() - point).square().sum(-1).mean()
                 part = self.project_out[stage](point + (chosen - point).detach())
                 left = left - part
                 latent = latent + (part if sent is None else part * (sent > stage)[:, None, None])
@@ -104,18 +114,18 @@ class ResidualQuantiser(nn.Module):
 
 
 @torch.no_grad()
-def nearest(points: Tensor, codebook: Tensor) -> Tensor:
-    """The codeword at the smallest angle to each point (point, lookup): its length changes nothing in their order.
+def nearest(points: Tensor, directions: Tensor) -> Tensor:
+    """The direction (lookup, codeword) at the smallest angle to each point (point, lookup), whatever its length.
 
     A few points at a time, so that their likenesses stay in a processor's cache, and by groups of codewords, as
     maxima are found much faster than their places.
     """
-    columns = normalize(codebook, dim=-1).T.contiguous()
-    group = math.gcd(len(codebook), GROUP)
-    likeness = points.new_empty(min(len(points), AT_ONCE), len(codebook))
+    codewords = directions.shape[1]
+    group = math.gcd(codewords, GROUP)
+    likeness = points.new_empty(min(len(points), AT_ONCE), codewords)
     found = []
     for some in points.split(AT_ONCE):
-        grouped = torch.mm(some, columns, out=likeness[: len(some)]).view(len(some), -1, group)
+        grouped = torch.mm(some, directions, out=likeness[: len(some)]).view(len(some), -1, group)
         best = grouped.amax(-1).argmax(-1)
         within = grouped[torch.arange(len(some), device=points.device), best].argmax(-1)
         found.append(best * group + within)

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from melcodec_cli.layers.causal import RecurrentNet, Snake
 from melcodec_cli.layers.memory import Memory
-from melcodec_cli.layers.pointwise import Linear
 
 
 class BandsBlock(nn.Module):
@@ -20,7 +19,7 @@ class BandsBlock(nn.Module):
         super().__init__()
         self.norm = nn.LayerNorm((bands, channels))  # its gains let the bands differ
         self.over_time = RecurrentNet(nn.GRU, channels)
-        self.linear = Linear(channels, channels)
+        self.linear = nn.Linear(channels, channels)
         self.snake = Snake(channels)
 
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
@@ -35,7 +34,7 @@ class Merger(nn.Module):
     def __init__(self, stride: int, channels_in: int, channels_out: int) -> None:
         super().__init__()
         self.stride = stride
-        self.linear = Linear(stride * channels_in, channels_out)
+        self.linear = nn.Linear(stride * channels_in, channels_out)
 
     def forward(self, x: Tensor) -> Tensor:
         frames, rows, bands, _ = x.shape
@@ -48,7 +47,7 @@ class Splitter(nn.Module):
     def __init__(self, stride: int, channels_in: int, channels_out: int) -> None:
         super().__init__()
         self.stride = stride
-        self.linear = Linear(channels_in, stride * channels_out)
+        self.linear = nn.Linear(channels_in, stride * channels_out)
 
     def forward(self, x: Tensor) -> Tensor:
         frames, rows, bands, _ = x.shape

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from melcodec_cli.layers.causal import CausalConv, CausalUpsample, RecurrentNet, Snake
 from melcodec_cli.layers.memory import Memory, delayed
-from melcodec_cli.layers.pointwise import Linear
 from melcodec_cli.systems.phoenix.config import CORE_HZ, Profile
 from melcodec_cli.systems.phoenix.interpolation import Interpolation
 
@@ -43,7 +42,7 @@ class TimeDecoder(nn.Module):
     def __init__(self, profile: Profile, width: int) -> None:
         super().__init__()
         config = profile.time
-        self.first = Linear(width, config.first_channels)
+        self.first = nn.Linear(width, config.first_channels)
         self.over_time = RecurrentNet(nn.LSTM, config.first_channels)
         self.levels = nn.ModuleList()
         before, step = config.first_channels, math.prod(config.strides)  # samples of 16 kHz

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from melcodec_cli.layers.causal import Snake
 from melcodec_cli.layers.memory import Memory, surrounded
-from melcodec_cli.layers.pointwise import Linear
 from melcodec_cli.systems.phoenix.bands import BandsBlock, Merger
 from melcodec_cli.systems.phoenix.config import Profile
 
@@ -54,7 +53,7 @@ class FirstMerger(nn.Module):
     def __init__(self, stride: int, channels: int) -> None:
         super().__init__()
         self.stride = stride
-        self.linear = Linear(2 * (stride + 2 * SHARED_BINS), channels)
+        self.linear = nn.Linear(2 * (stride + 2 * SHARED_BINS), channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """(frame, batch, bin, 2) -> (frame, batch, band, channel)."""

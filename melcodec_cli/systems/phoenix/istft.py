@@ -9,11 +9,9 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 
 from melcodec_cli.layers.causal import Snake
 from melcodec_cli.layers.memory import Memory
-from melcodec_cli.layers.pointwise import Linear
 from melcodec_cli.systems.phoenix.bands import BandsBlock, Splitter
 from melcodec_cli.systems.phoenix.config import Profile
 
@@ -29,7 +27,7 @@ class IstftDecoder(nn.Module):
         super().__init__()
         config = profile.istft
         self.hop_samples, self.fft_samples = profile.hop_samples, profile.window_samples
-        self.first = Linear(width, config.first_channels)
+        self.first = nn.Linear(width, config.first_channels)
         self.blocks = nn.ModuleList([BandsBlock(1, config.first_channels)])
         self.splitters, self.snakes = nn.ModuleList(), nn.ModuleList()
         before, bands = config.first_channels, 1
@@ -54,10 +52,12 @@ class IstftDecoder(nn.Module):
         x = self.blocks[0](x, memory)
         for splitter, snake, block in zip(self.splitters, self.snakes, self.blocks[1:], strict=True):
             x = block(snake(splitter(x)), memory)
-        size, *phase = self.head(self.norm(x)).float().unbind(-1)  # (frame, batch, bin)
+        size, real, imaginary = self.head(self.norm(x)).float().unbind(-1)  # (frame, batch, bin)
+        # The length of (real, imaginary) means nothing: it gives a direction, which is the phase.
         magnitude = (size + self.level).clamp(max=MOST).exp()
-        parts = magnitude.unsqueeze(-1) * normalize(torch.stack(phase, -1), dim=-1, eps=1e-4)
-        spectrum = nn.functional.pad(torch.view_as_complex(parts), (0, 1 + self.fft_samples // 2 - parts.shape[2]))
+        magnitude = magnitude * (real.square() + imaginary.square() + 1e-8).rsqrt()
+        spectrum = torch.complex(magnitude * real, magnitude * imaginary)
+        spectrum = nn.functional.pad(spectrum, (0, 1 + self.fft_samples // 2 - spectrum.shape[2]))
         # Relative to the length, so that a magnitude means the same at every rate.
         stretches = torch.fft.irfft(spectrum, self.fft_samples) * self.fft_samples
         return self._added_up(stretches[..., -len(self.window) :] * self.window, memory)

@@ -155,6 +155,7 @@ class EncoderSession:
         self.system, self.rows = system, rows
         self.memory = Memory()
         self.held = np.zeros(0, np.float32)  # of an incomplete frame
+        self.directions = system.codec.quantiser.directions()
 
     @torch.inference_mode()
     def push(self, data: NDArray[Any]) -> NDArray[Any]:
@@ -167,7 +168,8 @@ class EncoderSession:
             return np.zeros((0, self.rows), np.int64)
         codec = self.system.codec
         audio = torch.from_numpy(joined[None, :whole]).to(self.system.device)
-        return codec.quantiser(codec.encoder(audio, self.memory)).indices[0, :, : self.rows].cpu().numpy()
+        found = codec.quantiser(codec.encoder(audio, self.memory), directions=self.directions)
+        return found.indices[0, :, : self.rows].cpu().numpy()
 
     def flush(self) -> NDArray[Any]:
         """The last frame, filled up with zeros, if one was begun."""
