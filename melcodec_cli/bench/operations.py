@@ -20,7 +20,7 @@ from melcodec_cli.systems.span import Span
 from melcodec_cli.systems.system import Codes, Options, System
 
 REST = "all else"  # what no part does
-SECONDS = 4.0  # of noise that is coded
+SECONDS = 2.0  # of noise that is coded
 
 
 def mflops(system: System, options: Options) -> dict[str, float]:

@@ -33,7 +33,8 @@ class ResidualQuantiser(nn.Module):
         self.project_in = nn.ModuleList(nn.Linear(width, lookup_width) for _ in range(stages))
         self.project_out = nn.ModuleList(nn.Linear(lookup_width, width) for _ in range(stages))
         self.codebooks = nn.Parameter(torch.empty(stages, codewords, lookup_width))
-        nn.init.normal_(self.codebooks, std=lookup_width**-0.5)  # of length 1, about
+        widest = (3 / lookup_width) ** 0.5
+        nn.init.uniform_(self.codebooks, -widest, widest)  # about as long as 1
         # The running usage of the codewords. Not 1/K: a codebook would collapse before the first revival.
         self.register_buffer("usage", torch.zeros(stages, codewords))
 

@@ -127,8 +127,8 @@ class Profile:
                 f"the product of istft.strides must be the number of bins, {self.bins}",
             )
             require(
-                self.hop_ms <= self.istft.window_ms <= self.window_ms,
-                "istft.window_ms must lie between hop_ms and window_ms",
+                self.hop_ms < self.istft.window_ms <= self.window_ms,
+                "istft.window_ms must be longer than hop_ms and at most window_ms",
             )
 
     @property

@@ -80,9 +80,8 @@ class IstftDecoder(nn.Module):
 
 
 def synthesis_window(samples: int, hop_samples: int) -> Tensor:
-    """A Hann window, corrected so that windows at each hop add up to 1.  (No sample of it is 0.)"""
-    places = torch.arange(samples, device="cpu", dtype=torch.float64)
-    window = torch.sin(math.pi * (places + 0.5) / samples).square()
+    """A Hann window, corrected so that windows at each hop add up to 1."""
+    window = torch.hann_window(samples, device="cpu", dtype=torch.float64)
     padded = nn.functional.pad(window, (0, -samples % hop_samples))
     total = padded.view(-1, hop_samples).sum(0)
     return (window / total.repeat(len(padded) // hop_samples)[:samples]).float()
