@@ -20,13 +20,15 @@ GROUP = 64  # codewords
 class Quantised(NamedTuple):
     latent: Tensor  # (batch, frame, width), straight-through
     indices: Tensor  # (batch, frame, stage)
-    points: Tensor  # (stage, batch, frame, lookup): what each stage looked up
+    points: Tensor  # (stage, batch, frame, lookup): what each stage looked up, normalised
     codebook_loss: Tensor  # pulls the codewords towards these points; mean of the stages, 0 without gradients ...
     commitment_loss: Tensor  # ... and the points towards the codewords
 
 
 class ResidualQuantiser(nn.Module):
     usage: Tensor
+    mean: Tensor
+    variance: Tensor
 
     def __init__(self, width: int, stages: int, codewords: int, lookup_width: int) -> None:
         super().__init__()
@@ -37,6 +39,10 @@ class ResidualQuantiser(nn.Module):
         nn.init.uniform_(self.codebooks, -widest, widest)  # about as long as 1
         # The running usage of the codewords. Not 1/K: a codebook would collapse before the first revival.
         self.register_buffer("usage", torch.zeros(stages, codewords))
+        # Of what each stage looks up, which is normalised: otherwise all points lie in one direction, and the encoder
+        # moves and stretches them faster than the codewords can follow.
+        self.register_buffer("mean", torch.zeros(stages, lookup_width))
+        self.register_buffer("variance", torch.ones(stages, lookup_width))
 
     @property
     def stages(self) -> int:
@@ -63,6 +69,7 @@ class ResidualQuantiser(nn.Module):
             columns = self.directions() if directions is None else directions
             for stage, codebook in enumerate(self.codebooks):
                 point = self.project_in[stage](left)  # (batch, frame, lookup)
+                point = self._normalised(stage, point)
                 index = nearest(point.flatten(0, 1), columns[stage]).view(point.shape[:2])
                 chosen = nn.functional.embedding(index, codebook)
                 if torch.is_grad_enabled():
@@ -80,6 +87,13 @@ class ResidualQuantiser(nn.Module):
             codebook_loss / self.stages,
             commitment_loss / self.stages,
         )
+
+    def _normalised(self, stage: int, point: Tensor) -> Tensor:
+        """(batch, frame, lookup), by the statistics of the batch in training and by those of all batches after it."""
+        flat = nn.functional.batch_norm(
+            point.flatten(0, 1), self.mean[stage], self.variance[stage], training=self.training, eps=1e-8
+        )
+        return flat.view_as(point)
 
     def lookup(self, indices: Tensor) -> Tensor:
         """(batch, frame, stage), -1 for what was lost or not sent and adds nothing -> latents (batch, frame, width)."""

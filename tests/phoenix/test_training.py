@@ -116,7 +116,7 @@ def test_distances_are_zero_for_the_same_and_see_phase_apart_from_magnitude() ->
     assert float(turned.mel) < 1e-5 and float(turned.magnitude) < 1e-5
     assert float(turned.complex) == pytest.approx(2, abs=1e-3)
     quieter = distances(audio / 4, audio, FULL)
-    assert float(quieter.magnitude) == pytest.approx(0.5, abs=0.02)  # of the square root
+    assert float(quieter.magnitude) == pytest.approx(0.5, abs=0.05)  # of the square root
 
 
 def test_nothing_above_the_bandwidth_of_a_recording_is_judged() -> None:
