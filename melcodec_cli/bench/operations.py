@@ -51,7 +51,9 @@ def mflops(system: System, options: Options) -> dict[str, float]:
 
 def _own_counts() -> dict[Any, Any]:
     """Counts of operations that torch's counter does not know."""
-    known: dict[Any, Any] = {torch.ops.aten.lstm: _lstm}
+    known: dict[Any, Any] = {}
+    if hasattr(torch.ops.aten, "mkldnn_rnn_layer"):  # what an LSTM becomes
+        known[torch.ops.aten.mkldnn_rnn_layer] = _recurrent
     if hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         known[torch.ops.mkldnn._linear_pointwise] = _linear
     return known
@@ -61,5 +63,7 @@ def _linear(x: Sequence[int], weight: Sequence[int], *rest: Any, **more: Any) ->
     return 2 * math.prod(x[:-1]) * math.prod(weight)
 
 
-def _lstm(x: Sequence[int], state: Any, weights: Sequence[Sequence[int]], *rest: Any, **more: Any) -> int:
-    return 2 * math.prod(x[:-1]) * sum(math.prod(shape) for shape in weights if len(shape) == 2)
+def _recurrent(
+    x: Sequence[int], weight_in: Sequence[int], weight_back: Sequence[int], *rest: Any, **more: Any
+) -> int:
+    return 2 * math.prod(x[:-1]) * (math.prod(weight_in) + math.prod(weight_back))

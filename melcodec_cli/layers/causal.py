@@ -95,7 +95,7 @@ class RecurrentNet(nn.Module):
 
     def __init__(self, kind: type[nn.GRU] | type[nn.LSTM], channels: int) -> None:
         super().__init__()
-        self.net = kind(channels, channels)
+        self.net: nn.GRU | nn.LSTM = kind(channels, channels)
 
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
         if memory is None:
@@ -103,19 +103,22 @@ class RecurrentNet(nn.Module):
         if x.shape[0] == 0:
             return x
         # Frame by frame: for a few of them, this is quicker than to prepare for many.
-        net, states = self.net, []
-        weights = (net.weight_ih_l0, net.weight_hh_l0, net.bias_ih_l0, net.bias_hh_l0)
+        states = []
+        names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+        weight_in, weight_back, bias_in, bias_back = (self.net.get_parameter(name) for name in names)
         nothing = x.new_zeros(x.shape[1:])
-        if isinstance(net, nn.LSTM):
+        if isinstance(self.net, nn.LSTM):
             state, cell = memory.held.get(self, (nothing, nothing))
             for frame in x:
-                state, cell = torch.lstm_cell(frame, (state, cell), *weights)
+                state, cell = torch.lstm_cell(
+                    frame, (state, cell), weight_in, weight_back, bias_in, bias_back
+                )
                 states.append(state)
             memory.held[self] = state, cell
         else:
             state = memory.held.get(self, nothing)
             for frame in x:
-                state = torch.gru_cell(frame, state, *weights)
+                state = torch.gru_cell(frame, state, weight_in, weight_back, bias_in, bias_back)
                 states.append(state)
             memory.held[self] = state
         return torch.stack(states)

@@ -15,13 +15,16 @@ from torch.nn.functional import normalize
 
 AT_ONCE = 256  # points that are compared with all codewords
 GROUP = 64  # codewords
+FOLLOWED = 0.3  # share of a batch in the running statistics
 
 
 class Quantised(NamedTuple):
     latent: Tensor  # (batch, frame, width), straight-through
     indices: Tensor  # (batch, frame, stage)
     points: Tensor  # (stage, batch, frame, lookup): what each stage looked up, normalised
-    codebook_loss: Tensor  # pulls the codewords towards these points; mean of the stages, 0 without gradients ...
+    codebook_loss: (
+        Tensor  # pulls the codewords towards these points; mean of the stages, 0 without gradients ...
+    )
     commitment_loss: Tensor  # ... and the points towards the codewords
 
 
@@ -32,6 +35,7 @@ class ResidualQuantiser(nn.Module):
 
     def __init__(self, width: int, stages: int, codewords: int, lookup_width: int) -> None:
         super().__init__()
+        self.width = width
         self.project_in = nn.ModuleList(nn.Linear(width, lookup_width) for _ in range(stages))
         self.project_out = nn.ModuleList(nn.Linear(lookup_width, width) for _ in range(stages))
         self.codebooks = nn.Parameter(torch.empty(stages, codewords, lookup_width))
@@ -52,9 +56,7 @@ class ResidualQuantiser(nn.Module):
         """The codewords at length 1, in columns: (stage, lookup, codeword)."""
         return normalize(self.codebooks.detach(), dim=-1).transpose(1, 2).contiguous()
 
-    def forward(
-        self, x: Tensor, sent: Tensor | None = None, directions: Tensor | None = None
-    ) -> Quantised:
+    def forward(self, x: Tensor, sent: Tensor | None = None, directions: Tensor | None = None) -> Quantised:
         """x (batch, frame, width); sent (batch,): how many stages go into each row's latent, None for all.
 
         directions: as above, from callers that would otherwise have them computed again and again.
@@ -90,14 +92,15 @@ class ResidualQuantiser(nn.Module):
 
     def _normalised(self, stage: int, point: Tensor) -> Tensor:
         """(batch, frame, lookup), by the statistics of the batch in training and by those of all batches after it."""
+        statistics = self.mean[stage], self.variance[stage]
         flat = nn.functional.batch_norm(
-            point.flatten(0, 1), self.mean[stage], self.variance[stage], training=self.training, eps=1e-8
+            point.flatten(0, 1), *statistics, training=self.training, momentum=FOLLOWED, eps=1e-8
         )
         return flat.view_as(point)
 
     def lookup(self, indices: Tensor) -> Tensor:
         """(batch, frame, stage), -1 for what was lost or not sent and adds nothing -> latents (batch, frame, width)."""
-        latent = self.codebooks.new_zeros(*indices.shape[:2], self.project_out[0].out_features)
+        latent = self.codebooks.new_zeros(*indices.shape[:2], self.width)
         for stage, codebook in enumerate(self.codebooks[: indices.shape[2]]):
             index = indices[:, :, stage]
             part = self.project_out[stage](codebook[index.clamp(min=0)])
@@ -105,7 +108,7 @@ class ResidualQuantiser(nn.Module):
         return latent
 
     def shares(self, indices: Tensor) -> Tensor:
-        """How often each codeword was chosen in a batch (batch, frame, stage): (stage, codeword), each row adds up to 1."""
+        """The share of frames (batch, frame, stage) that chose each codeword: (stage, codeword)."""
         codewords = self.usage.shape[1]
         flat = indices.flatten(0, 1)
         counts = [torch.bincount(index, minlength=codewords) for index in flat.unbind(-1)]

@@ -8,7 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from melcodec_cli.systems.phoenix.config import EncoderConfig, IstftConfig, Profile, QuantiserConfig, TimeConfig
+from melcodec_cli.systems.phoenix.config import (
+    EncoderConfig,
+    IstftConfig,
+    Profile,
+    QuantiserConfig,
+    TimeConfig,
+)
 from melcodec_cli.systems.phoenix.phoenix import Phoenix
 from melcodec_cli.systems.span import Span
 from melcodec_cli.systems.system import Codes
@@ -45,7 +51,8 @@ def lively(profile: Profile) -> Phoenix:
 
 def speechlike(samples: int) -> NDArray[np.float32]:
     rng = np.random.default_rng(5)
-    envelope = np.interp(np.arange(samples), np.arange(0, samples + 800, 800), rng.random(samples // 800 + 2)[: len(np.arange(0, samples + 800, 800))])
+    places = np.arange(0, samples + 800, 800)
+    envelope = np.interp(np.arange(samples), places, rng.random(len(places)))
     return (rng.normal(0, 0.2, samples) * envelope).astype(np.float32)
 
 
@@ -59,7 +66,7 @@ def span_of(total: int, start: int, kept: int, before: int, after: int) -> Span:
     return Span(min(start, before), kept, min(total - start - kept, after), start)
 
 
-def cut(values: NDArray, span: Span, unit: int = 1) -> NDArray:  # type: ignore[type-arg]
+def cut(values: NDArray, span: Span, unit: int = 1) -> NDArray:
     """The stretch of a span, context included, out of a stream (place, ...), `unit` of which are a frame."""
     begin = span.first - span.before
     return values[begin * unit : (begin + span.total) * unit]

@@ -12,7 +12,15 @@ from melcodec_cli.systems.phoenix.config import Profile
 from melcodec_cli.systems.phoenix.phoenix import Phoenix
 from melcodec_cli.systems.span import Span
 from tests.phoenix.systems import (
-    PROFILES, SMALL, assert_close, decoded, encoded, lively, random_indices, span_of, speechlike,
+    PROFILES,
+    SMALL,
+    assert_close,
+    decoded,
+    encoded,
+    lively,
+    random_indices,
+    span_of,
+    speechlike,
 )  # fmt: skip
 
 FRAMES = 90
@@ -34,9 +42,13 @@ def spans(system: Phoenix, more: int = 0) -> list[Span]:
 def test_more_context_than_asked_for_changes_nothing(system: Phoenix) -> None:
     audio = speechlike(FRAMES * system.profile.hop_samples)
     indices = random_indices(FRAMES)
-    for usual, more in zip(encoded(system, audio, *spans(system)), encoded(system, audio, *spans(system, 9)), strict=True):
+    for usual, more in zip(
+        encoded(system, audio, *spans(system)), encoded(system, audio, *spans(system, 9)), strict=True
+    ):
         assert np.array_equal(usual, more)
-    for one, other in zip(decoded(system, indices, *spans(system)), decoded(system, indices, *spans(system, 9)), strict=True):
+    for one, other in zip(
+        decoded(system, indices, *spans(system)), decoded(system, indices, *spans(system, 9)), strict=True
+    ):
         assert_close(other, one)
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from melcodec_cli.layers.causal import CausalUpsample, RecurrentNet, Snake
+from melcodec_cli.layers.causal import snake as snaked
 from melcodec_cli.layers.memory import Memory
 from melcodec_cli.layers.residual import ResidualQuantiser
 from melcodec_cli.systems.phoenix.interpolation import Interpolation, group_delay, impulse_response
@@ -15,7 +16,9 @@ from melcodec_cli.systems.phoenix.istft import synthesis_window
 
 
 def tone(hz: float, rate_hz: int, seconds: float = 0.2) -> torch.Tensor:
-    return torch.sin(2 * torch.pi * hz * torch.arange(int(seconds * rate_hz), dtype=torch.float64) / rate_hz).float()
+    return torch.sin(
+        2 * torch.pi * hz * torch.arange(int(seconds * rate_hz), dtype=torch.float64) / rate_hz
+    ).float()
 
 
 def test_the_low_pass_is_a_butterworth() -> None:
@@ -62,13 +65,7 @@ def test_snake_has_the_right_gradient() -> None:
     x = torch.randn(4, 5, 3, dtype=torch.float64, requires_grad=True)
     with torch.no_grad():
         assert torch.allclose(snake(x), x + torch.sin(snake.slope * x).square() / snake.slope)
-    assert torch.autograd.gradcheck(lambda x, slope: _with_slope(snake, x, slope), (x, snake.slope))
-
-
-def _with_slope(snake: Snake, x: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
-    from melcodec_cli.layers.causal import snake as function
-
-    return function(x, slope)
+    assert torch.autograd.gradcheck(snaked, (x, snake.slope))
 
 
 def test_upsampling_is_a_transposed_convolution() -> None:
@@ -79,8 +76,8 @@ def test_upsampling_is_a_transposed_convolution() -> None:
     with torch.no_grad():
         # The last tap is the frame itself, the first the one before, which fills the second half of the kernel.
         torch_one.weight.copy_(torch.cat([weight[..., 1], weight[..., 0]]).permute(2, 1, 0))
-        torch_one.bias.zero_()
-        upsample.conv.conv.bias.zero_()
+        torch_one.get_parameter("bias").zero_()
+        upsample.conv.conv.get_parameter("bias").zero_()
         x = torch.randn(2, 6, 3)
         expected = torch_one(x.transpose(1, 2))[:, :, : 6 * 4].transpose(1, 2)
         assert torch.allclose(upsample(x), expected, atol=1e-6)
@@ -98,17 +95,21 @@ def test_recurrent_layers_continue_where_they_stopped(kind: type[nn.GRU] | type[
 @pytest.fixture
 def quantiser() -> ResidualQuantiser:
     torch.manual_seed(2)
-    return ResidualQuantiser(6, 3, 48, 4)
+    return ResidualQuantiser(6, 3, 48, 4).eval()
 
 
-def test_each_stage_takes_the_codeword_at_the_smallest_angle_to_what_is_left(quantiser: ResidualQuantiser) -> None:
+def test_each_stage_takes_the_codeword_at_the_smallest_angle_to_what_is_left(
+    quantiser: ResidualQuantiser,
+) -> None:
     x = torch.randn(2, 300, 6)
     found = quantiser(x)
     left = x
     for stage in range(3):
         point = nn.functional.normalize(quantiser.project_in[stage](left), dim=-1)
         codewords = nn.functional.normalize(quantiser.codebooks[stage], dim=-1)
-        assert torch.equal(found.indices[..., stage], torch.cdist(point, codewords.expand(2, -1, -1)).argmin(-1))
+        assert torch.equal(
+            found.indices[..., stage], torch.cdist(point, codewords.expand(2, -1, -1)).argmin(-1)
+        )
         left = left - quantiser.project_out[stage](quantiser.codebooks[stage][found.indices[..., stage]])
     assert torch.allclose(x - found.latent, left, atol=1e-5)
     assert torch.allclose(quantiser.lookup(found.indices), found.latent, atol=1e-5)
@@ -149,5 +150,23 @@ def test_unused_codewords_move_to_what_is_looked_up(quantiser: ResidualQuantiser
 def test_shares_count_each_stage(quantiser: ResidualQuantiser) -> None:
     indices = torch.tensor([[[0, 1, 2], [0, 5, 2]], [[0, 1, 3], [4, 1, 3]]])
     shares = quantiser.shares(indices)
-    assert torch.equal(shares[:, :6], torch.tensor([[3, 0, 0, 0, 1, 0], [0, 3, 0, 0, 0, 1], [0, 0, 2, 2, 0, 0]]) / 4)
+    assert torch.equal(
+        shares[:, :6], torch.tensor([[3, 0, 0, 0, 1, 0], [0, 3, 0, 0, 0, 1], [0, 0, 2, 2, 0, 0]]) / 4
+    )
     assert torch.equal(shares.sum(1), torch.ones(3))
+
+
+def test_what_is_looked_up_is_normalised_by_the_batch_and_later_by_all_of_them(
+    quantiser: ResidualQuantiser,
+) -> None:
+    batches = [5 + 3 * torch.randn(4, 200, 6) for _ in range(30)]
+    quantiser.train()
+    for batch in batches:
+        points = quantiser(batch).points
+    assert torch.allclose(points.mean((1, 2)), torch.zeros(3, 4), atol=1e-4)
+    assert torch.allclose(points.std((1, 2)), torch.ones(3, 4), atol=1e-2)
+    quantiser.eval()
+    kept = quantiser.mean.clone()
+    points = quantiser(batches[0]).points
+    assert points.mean((1, 2)).abs().max() < 0.3 and (points.std((1, 2)) - 1).abs().max() < 0.2
+    assert torch.equal(quantiser.mean, kept)

@@ -45,7 +45,10 @@ DECODERS = ["time", "istft"]
         ({"time": {"units": (2, 2, 2, 99)}}, "time.units must be numbers of 1 to 8"),
         ({"time": {"channels": (56, 32, 16, 128)}}, "time.channels make more than"),
         ({"time": {"first_channels": 1025}}, "time.first_channels 1025 must lie in"),
-        ({"decoder": "istft", "istft": {"strides": (3, 4, 4, 4)}}, "istft.strides must be the number of bins"),
+        (
+            {"decoder": "istft", "istft": {"strides": (3, 4, 4, 4)}},
+            "istft.strides must be the number of bins",
+        ),
         ({"decoder": "istft", "istft": {"window_ms": 12}}, "istft.window_ms must be longer than hop_ms"),
         ({"decoder": "istft", "istft": {"window_ms": 31}}, "istft.window_ms must be longer than hop_ms"),
         ({"decoder": "istft", "istft": {"channels": (64, 32)}}, "istft.strides and istft.channels"),

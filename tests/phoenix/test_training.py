@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import soundfile
 import torch
 
 from melcodec_cli.cli import main
+from melcodec_cli.evaluate.clip import CLIP
 from melcodec_cli.models.bundle import load_bundle
 from melcodec_cli.systems.phoenix.phoenix import Phoenix
 from melcodec_cli.systems.phoenix.train.codec import CodecLosses, CodecTask
@@ -22,8 +24,13 @@ from melcodec_cli.train.presets import preset_text, read_preset
 from melcodec_cli.train.task import Moment
 from tests.phoenix.systems import PROFILES
 from tests.sounds import wav
+from tests.train.test_presets import named, settings
 
-CLIP = Path("melcodec_cli/evaluate/recording/librispeech-302.flac")
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 FULL = torch.full((4,), 8000.0)
 
 
@@ -41,8 +48,11 @@ def task_of(decoder: str, **losses: Any) -> CodecTask:
     return CodecTask(PROFILES[f"{decoder} at 16 kHz"], CodecLosses(**losses))
 
 
-def step(task: CodecTask, optimisers: dict[str, torch.optim.Optimizer], seed: int, judged: bool) -> dict[str, float]:
-    moment, figures = Moment(seed, 0.5, judged), {}
+def step(
+    task: CodecTask, optimisers: dict[str, torch.optim.Optimizer], seed: int, judged: bool
+) -> dict[str, float]:
+    moment = Moment(seed, 0.5, judged)
+    figures: dict[str, float] = {}
     for player in task.players:
         if not task.active(player, moment):
             continue
@@ -56,7 +66,7 @@ def step(task: CodecTask, optimisers: dict[str, torch.optim.Optimizer], seed: in
 
 
 def optimisers_of(task: CodecTask) -> dict[str, torch.optim.Optimizer]:
-    return {player: torch.optim.AdamW(getattr(task, player).parameters(), 3e-3) for player in task.players}
+    return {player: torch.optim.AdamW(getattr(task, player).parameters(), 2e-3) for player in task.players}
 
 
 @pytest.mark.slow
@@ -65,14 +75,17 @@ def test_a_few_steps_bring_the_decoded_sound_closer(decoder: str) -> None:
     task = task_of(decoder)
     optimisers, crops = optimisers_of(task), speech(99)
     before = task.evaluate(crops)
-    for seed in range(40):
+    for seed in range(30):
         step(task, optimisers, seed, judged=False)
+    task.eval()  # by the running statistics
     after = task.evaluate(crops)
     assert after.keys() == before.keys()
     assert next(iter(after)) == "dev_loss_6"  # the main figure
-    for figure in ("dev_loss_6", "dev_loss_1", "dev_mel_6", "dev_mel_1"):
-        assert after[figure] < 0.8 * before[figure], figure
-    assert after["perplexity"] > 2
+    for figure in ("dev_loss_6", "dev_loss_1"):
+        assert after[figure] < 0.9 * before[figure], figure
+    assert task.latest is not None
+    for chosen in task.stage.quantiser.shares(task.latest[0]):
+        assert (chosen > 0).sum() > 8  # no stage has collapsed
 
 
 @pytest.mark.slow
@@ -81,10 +94,14 @@ def test_the_adversary_plays_in_its_phases_alone() -> None:
     optimisers = optimisers_of(task)
     before = [weight.detach().clone() for weight in task.adversary.parameters()]
     assert "deceived" not in step(task, optimisers, 0, judged=False)
-    assert all(torch.equal(one, other) for one, other in zip(before, task.adversary.parameters(), strict=True))
+    assert all(
+        torch.equal(one, other) for one, other in zip(before, task.adversary.parameters(), strict=True)
+    )
     figures = step(task, optimisers, 1, judged=True)
     assert figures["adversary"] > 0 and figures["features"] > 0
-    assert not all(torch.equal(one, other) for one, other in zip(before, task.adversary.parameters(), strict=True))
+    assert not all(
+        torch.equal(one, other) for one, other in zip(before, task.adversary.parameters(), strict=True)
+    )
 
 
 def test_stages_are_dropped_as_often_as_asked_for() -> None:
@@ -157,16 +174,12 @@ def test_the_tiny_preset_trains_and_goes_through_the_command_line(
     for rows in (1, 6):
         coding = ["--bundle", "run/tiny-live.safetensors", "--bitrate", f"{shape.bits_per_s[rows]:g}"]
         assert main(["compress", "-q", "--force", *coding, "talk.wav", "talk.mlc"]) == 0
-        assert main(["decompress", "-q", "--force", "--bundle", "run/tiny-live.safetensors", "talk.mlc", "back.wav"]) == 0
+        assert main(["decompress", "-q", "--force", *coding[:2], "talk.mlc", "back.wav"]) == 0
         back, rate_hz = soundfile.read("back.wav")
         assert (len(back), rate_hz) == (48_000, 16_000)
 
 
 def test_the_complete_preset_names_every_setting() -> None:
-    from tests.train.test_presets import named, settings
-
-    import tomllib
-
     table = tomllib.loads(preset_text("speech-24k-live"))
     table.pop("profile_in_training")
     assert sorted(named(table)) == sorted(settings(read_preset("speech-24k-live")))

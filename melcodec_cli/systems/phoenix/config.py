@@ -86,7 +86,9 @@ class IstftConfig:
 
     def __post_init__(self) -> None:
         # The last level has three values of each bin.
-        require_levels("istft", self.strides, (*self.channels, 3), lambda level: math.prod(self.strides[:level]))
+        require_levels(
+            "istft", self.strides, (*self.channels, 3), lambda level: math.prod(self.strides[:level])
+        )
         require_range("istft.", self, 1, MAX_CHANNELS, "first_channels")
         require_range("istft.", self, 1, 1000, "window_ms")
 
@@ -98,7 +100,7 @@ class Profile:
     window_ms: int = 30  # of the spectrum
     hop_ms: int = 12  # a frame
     chunk_frames: int = 1667  # 20 s
-    warmup_frames: int = 84  # decoded and encoded before each chunk, so that the recurrent layers know its past
+    warmup_frames: int = 84  # 1 s before each chunk, in which the recurrent layers learn what came before
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     quantiser: QuantiserConfig = field(default_factory=QuantiserConfig)
     decoder: str = "time"  # "time" or "istft"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +39,21 @@ class ResidualUnit(nn.Module):
         return delayed(self, x, y.shape[1], memory) + y
 
 
+class Level(nn.Module):
+    def __init__(self, before: int, channels: int, stride: int, units: Sequence[ResidualUnit]) -> None:
+        super().__init__()
+        self.snake = Snake(before)
+        self.upsample = CausalUpsample(before, channels, stride)
+        self.units = nn.ModuleList(units)
+
+    def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
+        """(batch, step, before) -> (batch, steps * stride, channels)."""
+        x = self.upsample(self.snake(x), memory)
+        for unit in self.units:
+            x = unit(x, memory)
+        return x
+
+
 class TimeDecoder(nn.Module):
     def __init__(self, profile: Profile, width: int) -> None:
         super().__init__()
@@ -53,9 +69,7 @@ class TimeDecoder(nn.Module):
             units = [ResidualUnit(channels, kernel, kernel // 2)]
             units += [ResidualUnit(channels, kernel, 0) for _ in range(count - 1)]
             ahead += step * sum(unit.ahead for unit in units)
-            self.levels.append(
-                nn.ModuleList([Snake(before), CausalUpsample(before, channels, stride), *units])
-            )
+            self.levels.append(Level(before, channels, stride, units))
             before = channels
         self.snake = Snake(before)
         self.last = CausalConv(before, 1, LAST_KERNEL, LAST_KERNEL // 2)
@@ -72,9 +86,7 @@ class TimeDecoder(nn.Module):
         """(batch, frame, width) -> (batch, frames * hop_samples)."""
         x = self.first(latents)
         x = x + self.over_time(x.transpose(0, 1), memory).transpose(0, 1)
-        for snake, upsample, *units in self.levels:  # type: ignore[misc]
-            x = upsample(snake(x), memory)
-            for unit in units:
-                x = unit(x, memory)
+        for level in self.levels:
+            x = level(x, memory)
         audio = torch.tanh(self.last(self.snake(x), memory)).squeeze(2)
         return audio if self.interpolation is None else self.interpolation(audio, memory)

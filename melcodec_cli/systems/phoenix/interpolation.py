@@ -61,7 +61,7 @@ class Interpolation(nn.Module):
         self.before = (TAPS - 1) // UP
         inputs = np.arange(-self.before, self.down + self.ahead)
         steps = places[:, None] - UP * inputs
-        taps = np.where((0 <= steps) & (steps < TAPS), response[steps.clip(0, TAPS - 1)], 0.0)
+        taps = np.where((steps >= 0) & (steps < TAPS), response[steps.clip(0, TAPS - 1)], 0.0)
         self.register_buffer("taps", torch.from_numpy(UP * taps.astype(np.float32)), persistent=False)
 
     @property

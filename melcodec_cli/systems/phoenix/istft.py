@@ -66,9 +66,13 @@ class IstftDecoder(nn.Module):
         """(frame, batch, sample) -> audio, without what lies before the first frame."""
         frames, batch, length = stretches.shape
         hop, overlap = self.hop_samples, length - self.hop_samples
-        total = nn.functional.fold(
-            stretches.permute(1, 2, 0), (1, overlap + frames * hop), (1, length), stride=(1, hop)
-        ).flatten(1) if frames else stretches.new_zeros(batch, overlap)
+        total = (
+            nn.functional.fold(
+                stretches.permute(1, 2, 0), (1, overlap + frames * hop), (1, length), stride=(1, hop)
+            ).flatten(1)
+            if frames
+            else stretches.new_zeros(batch, overlap)
+        )
         if memory is None:
             return total[:, overlap:]
         surplus, tail = memory.held.get(self, (overlap, None))

@@ -124,7 +124,9 @@ class Phoenix(nn.Module):
     @torch.inference_mode()
     def decode(self, codes: Sequence[Codes], spans: Sequence[Span], options: Options) -> list[Audio]:
         hop, reach = self.profile.hop_samples, self.decode_reach(options)
-        near = [Span(min(span.before, reach.before), span.kept, min(span.after, reach.after)) for span in spans]
+        near = [
+            Span(min(span.before, reach.before), span.kept, min(span.after, reach.after)) for span in spans
+        ]
         indices = torch.full(
             (len(codes), max(span.before + span.kept for span in near) + reach.after, self.shape.rows), ABSENT
         )

@@ -67,19 +67,21 @@ class SpectralDistances(nn.Module):
 
     def forward(self, made: Tensor, real: Tensor, bandwidth_hz: Tensor) -> Distances:
         """Of (batch, sample), each row up to the bandwidth (batch,) of its recording."""
-        found = []
-        for scale in self.scales:
-            bands, bins = (
-                (hz < bandwidth_hz.unsqueeze(1)).unsqueeze(1)  # (batch, 1, band or bin)
-                for hz in (scale.edges_hz, scale.bins_hz)
-            )
-            with torch.no_grad():
-                wanted = scale(real)
-                size, parts = (_mean(wanted[1], bins), sum(_mean(part.abs(), bins) for part in wanted[2:]))
-            mel, root, *rest = ((one - other).abs() for one, other in zip(scale(made), wanted, strict=True))
-            complex_ = sum(_mean(each, bins) for each in rest)
-            found.append(torch.stack([_mean(mel, bands), _mean(root, bins) / size, complex_ / parts]))
+        found = [_at_scale(scale, made, real, bandwidth_hz) for scale in self.scales]
         return Distances(*torch.stack(found).mean(0))
+
+
+def _at_scale(scale: nn.Module, made: Tensor, real: Tensor, bandwidth_hz: Tensor) -> Tensor:
+    edges_hz, bins_hz = scale.get_buffer("edges_hz"), scale.get_buffer("bins_hz")
+    bands, bins = (
+        (hz < bandwidth_hz.unsqueeze(1)).unsqueeze(1) for hz in (edges_hz, bins_hz)
+    )  # (batch, 1, place)
+    with torch.no_grad():
+        wanted = scale(real)
+        size, real_part, imaginary_part = (_mean(each.abs(), bins) for each in wanted[1:])
+    mel, root, *parts = ((one - other).abs() for one, other in zip(scale(made), wanted, strict=True))
+    complex_ = _mean(parts[0], bins) + _mean(parts[1], bins)
+    return torch.stack([_mean(mel, bands), _mean(root, bins) / size, complex_ / (real_part + imaginary_part)])
 
 
 def _mean(values: Tensor, heard: Tensor) -> Tensor:
