@@ -17,7 +17,7 @@ from melcodec_cli.systems.phoenix.config import Profile
 
 MOST = 3.0  # limit of the logarithm of a magnitude
 QUIET = 0.1  # of random weights, so that all bins begin at their usual magnitude
-USUAL = -6.0  # logarithm of a magnitude that the network starts from: quiet speech
+USUAL = -8.5  # logarithm of a magnitude that the network starts from: quiet speech
 
 
 class IstftDecoder(nn.Module):
