@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from melcodec_cli.layers.memory import Memory, extended
+from melcodec_cli.layers.memory import Memory, surrounded
 from melcodec_cli.layers.pointwise import Linear, LinearGelu
 
 
@@ -57,7 +57,7 @@ class FrameConv(nn.Module):
     def forward(self, x: Tensor, inside: Tensor | None = None, memory: Memory | None = None) -> Tensor:
         x = masked(x, inside)
         if self.earlier:
-            x = extended(self, x, self.earlier, memory)
+            x = surrounded(self, x, self.earlier, 0, memory)
         return self.conv(x.transpose(1, 2).unsqueeze(2)).squeeze(2).transpose(1, 2)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from melcodec_cli.layers.memory import Memory, extended
+from melcodec_cli.layers.memory import Memory, surrounded
 from melcodec_cli.layers.pointwise import Linear, LinearGelu
 
 
@@ -38,7 +38,7 @@ class PatchBlock(nn.Module):
         self.scale = nn.Parameter(torch.full((width,), 0.2))
 
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
-        whole = extended(self, x, self.context, memory)
+        whole = surrounded(self, x, self.context, 0, memory)
         y = self.depthwise(whole.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         return x + self.scale * self.narrow(self.widen(self.norm(y)))
 

@@ -14,6 +14,7 @@ import torch
 
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.layers.settings import ProfileError, build, require
+from melcodec_cli.models.bundle import as_module
 from melcodec_cli.systems.registry import SYSTEMS, build_system, system_of
 from melcodec_cli.systems.system import Shape, System
 from melcodec_cli.train.augmentation import Augmentation
@@ -52,6 +53,8 @@ class Preset:
     stages: Mapping[str, StageSettings]
     augmentation: Augmentation
     name: str  # as given by the user
+    # The same with the settings that differ while it is trained, such as the rate; weights have the same shapes.
+    profile_in_training: Mapping[str, Any]
 
     @cached_property
     def declared(self) -> Sequence[Stage]:
@@ -64,8 +67,9 @@ class Preset:
 
     @cached_property
     def shape(self) -> Shape:
+        """The shape in training."""
         with torch.device("meta"):
-            return self.built().shape
+            return build_system(self.profile_in_training).shape
 
 
 def preset_names() -> list[str]:
@@ -103,13 +107,14 @@ def _shipped() -> dict[str, Traversable]:
 def parse_preset(text: str, name: str) -> Preset:
     try:
         values: dict[str, Any] = tomllib.loads(text)
-        known = {"profile", "corpus", "augmentation", "stages"}
+        known = {"profile", "profile_in_training", "corpus", "augmentation", "stages"}
         unknown = values.keys() - known
         require(not unknown, f"unknown setting {', '.join(sorted(unknown))[:100]}")
         profile = values.get("profile")
         require(isinstance(profile, dict), "profile must be a table of settings")
         with torch.device("meta"):
             whole = build_system(profile or {}).profile_values
+            in_training = _in_training(whole, values.get("profile_in_training", {}))
         stages = by_name(system_of(whole).stages(whole))
         tables = values.get("stages", {})
         require(isinstance(tables, dict), "stages must be a table")
@@ -117,6 +122,7 @@ def parse_preset(text: str, name: str) -> Preset:
         require(not surplus, f"the profile has no stage {', '.join(sorted(surplus))[:100]}")
         return Preset(
             profile=whole,
+            profile_in_training=in_training,
             corpus=build(CorpusConfig, values.get("corpus", {}), "corpus"),
             augmentation=build(Augmentation, values.get("augmentation", {}), "augmentation"),
             stages={each: _settings(stage, tables.get(each, {})) for each, stage in stages.items()},
@@ -124,6 +130,17 @@ def parse_preset(text: str, name: str) -> Preset:
         )
     except (tomllib.TOMLDecodeError, ProfileError, TypeError) as error:
         raise UsageProblem(f"preset {name}: {error}") from None
+
+
+def _in_training(profile: dict[str, Any], changes: Any) -> dict[str, Any]:
+    """The profile with the changes, which must leave the shapes of the weights as they are."""
+    require(isinstance(changes, dict), "profile_in_training must be a table of settings")
+    if not changes:
+        return profile
+    built = [build_system(each) for each in (profile, {**profile, **changes})]
+    shapes = [{key: value.shape for key, value in as_module(each).state_dict().items()} for each in built]
+    require(shapes[0] == shapes[1], "profile_in_training must not change the shapes of weights")
+    return built[1].profile_values
 
 
 def _settings(stage: Stage, table: Any) -> StageSettings:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from melcodec_cli.layers.blocks import BlockStack, masked
 from melcodec_cli.layers.mel_config import MelConfig
-from melcodec_cli.layers.memory import Memory, extended
+from melcodec_cli.layers.memory import Memory, surrounded
 from melcodec_cli.layers.pointwise import Linear
 from melcodec_cli.layers.spectra import SPECTRA_AT_ONCE, evened, overlap_add, shaped
 from melcodec_cli.systems.patch.config import VocoderConfig
@@ -76,7 +76,7 @@ class PatchVocoder(nn.Module):
         height = (pitch_hz.clamp(min=1.0) / 150.0).log2()
         x = x + self.source(torch.stack([height, voicing * 2 - 1], -1).to(x.dtype))
         x = self.norm(self.stack(x, memory=memory))
-        glide_hz = glides(pitch_hz, extended(self, pitch_hz, 1, memory)[:, :-1])
+        glide_hz = glides(pitch_hz, surrounded(self, pitch_hz, 1, 0, memory)[:, :-1])
         strength = gate(voicing).unsqueeze(-1)
         total = self.window.new_zeros(len(x), x.shape[1] + self.overlap - 1, self.hop_samples)
         for first in range(0, x.shape[1], SPECTRA_AT_ONCE):
