@@ -1,6 +1,6 @@
 """Vocoder of the patch codec: log-mel and pitch to audio, without a look into the future.
 
-It shapes the spectra of pulses and of steady noise.  Every frame sees its whole column, all of which arrives at once,
+It shapes the spectra of pulses and of noise.  Every frame sees its whole column, all of which arrives at once,
 and the frames before.
 """
 
@@ -16,6 +16,9 @@ from melcodec_cli.layers.pointwise import Linear
 from melcodec_cli.layers.spectra import SPECTRA_AT_ONCE, evened, overlap_add, shaped
 from melcodec_cli.systems.patch.config import VocoderConfig
 from melcodec_cli.systems.patch.excitation import gate, glides, local_pulses
+
+
+MEAN_MAGNITUDE = 0.89  # of the spectrum of noise of unit power, relative to its root mean square
 
 
 class PatchVocoder(nn.Module):
@@ -85,13 +88,21 @@ class PatchVocoder(nn.Module):
                 pitch_hz[:, here], glide_hz[:, here], phase[:, here], self.rate_hz, self.hop_samples,
                 self.fft_samples,
             )  # fmt: skip
-            noise = self._noise(numbers[:, here])
-            voice, breath = (torch.fft.rfft(each * self.window) for each in (pulses, noise))
-            part = shaped(self.head(x[:, here]).float(), voice, breath, self.window)
+            voice = torch.fft.rfft(pulses * self.window)
+            part = shaped(self.head(x[:, here]).float(), voice, self._noise(numbers[:, here]), self.window)
             overlap_add(total[:, first:], masked(part, None if inside is None else inside[:, here]))
         return total
 
     def _noise(self, numbers: Tensor) -> Tensor:
-        """The loop of noise in the windows of frames: (batch, frame) -> (batch, frame, fft)."""
+        """Spectra of the loop of noise in the windows of frames: (batch, frame) -> (batch, frame, bin).
+
+        Their magnitudes are all the same: those of noise as it comes vary by 5 dB, in every bin and frame, whatever the
+        network asks for.
+        """
         places = torch.arange(self.fft_samples, device=numbers.device) - self.margin
-        return self.noise.flatten()[(numbers.unsqueeze(-1) * self.hop_samples + places) % self.noise.numel()]
+        samples = self.noise.flatten()[
+            (numbers.unsqueeze(-1) * self.hop_samples + places) % self.noise.numel()
+        ]
+        spectrum = torch.fft.rfft(samples * self.window)
+        mean = MEAN_MAGNITUDE * self.window.square().sum().sqrt()
+        return spectrum * (mean / spectrum.abs().clamp(min=1e-6))
