@@ -17,7 +17,6 @@ from melcodec_cli.layers.spectra import SPECTRA_AT_ONCE, evened, overlap_add, sh
 from melcodec_cli.systems.patch.config import VocoderConfig
 from melcodec_cli.systems.patch.excitation import gate, glides, local_pulses
 
-
 MEAN_MAGNITUDE = 0.89  # of the spectrum of noise of unit power, relative to its root mean square
 
 
