@@ -15,6 +15,7 @@ from .header_bytes import pack_header, patch_length
 from .layout import MAX_BODY_BYTES
 from .payload import Indices, check_indices, pack_codes, pack_globals
 from .sink import write_all
+from .tables import Tables
 from .tags import pack_tags
 
 try:
@@ -31,8 +32,14 @@ class Writer:
     if the block ends without an exception, and otherwise leaves a truncated stream.
     """
 
-    def __init__(self, file: BinaryIO, header: Header) -> None:
+    def __init__(self, file: BinaryIO, header: Header, tables: Tables | None = None) -> None:
+        """tables: those that the header names, if it names any; chunks are entropy coded where it makes them smaller."""
+        if tables is not None:
+            tables.check_for(header)
+        elif header.tables_id is not None:
+            raise ValueError(f"an entropy-coded stream needs its tables {header.tables_id.hex()}")
         self.header = header
+        self._tables = tables
         self.finished = False
         self._file = file
         self._patchable = header.samples is None and _can_overwrite(file)
@@ -90,7 +97,7 @@ class Writer:
                 "global indices belong to a chunk if, and only if, the header announces them for chunks"
             )
         own = None if globals_ is None else self._checked_globals(globals_)
-        self._write_block(CODES, pack_codes(header, checked, own))
+        self._write_block(CODES, pack_codes(header, checked, own, self._tables))
         self._chunks += 1
         self._frames += frames
 
