@@ -69,7 +69,9 @@ def split_coded(header: Header, body: bytes) -> CodedBody:
         )
     frames = frames or header.layout.chunk_frames
     if len(body) >= (raw_bytes := header.body_bytes(frames)):
-        raise CorruptError(f"an entropy-coded chunk has {len(body)} bytes, but is no smaller than its {raw_bytes} raw")
+        raise CorruptError(
+            f"an entropy-coded chunk has {len(body)} bytes, but is no smaller than its {raw_bytes} raw"
+        )
     globals_ = take(-(-header.chunk_globals_bits // 8))
     if int.from_bytes(globals_, "big") & (1 << -header.chunk_globals_bits % 8) - 1:
         raise CorruptError("the bits after the global indices of an entropy-coded chunk are not 0")

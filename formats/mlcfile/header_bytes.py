@@ -150,7 +150,9 @@ def _read_fields(recorder: _Recorder, must: int) -> _Fields:
     layout = (byte(), byte(), byte(), varint(), varint(), varint()) if must & MUST_LAYOUT else None
     globals_ = (byte(), byte()) if must & MUST_GLOBALS else None
     tables_id = recorder.take(4) if must & MUST_ENTROPY else None
-    return _Fields(bitstream_id, renderer_id, (sound >> 5) + 1, sound & 31, rate_hz, layout, globals_, tables_id)
+    return _Fields(
+        bitstream_id, renderer_id, (sound >> 5) + 1, sound & 31, rate_hz, layout, globals_, tables_id
+    )
 
 
 def _with_length(data: bytes, samples: int | None, width_bytes: int) -> HeaderBytes:

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from .errors import CorruptError
 from .tables import PROBABILITY_BITS, TOTAL, Tables
 
-LOWEST_STATE = 1 << 16  # a state below takes up a word; also every state's value before the first index is coded
+LOWEST_STATE = (
+    1 << 16
+)  # a state below takes up a word; also every state's value before the first index is coded
 WORD_BITS = 16
 FEW_LANES = 4  # which a plain loop decodes faster than numpy's calls, a dozen a step
 
@@ -27,7 +29,9 @@ Indices = NDArray[np.uint16]
 class Stream(NamedTuple):
     """The indices of a chunk, coded."""
 
-    states: NDArray[np.int64]  # (lane,), with which a decoder begins; lane = row x coded channels + coded channel
+    states: NDArray[
+        np.int64
+    ]  # (lane,), with which a decoder begins; lane = row x coded channels + coded channel
     words: NDArray[np.int64]
 
 
@@ -134,7 +138,9 @@ def _decode_one_by_one(steps: Steps, stream: Stream) -> tuple[NDArray[np.int64],
     *class_arrays, _ = tables.weighted_classes
     classes = [each.tolist() for each in class_arrays]
     width = steps.below + steps.lanes
-    offsets = [(source.frames + source.rows) * width + source.rows * steps.channels for source in tables.sources]
+    offsets = [
+        (source.frames + source.rows) * width + source.rows * steps.channels for source in tables.sources
+    ]
     neighbours = list(zip(classes, offsets, strict=True))
     distributions, terms = tables.contexts.tolist(), steps.row_terms().tolist()
     starts = tables.starts_as_lists

@@ -27,7 +27,13 @@ MAX_DISTRIBUTIONS = 512
 MAX_FREQUENCIES = 1 << 20  # of all distributions together, so that tables take little more than 2 MB
 # Codewords and number of sources; each source; row classes; contexts; distributions and their frequencies.
 MAX_TABLES_BYTES = (
-    5 + MAX_SOURCES * (4 + 2 * (MAX_CODEWORDS + 1)) + 1 + MAX_ROWS + 2 * MAX_CONTEXTS + 2 + 2 * MAX_FREQUENCIES
+    5
+    + MAX_SOURCES * (4 + 2 * (MAX_CODEWORDS + 1))
+    + 1
+    + MAX_ROWS
+    + 2 * MAX_CONTEXTS
+    + 2
+    + 2 * MAX_FREQUENCIES
 )
 
 Integers = NDArray[np.integer[Any]]
@@ -47,7 +53,9 @@ class Tables:
 
     sources: tuple[Source, ...]
     row_classes: Integers  # (32,)
-    contexts: Integers  # number of the distribution for each combination of classes, the row's counting fastest
+    contexts: (
+        Integers  # number of the distribution for each combination of classes, the row's counting fastest
+    )
     frequencies: Integers  # (distribution, codeword), each at least 1, each distribution's sum 65536
 
     def __post_init__(self) -> None:
@@ -68,7 +76,9 @@ class Tables:
         check_range("contexts", combinations, 1, MAX_CONTEXTS)
         _check_numbers("contexts", self.contexts, combinations, distributions)
         if self.frequencies.min() < 1 or (self.frequencies.sum(1, dtype=np.int64) != TOTAL).any():
-            raise ValueError(f"the frequencies of a distribution are not all at least 1 with a sum of {TOTAL}")
+            raise ValueError(
+                f"the frequencies of a distribution are not all at least 1 with a sum of {TOTAL}"
+            )
 
     @property
     def codewords(self) -> int:
@@ -77,7 +87,9 @@ class Tables:
     @property
     def class_counts(self) -> tuple[int, ...]:
         """How many classes each source has, and at the end how many the rows have."""
-        return tuple(int(classes.max()) + 1 for classes in (*(s.classes for s in self.sources), self.row_classes))
+        return tuple(
+            int(classes.max()) + 1 for classes in (*(s.classes for s in self.sources), self.row_classes)
+        )
 
     @cached_property
     def id(self) -> bytes:
@@ -91,7 +103,9 @@ class Tables:
         if header.tables_id != self.id:
             raise ValueError(f"the stream needs the tables {header.tables_id.hex()}, not {self.id.hex()}")
         if self.codewords > 1 << header.layout.index_bits:
-            raise ValueError(f"tables for {self.codewords} codewords, but indices of {header.layout.index_bits} bits")
+            raise ValueError(
+                f"tables for {self.codewords} codewords, but indices of {header.layout.index_bits} bits"
+            )
 
     @cached_property
     def weighted_classes(self) -> tuple[NDArray[np.int64], ...]:

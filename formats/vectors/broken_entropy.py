@@ -64,7 +64,10 @@ def taken_apart() -> Iterator[Broken]:
     size = OF.body_bytes(40)
     message = f"an entropy-coded chunk has {size} bytes, but is no smaller than its {size} raw"
     yield case(
-        "entropy-not-smaller", "coding makes a chunk smaller", message, FULL[:-1].ljust(size - 1, b"\x01") + b"\x00"
+        "entropy-not-smaller",
+        "coding makes a chunk smaller",
+        message,
+        FULL[:-1].ljust(size - 1, b"\x01") + b"\x00",
     )
 
 

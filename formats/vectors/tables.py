@@ -20,7 +20,9 @@ def made(codewords: int, distributions: int, *sources: tuple[int, int, int], row
     """Tables with these sources (frames, rows, classes); each distribution favours some codewords."""
     numbers = lottery(codewords)
     combinations = int(np.prod([classes for *_, classes in sources])) * row_classes
-    frequencies = [[1 + 4 * next(numbers) // codewords for _ in range(codewords)] for _ in range(distributions)]
+    frequencies = [
+        [1 + 4 * next(numbers) // codewords for _ in range(codewords)] for _ in range(distributions)
+    ]
     for number, row in enumerate(frequencies):
         row[:] = [max(1, each >> 4 * ((place + number) % 7)) for place, each in enumerate(row)]
         total = sum(row)

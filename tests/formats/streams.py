@@ -17,7 +17,9 @@ GOOD = sorted((VECTORS / "good").glob("*.mlc"))
 BROKEN = sorted((VECTORS / "broken").glob("*.mlc"))
 SMALL = Layout(chunk_frames=4)
 # By name and by id; LINE is for the standard layout, GRID for 6 bits and several rows, FAR for 4 bits.
-TABLES = {path.stem: unpack_tables(path.read_bytes()) for path in sorted((VECTORS / "tables").glob("*.tables"))}
+TABLES = {
+    path.stem: unpack_tables(path.read_bytes()) for path in sorted((VECTORS / "tables").glob("*.tables"))
+}
 TABLES_BY_ID = {tables.id: tables for tables in TABLES.values()}
 
 
@@ -75,9 +77,7 @@ class Content:
                 np.testing.assert_array_equal(chunk.globals_, self.globals_[chunk.number])
 
 
-def content(
-    of: Header, samples: int | None = None, seed: int = 0, tables: Tables | None = None
-) -> Content:
+def content(of: Header, samples: int | None = None, seed: int = 0, tables: Tables | None = None) -> Content:
     """Random indices for a stream of `samples`, or as many as its header says; with tables, as these expect them."""
     samples = of.samples if samples is None else samples
     assert samples is not None
