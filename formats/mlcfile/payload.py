@@ -25,6 +25,7 @@ class Codes(NamedTuple):
     indices: Indices | None  # (coded channel, frame, row); None if they are coded and there were no tables
     globals_: Indices | None  # (coded channel, count), if chunks carry them
     index_bits: int  # that the indices take
+    is_coded: bool = False  # entropy coded
 
 
 def pack_codes(
@@ -58,7 +59,9 @@ def _unpack_coded(header: Header, body: bytes, tables: Tables | None) -> Codes:
     coded = split_coded(header, body)
     indices = None if tables is None else decode_coded(header, tables, coded)
     bits = np.unpackbits(np.frombuffer(coded.globals_, np.uint8))[: header.chunk_globals_bits]
-    return Codes(coded.frames, indices, _globals_of(header, bits) if bits.size else None, coded.index_bits)
+    return Codes(
+        coded.frames, indices, _globals_of(header, bits) if bits.size else None, coded.index_bits, True
+    )
 
 
 def frames_of(header: Header, body: bytes) -> int:
@@ -66,6 +69,13 @@ def frames_of(header: Header, body: bytes) -> int:
     if is_coded(header, body[-1:]):
         return split_coded(header, body).frames
     return frames_in(header, len(body), body[-1:])
+
+
+def index_bits_in(header: Header, body: bytes) -> int:
+    """Bits that the indices take in the body of a chunk."""
+    if is_coded(header, body[-1:]):
+        return split_coded(header, body).index_bits
+    return frames_in(header, len(body), body[-1:]) * header.frame_bits
 
 
 def frames_in(header: Header, size: int, last_byte: bytes) -> int:

@@ -13,7 +13,7 @@ from .blocks import ANCILLARY, CODES, END, GLOBAL, NOT_A_TYPE, PADDING, TAGS, pa
 from .header import MAX_CHUNKS, Header
 from .header_bytes import pack_header, patch_length
 from .layout import MAX_BODY_BYTES
-from .payload import Indices, check_indices, pack_codes, pack_globals
+from .payload import Indices, check_indices, index_bits_in, pack_codes, pack_globals
 from .sink import write_all
 from .tables import Tables
 from .tags import pack_tags
@@ -33,7 +33,7 @@ class Writer:
     """
 
     def __init__(self, file: BinaryIO, header: Header, tables: Tables | None = None) -> None:
-        """tables: those that the header names, if it names any; chunks are entropy coded where it makes them smaller."""
+        """tables: those that the header names, if any; chunks are entropy coded where that makes them smaller."""
         if tables is not None:
             tables.check_for(header)
         elif header.tables_id is not None:
@@ -41,6 +41,7 @@ class Writer:
         self.header = header
         self._tables = tables
         self.finished = False
+        self.payload_bits = 0  # of indices and global indices so far
         self._file = file
         self._patchable = header.samples is None and _can_overwrite(file)
         self._start = file.tell() if self._patchable else 0
@@ -73,6 +74,7 @@ class Writer:
         if self._global_at == self._chunks:
             raise ValueError("two GLOBAL blocks for one chunk")
         self._write_block(GLOBAL, pack_globals(self.header, self._checked_globals(globals_)))
+        self.payload_bits += self.header.globals_bits
         self._global_at = self._chunks
 
     def write_chunk(self, indices: ArrayLike, globals_: ArrayLike | None = None) -> None:
@@ -97,7 +99,9 @@ class Writer:
                 "global indices belong to a chunk if, and only if, the header announces them for chunks"
             )
         own = None if globals_ is None else self._checked_globals(globals_)
-        self._write_block(CODES, pack_codes(header, checked, own, self._tables))
+        body = pack_codes(header, checked, own, self._tables)
+        self._write_block(CODES, body)
+        self.payload_bits += index_bits_in(header, body) + header.chunk_globals_bits
         self._chunks += 1
         self._frames += frames
 

@@ -105,6 +105,7 @@ def show(path: Path) -> None:
         "system": info.system,
         "bitstream_id": info.bitstream_id,
         "renderer_id": info.renderer_id,
+        "tables_id": info.tables_id,
         "licence": info.licence,
         "size_bytes": info.size_bytes,
         "suits": list(info.suits),
