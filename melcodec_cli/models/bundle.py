@@ -105,7 +105,7 @@ def try_out(info: BundleInfo) -> System:
     """Load the bundle, checking weights and tables against their ids, and code a second of noise with it."""
     system = load_bundle(info, "cpu").system
     if info.tables_id is not None:
-        tables.read_tables(info.path)
+        tables.read_tables(info)
     shape = system.shape
     second = Span(0, max(1, round(shape.frames_per_s)), 0)
     noise = 0.1 * np.random.default_rng(0).standard_normal(second.kept * shape.frame_samples)

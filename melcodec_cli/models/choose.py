@@ -19,7 +19,7 @@ from melcodec_cli.models.installed import (
     how_to_get,
     installed_bundles,
 )
-from melcodec_cli.models.tables import bundle_with_tables, kept_tables
+from melcodec_cli.models.tables import bundle_with_tables, read_tables
 from melcodec_cli.systems.system import Model, bit_rate_text, rows_for
 
 DEFAULT_BUNDLE = "speech-16k"
@@ -197,8 +197,7 @@ class Models:
 
 def _tables_of(bundle: BundleInfo) -> LoadTables:
     """Loads the bundle's tables, if it has any, when they are first needed."""
-    tables_id = bundle.tables_id
-    return _no_tables if tables_id is None else lambda: kept_tables(bundle.path, tables_id)
+    return _no_tables if bundle.tables_id is None else lambda: read_tables(bundle)
 
 
 def _no_tables() -> None:

@@ -7,7 +7,6 @@ and without them.
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 from pathlib import Path
 
 import mlcfile
@@ -20,33 +19,25 @@ from melcodec_cli.models.installed import BundleInfo, installed_bundles, read_he
 TENSOR = "tables.packed"
 
 
-def read_tables(path: Path) -> mlcfile.Tables:
-    """The tables of a bundle; ModelMismatch if they are missing or damaged, or not those that it names."""
-    head, start = read_head(path)
+def read_tables(bundle: BundleInfo) -> mlcfile.Tables:
+    """The tables of a bundle; ModelMismatch if they are missing or damaged, or not for this bundle."""
+    head, start = read_head(bundle.path)
     try:
         place = head[TENSOR]
         first, last = place["data_offsets"]
         if place["dtype"] != "U8" or not 0 <= first <= last <= first + MAX_TABLES_BYTES:
             raise ValueError("they are not bytes, or too many")
-        with path.open("rb") as file:
+        with bundle.path.open("rb") as file:
             file.seek(start + first)
             tables = mlcfile.unpack_tables(file.read(last - first))
-        if tables.id.hex() != head["__metadata__"].get("tables_id"):
-            raise ValueError(f"they have the id {tables.id.hex()}")
+        if tables.id.hex() != bundle.tables_id:
+            raise ValueError(f"they have the id {tables.id.hex()}, not {bundle.tables_id}")
+        if bundle.shape is not None and tables.codewords != bundle.shape.codewords:
+            raise ValueError(f"they are for {tables.codewords} codewords, not {bundle.shape.codewords}")
     except (KeyError, TypeError, ValueError) as error:
         reason = "it has none" if isinstance(error, KeyError) else error
-        raise ModelMismatch(
-            f"the bundle's tables for entropy coding cannot be used: {reason}", path
-        ) from None
-    return tables
-
-
-@lru_cache(maxsize=4)
-def kept_tables(path: Path, tables_id: str) -> mlcfile.Tables:
-    """The tables of a bundle, read once."""
-    tables = read_tables(path)
-    if tables.id.hex() != tables_id:
-        raise ModelMismatch(f"the tables for entropy coding are no longer {tables_id}", path)
+        told = f"the bundle's tables for entropy coding cannot be used: {reason}"
+        raise ModelMismatch(told, bundle.path) from None
     return tables
 
 

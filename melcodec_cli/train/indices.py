@@ -14,12 +14,15 @@ from melcodec_cli.systems.system import Model
 from melcodec_cli.train.corpus import Corpus
 
 
-def coded_clips(model: Model, corpus: Corpus, split: str, seconds: float) -> list[NDArray[np.int64]]:
+def coded_clips(
+    model: Model, corpus: Corpus, split: str, seconds: float, quickly: bool = False
+) -> list[NDArray[np.int64]]:
     """Indices (frame, row) of as many clips of the split as can be coded in the time, in a random order.
 
-    Each is cut into chunks, as `compress` does.
+    Each is cut into chunks, as `compress` does.  quickly: with the least effort, which makes many more indices.
     """
-    encoder, until = Encoder(lambda: model), time.monotonic() + seconds
+    least = {option.name: option.low for option in model.system.options if option.way == "encode"}
+    encoder, until = Encoder(lambda: model, least if quickly else {}), time.monotonic() + seconds
     numbers = [number for number, clip in enumerate(corpus.clips) if clip.split == split]
     found: list[NDArray[np.int64]] = []
     for number in np.random.default_rng(0).permutation(np.array(numbers, np.int64)).tolist():

@@ -60,7 +60,7 @@ def test_tables_leave_ids_and_weights_as_they_are(
 ) -> None:
     plain, tabled = read_bundle_info(tiny_bundle), read_bundle_info(tabled_bundle)
     assert (plain.bitstream_id, plain.renderer_id) == (tabled.bitstream_id, tabled.renderer_id)
-    tables = read_tables(tabled_bundle)
+    tables = read_tables(tabled)
     assert plain.tables_id is None and tabled.tables_id == tables.id.hex()
     load_bundle(tabled, "cpu")
     again = tmp_path / "again.safetensors"
@@ -75,7 +75,7 @@ def test_a_file_without_its_tables_is_refused_in_one_line(
     # Another bundle of this bitstream id is not enough, but its tables are found beside one that lacks them.
     np.testing.assert_array_equal(sound(file, bundle=str(tiny_bundle)), sound(file))
     monkeypatch.setattr("melcodec_cli.models.installed.bundle_folders", lambda: [tiny_bundle.parent])
-    tables_id = read_tables(both).id.hex()
+    tables_id = read_bundle_info(both).tables_id
     with pytest.raises(ModelMissing, match=f"coded with the tables {tables_id}, but speech-16k has none"):
         sound(file, threads=1)  # so that models are looked up anew
     path = tmp_path / "talk.mlc"
@@ -89,7 +89,7 @@ def test_info_says_what_was_saved(both: Path, tmp_path: Path, capsys: pytest.Cap
     path.write_bytes(coded(both))
     assert main(["info", "--json", str(path)]) == ExitCode.OK
     told = json.loads(capsys.readouterr().out)["streams"][0]
-    assert told["entropy"]["tables_id"] == read_tables(both).id.hex()
+    assert told["entropy"]["tables_id"] == read_bundle_info(both).tables_id
     assert (told["entropy"]["coded_chunks"], told["chunks"]) == (3, 4)  # the last has only five indices
     reader = mlcfile.Reader(io.BytesIO(path.read_bytes()))
     index_bits = sum(chunk.codes.index_bits for chunk in reader)
@@ -138,4 +138,13 @@ def test_a_claim_of_large_tables_allocates_nothing(both: Path, tmp_path: Path) -
     path = tmp_path / "claims.safetensors"
     path.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + size :])
     with pytest.raises(ModelMismatch, match="not bytes, or too many"):
-        read_tables(path)
+        read_tables(read_bundle_info(path))
+
+
+def test_tables_for_other_codewords_are_refused(both: Path, tmp_path: Path) -> None:
+    sources = (mlcfile.Source(1, 0, np.zeros(513, int)),)
+    tables = mlcfile.Tables(sources, np.zeros(32, int), np.zeros(1, int), np.full((1, 512), 128))
+    path = tmp_path / "other.safetensors"
+    write_with_tables(read_bundle_info(both), tables, path, force=False)
+    with pytest.raises(ModelMismatch, match="for 512 codewords, not 1024"):
+        coded(path)
