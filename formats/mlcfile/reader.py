@@ -159,11 +159,13 @@ class Reader:
     def _walk_to(self, number: int) -> None:
         self._source.seek(self.offset + len(self.header_bytes.data))
         self._progress, self._done = self._begun(), False
+        self._progress.tables = None  # the indices on the way are not wanted
         self.damage.clear()
         while self._progress.chunk < number and (block := next(self.blocks(), None)):
             if block.type == CODES and block.chunk > number:  # the wanted one is lost: back to this one
                 self._source.seek(block.offset)
                 self._progress = replace(self._progress.at_chunk(block.chunk), lost=self.lost)
+        self._progress.tables = self._tables
 
     def _read_block(self, searched_chunks: int = 1) -> Block:
         """Reads the block that begins here, which must belong to one of the next `searched_chunks` chunks."""

@@ -40,7 +40,7 @@ class Setting:
     strength: float  # how many sightings what either neighbour says counts as, in a distribution
 
 
-SIZES = ((8, 16), (16, 64), (32, 128), (64, 256))
+SIZES = ((8, 16), (16, 64), (32, 128), (64, 240))  # the last are 2 MB for 4096 codewords
 STRENGTHS = (300.0, 1000.0, 3000.0, 10_000.0, 30_000.0, 100_000.0)
 
 
