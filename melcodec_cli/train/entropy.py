@@ -92,7 +92,7 @@ def make_tables(clips: Sequence[Clip], codewords: int) -> Tables:
     """The tables that fit the clips best, as those held out decide; the clips must be no longer than a chunk."""
     if codewords > MOST_CODEWORDS:
         raise UsageProblem(f"tables cannot be made for more than {MOST_CODEWORDS} codewords")
-    fitted = [clip for number, clip in enumerate(clips) if number % HELD_OUT]
+    fitted = [clip for number, clip in enumerate(clips) if number % HELD_OUT] or clips
     held_out = clips[::HELD_OUT]
     places = places_for(clips[0].shape[1])
     best, least = Setting(*SIZES[0], STRENGTHS[0]), float("inf")
@@ -129,9 +129,8 @@ class Grouping:
         sightings = counted.sum(1)
         self.distribution_of = _distributions(told, sightings, distributions)
         self._counts = _summed(counted, self.distribution_of, distributions)
-        weighted = (
-            either * (sightings + 0.01)[:, None]
-        )  # pairs never seen decide only where nothing else does
+        # Pairs that were never seen decide only where nothing else does.
+        weighted = either * (sightings + 0.01)[:, None]
         self._before = _summed(weighted, self.distribution_of, distributions)
         self._before += 1e-9 * self._overall
         self._before /= self._before.sum(1, keepdims=True)

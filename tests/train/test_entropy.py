@@ -44,6 +44,11 @@ def test_nothing_is_lost_where_nothing_can_be_told() -> None:
     assert saving.percent == 0
 
 
+@pytest.mark.parametrize("clips", [1, 2])
+def test_a_clip_or_two_are_enough_to_make_tables(clips: int) -> None:
+    assert make_tables(walks(1, 4, clips), CODEWORDS).codewords == CODEWORDS
+
+
 def test_the_same_indices_make_the_same_tables() -> None:
     assert pack_tables(make_tables(walks(1, 4), CODEWORDS)) == pack_tables(
         make_tables(walks(1, 4), CODEWORDS)
