@@ -184,7 +184,7 @@ def _decode_steps(steps: Steps, stream: Stream) -> tuple[NDArray[np.int64], list
     first_slot = tables.contexts.astype(np.int64) * TOTAL
     first_entry = tables.contexts.astype(np.int64) * tables.codewords
     codeword_of_slot = tables.codeword_of_slot
-    frequencies, starts = tables.flat_frequencies, tables.flat_starts
+    ranges = tables.ranges
     grid = steps.grid()
     terms_of = [np.full(grid.shape, each[-1]) for each in classes]  # what each place adds as a source
     all_states, used = stream.states.astype("<i8"), 0
@@ -197,6 +197,8 @@ def _decode_steps(steps: Steps, stream: Stream) -> tuple[NDArray[np.int64], list
         mask, shift = np.full(width, TOTAL - 1), np.full(width, PROBABILITY_BITS)
         lowest, row_terms = np.full(width, LOWEST_STATE), terms[lanes]
         slots, high, entries, context = (np.empty(width, np.int64) for _ in range(4))
+        found = np.empty((width, 2), np.int64)
+        starts, frequencies = found.T
         sources = [
             list(each[back, down])
             for each, (back, down) in zip(terms_of, steps.shifted(places, lanes), strict=True)
@@ -214,11 +216,12 @@ def _decode_steps(steps: Steps, stream: Stream) -> tuple[NDArray[np.int64], list
             np.right_shift(states, shift, out=high)
             symbols[:] = codeword_of_slot[np.add(first_slot[contexts], slots, out=entries)]
             np.add(first_entry[contexts], symbols, out=entries)
-            np.multiply(high, frequencies[entries], out=high)
+            ranges.take(entries, 0, out=found, mode="wrap")  # without "wrap" it would buffer
+            np.multiply(high, frequencies, out=high)
             np.add(high, slots, out=high)
-            np.subtract(high, starts[entries], out=states)
+            np.subtract(high, starts, out=states)
             for class_of, target in zip(classes, into, strict=True):
-                class_of.take(symbols, out=target, mode="wrap")  # without "wrap" it would buffer
+                class_of.take(symbols, out=target, mode="wrap")
             hungry = np.less(states, lowest).nonzero()[0]
             if count := hungry.size:
                 high_halves[hungry] = low_halves[hungry]

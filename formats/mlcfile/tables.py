@@ -122,14 +122,9 @@ class Tables:
         return starts
 
     @cached_property
-    def flat_frequencies(self) -> NDArray[np.int64]:
-        """The frequencies, one distribution after the other."""
-        return self.frequencies.astype(np.int64).reshape(-1)
-
-    @cached_property
-    def flat_starts(self) -> NDArray[np.int64]:
-        """The starts without the totals, one distribution after the other."""
-        return self.starts[:, :-1].reshape(-1)
+    def ranges(self) -> NDArray[np.int64]:
+        """Start and frequency of each codeword, side by side, one distribution after the other."""
+        return np.stack([self.starts[:, :-1], self.frequencies], -1).reshape(-1, 2)
 
     @cached_property
     def starts_as_lists(self) -> dict[int, list[int]]:
