@@ -1,4 +1,7 @@
+# On Debian, all of these need: apt install make python3-venv
+#
 # make demo   set everything up, then code and decode a clip of speech
+# make picture  draw the spectrograms of the README again, with ffmpeg
 # make test   set everything up, then run the tests
 # make test-quick    only those that take no time: no training, no crowds of processes
 # make test-cluster  the tests of --engine ray, which bring Ray's 130 MB
@@ -14,17 +17,22 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet install -c 
 # Where node finds the compiler of the Kaitai description, if it is there.
 export NODE_PATH := $(CURDIR)/$(VENV)/kaitai/node_modules
 
-.PHONY: demo test test-quick test-cluster clean
+.PHONY: demo picture test test-quick test-cluster clean
 
 demo: $(VENV)/installed
 	$(VENV)/bin/melcodec demo --force
 
-# One thread a worker: the tests are many small computations.
+picture: demo
+	ffmpeg -loglevel error -y -i demo/spectrograms.png -vf "scale=800:-1:flags=area,split[a][b];\
+	[a]palettegen=max_colors=48:reserve_transparent=0[p];[b][p]paletteuse=dither=none" man/pictures/spectrograms.png
+
+# One thread a worker, as the tests are many small computations.  An idle worker takes tests from the other's end, so
+# that no long one is left at the end; neighbours stay together, which share what they train.
 test: $(VENV)/installed-for-tests
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -n 2
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -n 2 --dist worksteal
 
 test-quick: $(VENV)/installed-for-tests
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -n 2 -m "not slow"
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -n 2 --dist worksteal -m "not slow"
 
 test-cluster: $(VENV)/installed-for-all-tests
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q tests/convert/test_ray_engine.py

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import SupportsIndex, overload
+from typing import TYPE_CHECKING, SupportsIndex, TypedDict, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,7 +24,40 @@ from melcodec_cli.errors import MelcodecError
 from melcodec_cli.models.choose import ModelChoice, Models
 from melcodec_cli.report.record import Record
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack  # of typing from Python 3.11 on
+
 Bytes = bytes | bytearray | memoryview
+
+
+class SharedArguments(TypedDict, total=False):
+    """Keyword arguments that compress and decompress share."""
+
+    bundle: str | None
+    device: str
+    threads: int | None
+    copy_tags: bool
+    force: bool
+    rate_hz: float | SupportsIndex | None
+
+
+class CompressArguments(SharedArguments, total=False):
+    keep_channels: bool
+    chunk_s: float | None
+    effort: int | None
+    bits_per_s: float | None
+    entropy: bool | None
+    profile: str | None
+
+
+class DecompressArguments(SharedArguments, total=False):
+    form: str | None
+    subtype: str | None
+    start_s: float
+    end_s: float | None
+    conceal: bool
+    steps: int | None
+
 
 # Command-line options in messages, and their names here if different.
 TERMS = {
@@ -38,40 +71,10 @@ TERMS = {
 
 @overload
 def compress(
-    source: File | Bytes | ArrayLike,
-    target: None = None,
-    *,
-    rate_hz: float | SupportsIndex | None = None,
-    keep_channels: bool = False,
-    chunk_s: float | None = None,
-    copy_tags: bool = True,
-    effort: int | None = None,
-    bits_per_s: float | None = None,
-    entropy: bool | None = None,
-    force: bool = False,
-    profile: str | None = None,
-    bundle: str | None = None,
-    device: str = "auto",
-    threads: int | None = None,
+    source: File | Bytes | ArrayLike, target: None = None, **more: Unpack[CompressArguments]
 ) -> bytes: ...
 @overload
-def compress(
-    source: File | Bytes | ArrayLike,
-    target: File,
-    *,
-    rate_hz: float | SupportsIndex | None = None,
-    keep_channels: bool = False,
-    chunk_s: float | None = None,
-    copy_tags: bool = True,
-    effort: int | None = None,
-    bits_per_s: float | None = None,
-    entropy: bool | None = None,
-    force: bool = False,
-    profile: str | None = None,
-    bundle: str | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-) -> Record: ...
+def compress(source: File | Bytes | ArrayLike, target: File, **more: Unpack[CompressArguments]) -> Record: ...
 def compress(
     source: File | Bytes | ArrayLike,
     target: File | None = None,
@@ -111,40 +114,10 @@ def compress(
 
 @overload
 def decompress(
-    source: File | Bytes,
-    target: None = None,
-    *,
-    form: str | None = None,
-    subtype: str | None = None,
-    rate_hz: float | SupportsIndex | None = None,
-    start_s: float = 0.0,
-    end_s: float | None = None,
-    conceal: bool = False,
-    steps: int | None = None,
-    copy_tags: bool = True,
-    force: bool = False,
-    bundle: str | None = None,
-    device: str = "auto",
-    threads: int | None = None,
+    source: File | Bytes, target: None = None, **more: Unpack[DecompressArguments]
 ) -> tuple[NDArray[np.float32], int]: ...
 @overload
-def decompress(
-    source: File | Bytes,
-    target: File,
-    *,
-    form: str | None = None,
-    subtype: str | None = None,
-    rate_hz: float | SupportsIndex | None = None,
-    start_s: float = 0.0,
-    end_s: float | None = None,
-    conceal: bool = False,
-    steps: int | None = None,
-    copy_tags: bool = True,
-    force: bool = False,
-    bundle: str | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-) -> Record: ...
+def decompress(source: File | Bytes, target: File, **more: Unpack[DecompressArguments]) -> Record: ...
 def decompress(
     source: File | Bytes,
     target: File | None = None,

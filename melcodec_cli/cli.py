@@ -72,7 +72,7 @@ def program() -> None:
       melcodec compress talk.wav            writes talk.wav.mlc
       melcodec decompress talk.wav.mlc      writes talk.wav
       melcodec info talk.wav.mlc
-      melcodec compress -o coded/ *.flac    a folder of files
+      melcodec compress -o coded/ *.flac    writes into a folder
     """
 
 

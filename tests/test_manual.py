@@ -14,7 +14,7 @@ from melcodec_cli import cli
 from melcodec_cli.commands.train import train
 from melcodec_cli.errors import ExitCode
 from melcodec_cli.models.installed import read_bundle_info
-from melcodec_cli.train.presets import read_preset
+from melcodec_cli.train.presets import preset_names, read_preset
 
 PROJECT = Path(__file__).parents[1]
 PAGES = sorted((PROJECT / "man").glob("*.[0-9]"))
@@ -56,11 +56,13 @@ for _page in SECTIONS.values():
             DESCRIBED[_name] += _body
 
 
+STAGES = sorted({stage.name for name in preset_names() for stage in read_preset(name).declared})
+
+
 def commands_below(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
     """Every command with its whole name; groups come before what is in them, and stages are commands of train."""
     context = click.Context(group)
-    stages = [stage.name for stage in read_preset("speech-16k").declared] if group is train else []
-    for name in [*group.list_commands(context), *stages]:
+    for name in [*group.list_commands(context), *(STAGES if group is train else [])]:
         command = group.get_command(context, name)
         assert command is not None
         yield prefix + name, command

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from melcodec_cli.audio import AudioSink, RawFormat, Resampler, mix_down, open_sink, open_source
+from melcodec_cli.bench.hooks import hooked
+from melcodec_cli.bench.operations import REST, mflops
 from melcodec_cli.bench.peak_memory import PeakMemory
 from melcodec_cli.codec.compression import Compression, CompressSettings
 from melcodec_cli.codec.decompression import Decompression, DecompressSettings
@@ -24,8 +26,6 @@ from melcodec_cli.codec.rows import Decoder, Encoder
 from melcodec_cli.systems.system import Model
 
 Audio = NDArray[np.float32]
-
-REST = "all else"  # excitation, quantiser, packing, PCM
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Figures:
     parameters: int | None
     seconds: float
     times_real_time: float
+    mflops: float | None  # of a stage, for a second of audio
     peak_bytes: int | None  # stage: above the memory used before; conversion: of the process
 
 
@@ -50,6 +51,11 @@ class Benchmark:
         self._raw = audio.astype("<f4").tobytes()
         self._mlc = self._compress(self.encoder)  # also warms up
         self._decompress(self.decoder)
+
+    @property
+    def latency_samples(self) -> int | None:
+        """The delay of a live stream, if the system can be run frame by frame."""
+        return getattr(self.system, "latency_samples", None)
 
     @property
     def mlc_bytes(self) -> int:
@@ -68,10 +74,11 @@ class Benchmark:
             peaks[name] = None if found is None else max(found[1], peaks.get(name) or 0)
 
         # In a separate run, as measuring memory takes time.
-        with _hooks(modules, lambda name: memory.begin(), keep_peak):
+        with hooked(modules, lambda name: memory.begin(), keep_peak):
             self._compress(encoder)
             self._decompress(decoder)
         names = [*(name for name in modules if name in peaks), REST]  # some run as part of others
+        operations = mflops(self.system, self.decoder.options)
         seconds: dict[str, list[float]] = {name: [] for name in names}
         for _ in range(repeats):
             with _clock(modules) as spent_s:
@@ -80,7 +87,13 @@ class Benchmark:
             for name in names:
                 seconds[name].append(spent_s[name])
         return [
-            self._figures(name, _parameter_count(modules.get(name)), seconds[name], peaks.get(name))
+            self._figures(
+                name,
+                _parameter_count(modules.get(name)),
+                seconds[name],
+                operations.get(name, 0.0),
+                peaks.get(name),
+            )
             for name in names
         ]
 
@@ -96,14 +109,19 @@ class Benchmark:
             run()
             peak = memory.end()
             seconds = [_timed(run) for _ in range(repeats)]
-            found.append(self._figures(name, None, seconds, peak and peak[0]))
+            found.append(self._figures(name, None, seconds, None, peak and peak[0]))
         return found
 
     def _figures(
-        self, name: str, parameters: int | None, seconds: Sequence[float], peak_bytes: int | None
+        self,
+        name: str,
+        parameters: int | None,
+        seconds: Sequence[float],
+        mflops: float | None,
+        peak_bytes: int | None,
     ) -> Figures:
         median_s = statistics.median(seconds)
-        return Figures(name, parameters, median_s, self.duration_s / median_s, peak_bytes)
+        return Figures(name, parameters, median_s, self.duration_s / median_s, mflops, peak_bytes)
 
     def _compress(self, encoder: Encoder) -> bytes:
         file = io.BytesIO()
@@ -137,34 +155,6 @@ def read_audio(paths: Sequence[str], rate_hz: int, seconds: float) -> Audio:
 
 
 @contextmanager
-def _hooks(
-    modules: Mapping[str, nn.Module], before: Callable[[str], None], after: Callable[[str], None]
-) -> Iterator[None]:
-    """Call these before and after every module; work that a module passes to others counts as its own."""
-    running: list[str] = []
-
-    def begin(name: str) -> None:
-        running.append(name)
-        if len(running) == 1:
-            before(name)
-
-    def end() -> None:
-        name = running.pop()
-        if not running:
-            after(name)
-
-    handles = []
-    for name, module in modules.items():
-        handles.append(module.register_forward_pre_hook(lambda module, inputs, name=name: begin(name)))
-        handles.append(module.register_forward_hook(lambda module, inputs, output: end()))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-@contextmanager
 def _clock(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, float]]:
     """Measure the seconds spent in each module, on a single thread."""
     import torch
@@ -180,7 +170,7 @@ def _clock(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, float]]:
     def stop(name: str) -> None:
         spent_s[name] += now() - began_s[name]
 
-    with _hooks(modules, lambda name: began_s.__setitem__(name, now()), stop):
+    with hooked(modules, lambda name: began_s.__setitem__(name, now()), stop):
         yield spent_s
 
 

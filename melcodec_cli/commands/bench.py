@@ -65,6 +65,8 @@ def bench(
 ) -> None:
     """Measure how fast this machine compresses and decompresses, and how long each stage of the model takes.
 
+    MFLOPS are the millions of additions and multiplications that a second of audio takes.
+
     Codes a bundled recording of speech, or what is given, from memory to memory, without the time to load the model.
     Stages are measured on one CPU thread.
 
@@ -74,7 +76,7 @@ def bench(
       melcodec bench --seconds 10 --repeat 20 recordings/
       melcodec bench --bundle speech-48k      once it is installed
       melcodec bench --json --threads 1
-      melcodec bench --batch                  1000 clips of 3 s: minutes
+      melcodec bench --batch                  1000 clips of 3 s, which takes minutes
       melcodec bench --batch --seconds 60     20 of them
       melcodec bench --start                  from a cold start
     """
@@ -152,6 +154,7 @@ def _document(
         "duration_s": benchmark.duration_s,
         "repeats": repeat,
         "mlc_bytes": benchmark.mlc_bytes,
+        "latency_samples": benchmark.latency_samples,
         "stages": [vars(figures) for figures in stages],
         "ways": [vars(figures) for figures in ways],
     }
@@ -170,11 +173,16 @@ def _print_table(benchmark: Benchmark, repeat: int, rows: list[Figures]) -> None
     options = "".join(f", --{name} {value}" for name, value in _decode_options(benchmark).items())
     what = f"{benchmark.duration_s:g} s with {benchmark.model.name}"
     show_line(f"{what} on {where}{options}, median of {repeat}")
+    if benchmark.latency_samples is not None:
+        rate_hz = benchmark.system.shape.rate_hz
+        delay = f"{benchmark.latency_samples} samples, {1000 * benchmark.latency_samples / rate_hz:.1f} ms"
+        show_line(f"delay of a live stream: {delay}")
     show_line("")
     table = [
         (
             figures.name,
             "" if figures.parameters is None else f"{figures.parameters / 1e6:.2f} M",
+            "" if figures.mflops is None else f"{figures.mflops:.0f}",
             f"{figures.seconds:.3f} s",
             f"{figures.times_real_time:.0f}",
             "" if figures.peak_bytes is None else f"{figures.peak_bytes / 1e6:.0f} MB",
@@ -182,5 +190,5 @@ def _print_table(benchmark: Benchmark, repeat: int, rows: list[Figures]) -> None
         for figures in rows
     ]
     ways = [figures.name for figures in rows].index("compress")
-    titles = ("stage", "parameters", "time", "times\nreal time", "peak\nmemory")
+    titles = ("stage", "parameters", "MFLOPS", "time", "times\nreal time", "peak\nmemory")
     show_table(titles, [table[:ways], table[ways:]], sys.stdout)

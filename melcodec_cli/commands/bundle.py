@@ -14,7 +14,9 @@ BUNDLE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 @click.group(short_help="Pack, unpack, extend, show and check model bundles.")
 def bundle() -> None:
-    """Pack, unpack, extend, show and check model bundles: one safetensors file with profile, weights, ids and licence.
+    """Pack, unpack, extend, show and check model bundles.
+
+    A bundle is one safetensors file with profile, weights, ids and licence.
 
     \b
     Examples:

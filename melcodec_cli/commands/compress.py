@@ -54,7 +54,7 @@ raw_options = options(
     click.option("--rate", "--raw-rate", "raw_rate", type=int, metavar="HZ",
                  help="Its sampling rate; needed with --raw."),
     click.option("--raw-channels", type=int, default=1, show_default=True, metavar="N",
-                 help="Its number of channels, as --channels N says, too."),
+                 help="Its number of channels; --channels N says the same."),
     click.option("--format", "--raw-format", "raw_format", default="s16le", show_default=True, metavar="NAME",
                  help="Its sample format."),
 )  # fmt: skip
@@ -70,7 +70,7 @@ raw_options = options(
     default="mix",
     show_default=True,
     metavar="mix|keep",
-    help="Code one channel, a mix of all, or each.",
+    help="Code a mix of all channels, or each by itself.",
 )
 @click.option(
     "--profile",
@@ -93,7 +93,7 @@ raw_options = options(
     "bits_per_s",
     type=BitRate(),
     metavar="N[k]",
-    help="Bits per second, such as 6k: a rate that the model has.  [default: its highest]",
+    help="Bits per second, such as 6k; one of those that the model offers.  [default: its highest]",
 )
 @click.option(
     "--effort",

@@ -132,9 +132,9 @@ def evaluate(
       melcodec evaluate --steps 0,1,4 --limit 6 --no-judges
     """
     from melcodec_cli.evaluate.clips import clips_listed, clips_of, spread
+    from melcodec_cli.evaluate.contenders import models
     from melcodec_cli.evaluate.peers import peers
     from melcodec_cli.evaluate.session import Outputs, Session, compare_files, page_path, show_again
-    from melcodec_cli.evaluate.systems import models
     from melcodec_cli.models.choose import DEFAULT_BUNDLE
 
     outputs = Outputs(

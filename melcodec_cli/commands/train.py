@@ -18,11 +18,28 @@ if TYPE_CHECKING:
     from melcodec_cli.train.presets import Preset
 
 
+DEFAULT_PRESET = "speech-16k"
+
+
 class StageGroup(click.Group):
     """Treats any name that is not a command as the name of a stage, which the preset's system declares."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return super().get_command(ctx, cmd_name) or _stage_command(cmd_name)
+
+
+class StageCommand(click.Command):
+    """Says that its stage is unknown before it complains about options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError:
+            from melcodec_cli.train.presets import read_preset
+            from melcodec_cli.train.stages import stage_named
+
+            stage_named(read_preset(ctx.params.get("preset_name", DEFAULT_PRESET)), str(self.name))
+            raise
 
 
 @click.group(cls=StageGroup, short_help="Train the stages of a model.")
@@ -33,8 +50,8 @@ def train() -> None:
     finds in the --run folder what was trained before it.
 
     A folder, or the folders directly in it, may have a manifest.csv (path, source, speaker, split, licence, text).
-    Without one, each folder directly in it, or in parts such as dev-clean and wav48, is a speaker, and files that lie
-    directly in it are all by one. A twentieth of the speakers, at least one, is kept for measuring.
+    Without one, each folder directly in it, or in parts such as dev-clean and wav48, is a speaker, and all files
+    directly in it are by one. A twentieth of the speakers, at least one, is kept for measuring.
 
     \b
     Examples:
@@ -56,12 +73,13 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
                          help="Folder of audio; may be given several times."),
             click.option("--run", "run_folder", required=True, metavar="DIR", type=folder,
                          help="Where checkpoints, logs and weights go."),
-            click.option("--preset", "preset_name", default="speech-16k", show_default=True, metavar="NAME|FILE",
+            click.option("--preset", "preset_name", default=DEFAULT_PRESET, show_default=True, metavar="NAME|FILE",
                          shell_complete=complete_preset,
                          help="A preset that ships, or a TOML file like one."),
-            click.option("--minutes", type=click.FloatRange(min=0, min_open=True),
+            click.option("--minutes", metavar="N", type=click.FloatRange(min=0, min_open=True),
                          help="Length of the run in minutes, instead of the preset's."),
-            click.option("--steps", type=click.IntRange(min=1), help="Length of the run in steps, instead of minutes."),
+            click.option("--steps", metavar="N", type=click.IntRange(min=1),
+                         help="Length of the run in steps, instead of minutes."),
             click.option("--resume", is_flag=True, help="Continue from the run's last checkpoint."),
             click.option("--force", is_flag=True, help="Start again where the run has been trained already."),
             click.option("--init", "start_from", metavar="PATH", multiple=True,
@@ -71,7 +89,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
                          help="Where decoded audio is kept.  [default: cache beside the run]"),
             click.option("--device", default="auto", show_default=True, metavar="NAME",
                          help="auto, cpu, cuda, cuda:N or mps."),
-            click.option("--threads", type=click.IntRange(min=1), help="CPU threads to use."),
+            click.option("--threads", metavar="N", type=click.IntRange(min=1), help="CPU threads to use."),
         )
     ):  # fmt: skip
         command = option(command)
@@ -79,7 +97,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _stage_command(stage: str) -> click.Command:
-    @click.command(stage, short_help=f"Train the stage {stage}.")
+    @click.command(stage, cls=StageCommand, short_help=f"Train the stage {stage}.")
     @_options
     def command(preset_name: str, minutes: float | None, steps: int | None, **rest: Any) -> None:
         from melcodec_cli.train.stages import Length, train_stage
@@ -99,7 +117,7 @@ def _stage_command(stage: str) -> click.Command:
 
 
 @train.command("stages", short_help="List the stages of a preset.")
-@click.option("--preset", "preset_name", default="speech-16k", show_default=True, metavar="NAME|FILE",
+@click.option("--preset", "preset_name", default=DEFAULT_PRESET, show_default=True, metavar="NAME|FILE",
               shell_complete=complete_preset,
               help="A preset that ships, or a TOML file like one.")  # fmt: skip
 def list_stages(preset_name: str) -> None:
@@ -113,13 +131,7 @@ def list_stages(preset_name: str) -> None:
 
     preset = read_preset(preset_name)
     for stage in preset.declared:
-        run = preset.stages[stage.name].run
-        parts = [f"{run.minutes:g} minutes"]
-        if not stage.ships:
-            parts.append("a judge, not part of the model")
-        if not stage.wanted(preset):
-            parts.append("not trained by 'train all'")
-        show_line(f"{stage.name:<12}{', '.join(parts)}")
+        show_line(f"{stage.name:<12}{preset.stages[stage.name].run.minutes:g} minutes")
 
 
 @train.command("all", short_help="Train every stage in order and pack the bundle.")
@@ -139,7 +151,7 @@ def train_all(
     """
     from melcodec_cli.train.packing import licence_for, pack_run
     from melcodec_cli.train.ranks import is_first
-    from melcodec_cli.train.stages import Length, shares, stage_named, train_stage
+    from melcodec_cli.train.stages import Length, shares, train_stage
 
     length = Length(minutes, steps)
     preset, corpus, device = _prepare("all", preset_name, **rest)
@@ -148,10 +160,9 @@ def train_all(
     for stage, share in shares(preset).items():
         if is_first():
             say(f"training the stage {stage}")
-        start_from = rest["start_from"] if stage_named(preset, stage).ships else ()  # a bundle has no judges
         train_stage(
             stage, preset, corpus, rest["run_folder"], length.share(share), device, rest["resume"],
-            start_from, _command_line(),
+            rest["start_from"], _command_line(),
         )  # fmt: skip
     if is_first():
         path = rest["run_folder"] / f"{preset.profile['name']}.safetensors"
@@ -205,10 +216,10 @@ def _prepare(
     from melcodec_cli.train.checkpoint import refuse_to_lose
     from melcodec_cli.train.presets import read_preset
     from melcodec_cli.train.ranks import first_of_the_ranks, join_ranks
-    from melcodec_cli.train.stages import stage_named, stages_of
+    from melcodec_cli.train.stages import stage_named
 
     preset = read_preset(preset_name)
-    stages = stages_of(preset) if stage == "all" else [stage_named(preset, stage)]
+    stages = preset.declared if stage == "all" else [stage_named(preset, stage)]
     for each in stages:
         each.check(list(folders))
         if not force:

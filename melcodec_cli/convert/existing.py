@@ -1,4 +1,4 @@
-"""Checks, for --skip-existing, if an existing target is what a conversion would make."""
+"""Checks, for --skip-existing, whether an existing target is what a conversion would make."""
 
 from __future__ import annotations
 

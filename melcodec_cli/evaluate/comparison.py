@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from melcodec_cli.errors import UsageProblem
-from melcodec_cli.evaluate.results import COSTS, ClipResult, Evaluation, SystemResult
+from melcodec_cli.evaluate.results import COSTS, ClipResult, ContenderResult, Evaluation
 from melcodec_cli.evaluate.statistics import Interval, difference_interval, ratio_interval
 
 # Fewer clips than this may all point one way by chance more often than once in twenty times.
@@ -53,12 +53,12 @@ def compare(first: Evaluation, second: Evaluation) -> list[Comparison]:
     return [_compare(*pair, [*metrics, *costs]) for pair in pairs]
 
 
-def _models(evaluation: Evaluation) -> dict[str, SystemResult]:
+def _models(evaluation: Evaluation) -> dict[str, ContenderResult]:
     found = {system.name: system for system in evaluation.systems if system.kind == "melcodec"}
     return found or {system.name: system for system in evaluation.systems}
 
 
-def _compare(first: SystemResult, second: SystemResult, metrics: list[dict[str, str]]) -> Comparison:
+def _compare(first: ContenderResult, second: ContenderResult, metrics: list[dict[str, str]]) -> Comparison:
     before = {clip.name: clip for clip in first.clips}
     after = {clip.name: clip for clip in second.clips}
     names = [name for name in before if name in after]

@@ -1,4 +1,4 @@
-"""The run: every clip through every system, then every metric on what came back."""
+"""The run: every clip through every contender, then every metric on what came back."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 from melcodec_cli.errors import MelcodecError, UsageProblem
 from melcodec_cli.evaluate.clips import Clip, read_original
+from melcodec_cli.evaluate.contenders import Coded, Contender
 from melcodec_cli.evaluate.delay import aligned, constant_delay, delay_samples
 from melcodec_cli.evaluate.metrics import Metric, Score, measure
-from melcodec_cli.evaluate.results import ClipResult, SystemResult, defined
+from melcodec_cli.evaluate.results import ClipResult, ContenderResult, defined
 from melcodec_cli.evaluate.speech import RATE_HZ, Speech
 from melcodec_cli.evaluate.statistics import Share
-from melcodec_cli.evaluate.systems import Coded, System
 from melcodec_cli.evaluate.workers import Map
 
 
@@ -28,10 +28,10 @@ class Recording:
 
 @dataclass(frozen=True)
 class Heard:
-    """How good a system is, and what it made of the recordings that are to be listened to."""
+    """How good a contender is, and what it made of the recordings that are to be listened to."""
 
-    result: SystemResult
-    speech: dict[str, Speech]  # by the clip's name, without the system's delay
+    result: ContenderResult
+    speech: dict[str, Speech]  # by the clip's name, without the contender's delay
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Listener:
 
 
 def read_recordings(clips: Iterable[Clip], complain: Callable[[str], None]) -> list[Recording]:
-    """Those that can be read and hold anything; the others are named."""
+    """Read the clips; those that cannot be read or hold nothing are named and left out."""
     recordings = []
     for clip in clips:
         try:
@@ -62,42 +62,44 @@ def read_recordings(clips: Iterable[Clip], complain: Callable[[str], None]) -> l
 
 def evaluate(
     recordings: Sequence[Recording],
-    systems: Iterable[System],
+    contenders: Iterable[Contender],
     metrics: Sequence[Metric],
     played: Collection[Recording],
     spread: Map,
     listener: Listener,
 ) -> Iterator[Heard]:
-    """One system after the other; those that could code nothing are passed over."""
-    for system in systems:
-        coded = dict(_code(recordings, system, listener))
+    """Evaluate one contender after the other, without those that could code nothing."""
+    for contender in contenders:
+        coded = dict(_code(recordings, contender, listener))
         if coded:
             heard = [each for each in recordings if each.clip.name in coded]
-            result, speech = _measure(heard, coded, system, metrics, spread, listener)
+            result, speech = _measure(heard, coded, contender, metrics, spread, listener)
             names = [each.clip.name for each in heard if each in played]
             yield Heard(result, {name: speech[name] for name in names})
 
 
-def _code(recordings: Sequence[Recording], system: System, listener: Listener) -> Iterator[tuple[str, Coded]]:
+def _code(
+    recordings: Sequence[Recording], contender: Contender, listener: Listener
+) -> Iterator[tuple[str, Coded]]:
     for position, recording in enumerate(recordings):
-        listener.advance(f"{system.name}: coding")
+        listener.advance(f"{contender.name}: coding")
         try:
             if position == 0:
                 # Once for nothing: what the first call of anything costs is no part of its speed.
-                system.code(recording.clip, recording.speech)
-            yield recording.clip.name, system.code(recording.clip, recording.speech)
+                contender.code(recording.clip, recording.speech)
+            yield recording.clip.name, contender.code(recording.clip, recording.speech)
         except MelcodecError as error:
-            listener.complain(f"{system.name} left out {recording.clip.name}: {error}")
+            listener.complain(f"{contender.name} left out {recording.clip.name}: {error}")
 
 
 def _measure(
     recordings: Sequence[Recording],
     coded: dict[str, Coded],
-    system: System,
+    contender: Contender,
     metrics: Sequence[Metric],
     spread: Map,
     listener: Listener,
-) -> tuple[SystemResult, dict[str, Speech]]:
+) -> tuple[ContenderResult, dict[str, Speech]]:
     originals = [each.speech for each in recordings]
     decoded = [Speech(coded[each.clip.name].audio, each.speech.rate_hz) for each in recordings]
     delay = constant_delay(
@@ -107,7 +109,7 @@ def _measure(
     judged = spread(_judge, *zip(*pairs, strict=True), [metrics] * len(pairs))
     clips = []
     for recording, (original, _), (scores, learnt) in zip(recordings, pairs, judged, strict=True):
-        listener.advance(f"{system.name}: measuring")
+        listener.advance(f"{contender.name}: measuring")
         original.remember(learnt)
         found = coded[recording.clip.name]
         clips.append(
@@ -122,7 +124,9 @@ def _measure(
                 {key: score for key, score in scores.items() if isinstance(score, Share)},
             )
         )
-    result = SystemResult(system.name, system.kind, 1000 * delay / RATE_HZ, clips, system.describe())
+    result = ContenderResult(
+        contender.name, contender.kind, 1000 * delay / RATE_HZ, clips, contender.describe()
+    )
     return result, {each.clip.name: after for each, (_, after) in zip(recordings, pairs, strict=True)}
 
 

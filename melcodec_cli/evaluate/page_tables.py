@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from melcodec_cli.evaluate.metrics import DIGITS
-from melcodec_cli.evaluate.results import KINDS, ClipResult, Evaluation, SystemResult
+from melcodec_cli.evaluate.results import KINDS, ClipResult, ContenderResult, Evaluation
 from melcodec_cli.evaluate.statistics import Interval, spent, times
 from melcodec_cli.evaluate.table import kinds_of
 
@@ -59,7 +59,7 @@ def _columns(evaluation: Evaluation, kind: str) -> Iterable[Column]:
             yield Column(title, "higher", 0, [times(system.mean(key)) for system in systems])
 
 
-def _best(column: Column, systems: Sequence[SystemResult]) -> set[int]:
+def _best(column: Column, systems: Sequence[ContenderResult]) -> set[int]:
     """Rows of the best figure as it is printed, of several; references are none that could be used."""
     size = {"higher": lambda value: -value, "lower": float, "zero": abs}[column.better]
     ranks = {

@@ -17,9 +17,9 @@ import numpy as np
 
 from melcodec_cli.errors import MelcodecError, UsageProblem
 from melcodec_cli.evaluate.clips import Clip, read_speech
+from melcodec_cli.evaluate.contenders import Coded, Contender
 from melcodec_cli.evaluate.ogg import packet_bytes
 from melcodec_cli.evaluate.speech import RATE_HZ, Audio, Speech, resampled
-from melcodec_cli.evaluate.systems import Coded, System
 
 NARROW_HZ = 8000
 # By mode, bits of a frame; its program rounds every frame up to bytes.
@@ -28,7 +28,7 @@ CODEC2_FRAME_BITS = {"450": 18, "700C": 28, "1200": 48, "2400": 48, "3200": 64}
 SPEEX_QUALITIES = {"speex 2.15k": 0, "speex 4k": 1}
 
 
-class Program(System):
+class Program(Contender):
     """A codec that is a pair of programs; `rate_hz` is what it is fed with."""
 
     kind = "peer"
@@ -118,7 +118,7 @@ class Speex(Program):
         return 8 * packet_bytes(coded.read_bytes(), headers=2)
 
 
-class NarrowBand(System):
+class NarrowBand(Contender):
     """The original, sampled at 8 kHz: what narrow-band codecs could reach if they changed nothing."""
 
     kind = "reference"
@@ -130,7 +130,7 @@ class NarrowBand(System):
         return Coded(audio, 0, 0, 0.0, 0.0)
 
 
-class Original(System):
+class Original(Contender):
     """The original itself, for judges that hear the decoded speech alone: what they would say of a perfect codec."""
 
     kind = "reference"
@@ -143,11 +143,11 @@ class Original(System):
 @dataclass(frozen=True)
 class Family:
     programs: tuple[str, ...]
-    systems: Callable[[], list[System]]
+    contenders: Callable[[], list[Contender]]
     narrow: bool
 
 
-def _codec2_modes() -> list[System]:
+def _codec2_modes() -> list[Contender]:
     """Those that this build knows; its usage begins "usage: c2enc 3200|2400|..."."""
     said = subprocess.run(["c2enc"], capture_output=True, text=True, check=False)
     known = re.search(r"c2enc (\S+)", said.stderr + said.stdout)
@@ -167,9 +167,9 @@ FAMILIES = {
 }
 
 
-def peers(names: Sequence[str]) -> tuple[list[System], dict[str, str]]:
-    """The systems of these families, and why others are left out, by name."""
-    systems: list[System] = []
+def peers(names: Sequence[str]) -> tuple[list[Contender], dict[str, str]]:
+    """The contenders of these families, and why others are left out, by name."""
+    contenders: list[Contender] = []
     missing: dict[str, str] = {}
     narrow = False
     for name in names:
@@ -180,12 +180,12 @@ def peers(names: Sequence[str]) -> tuple[list[System], dict[str, str]]:
         if absent:
             missing[name] = f"{' and '.join(absent)} not installed"
             continue
-        found = family.systems()
+        found = family.contenders()
         if not found:
             missing[name] = f"{family.programs[0]} knows none of the modes {', '.join(CODEC2_FRAME_BITS)}"
-        systems += found
+        contenders += found
         narrow |= family.narrow
-    return systems + ([NarrowBand()] if narrow else []), missing
+    return contenders + ([NarrowBand()] if narrow else []), missing
 
 
 def write_wav(path: Path, audio: Audio, rate_hz: int) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 from melcodec_cli.evaluate.plot_labels import RADIUS, Box, Label, Mark, labels_of
-from melcodec_cli.evaluate.results import SystemResult
+from melcodec_cli.evaluate.results import ContenderResult
 
 WIDE, MIDDLE, NARROW, HEIGHT = (
     1240,
@@ -31,7 +31,7 @@ class Point:
     high: float
 
 
-def points_of(systems: Sequence[SystemResult], key: str) -> list[Point]:
+def points_of(systems: Sequence[ContenderResult], key: str) -> list[Point]:
     found = []
     for system in systems:
         interval = system.mean(key)

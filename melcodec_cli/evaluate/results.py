@@ -37,12 +37,12 @@ class ClipResult:
 
     @classmethod
     def from_json(cls, clip: dict[str, Any]) -> ClipResult:
-        """Of an evaluation of before there were shares, too."""
+        """Read a clip, also from an older evaluation, which has no shares."""
         shares = {key: Share(**share) for key, share in clip.get("shares", {}).items()}
         return cls(**{**clip, "shares": shares})
 
     def part_and_whole(self, key: str) -> tuple[float, float] | None:
-        """Of a metric or a cost, what of how much it is on this clip: sums over clips give that of all together."""
+        """The part and the whole of a metric or cost; their sums over clips give that of all clips together."""
         if key in COSTS:
             return self.costs[key] * self.duration_s, self.duration_s
         if key in self.shares:
@@ -52,13 +52,15 @@ class ClipResult:
 
     @property
     def costs(self) -> dict[str, float]:
-        """By the keys of COSTS."""
+        """The costs of the clip, by the keys of COSTS."""
         spent = (self.payload_bits, self.total_bits, self.encode_s, self.decode_s)
         return {key: each / self.duration_s for key, each in zip(COSTS, spent, strict=True)}
 
 
 @dataclass(frozen=True)
-class SystemResult:
+class ContenderResult:
+    """The figures of a contender, which tables and JSON call a system."""
+
     name: str
     kind: str
     delay_ms: float  # constant, taken out before measuring
@@ -66,7 +68,7 @@ class SystemResult:
     about: dict[str, Any] = field(default_factory=dict)
 
     def mean(self, key: str) -> Interval:
-        """Of a metric or a cost."""
+        """The mean of a metric or a cost."""
         found = [pair for clip in self.clips if (pair := clip.part_and_whole(key)) is not None]
         return ratio_interval([part for part, _ in found], [whole for _, whole in found])
 
@@ -92,7 +94,7 @@ class Evaluation:
     machine: str
     metrics: list[dict[str, str]]  # key, label, better, means, kind
     missing: dict[str, str]  # what could not be measured or run here, and why
-    systems: list[SystemResult]
+    systems: list[ContenderResult]
 
     @property
     def keys(self) -> list[str]:
@@ -100,7 +102,7 @@ class Evaluation:
 
     @property
     def share_keys(self) -> list[str]:
-        """Of the metrics whose errors are added up."""
+        """The keys of the metrics whose errors are added up."""
         return [
             key
             for key in self.keys
@@ -143,7 +145,7 @@ def read_json(path: Path) -> Evaluation:
             ],
             document["missing"],
             [
-                SystemResult(
+                ContenderResult(
                     system["name"],
                     system["kind"],
                     system["delay_ms"],

@@ -17,11 +17,11 @@ from melcodec_cli.errors import UsageProblem
 from melcodec_cli.evaluate.chart import chart_svg, check_keys
 from melcodec_cli.evaluate.clips import Clip
 from melcodec_cli.evaluate.comparison import compare
+from melcodec_cli.evaluate.contenders import Contender
 from melcodec_cli.evaluate.evaluation import Heard, Listener, Recording, evaluate, machine, read_recordings
 from melcodec_cli.evaluate.metrics import LIKENESS, METRICS, available_metrics
 from melcodec_cli.evaluate.page import listened, page
 from melcodec_cli.evaluate.results import Evaluation, read_json, write_csv, write_json
-from melcodec_cli.evaluate.systems import System
 from melcodec_cli.evaluate.table import print_comparison, print_markdown, print_systems
 from melcodec_cli.evaluate.workers import worker_count, workers
 from melcodec_cli.files.atomic import check_output, output_file
@@ -43,7 +43,7 @@ class Outputs:
     plot_metrics: Sequence[str] = ()  # keys
 
     def __post_init__(self) -> None:
-        """Refused before hours of work rather than after them."""
+        """Refuse bad outputs before hours of work rather than after them."""
         for path in self._paths:
             if path != STDOUT and path != self.page:
                 check_output(path, self.force)
@@ -74,7 +74,7 @@ class Outputs:
 
 
 def page_path(place: str) -> Path:
-    """The page in a folder, unless a file is named."""
+    """The page to write: the file that is named, or one in the folder that is named."""
     path = Path(place)
     return path if path.suffix in (".html", ".htm") else path / "index.html"
 
@@ -90,7 +90,7 @@ def compare_files(first: Path, second: Path, outputs: Outputs) -> None:
 
 
 def show_again(path: Path, outputs: Outputs, quiet: bool) -> None:
-    """The figures of an earlier run, written once more; its sounds are gone, so there is no page."""
+    """Write the figures of an earlier run once more; its sounds are gone, so there is no page."""
     if outputs.page:
         raise UsageProblem("--out needs the recordings, which --from does not have")
     write_figures(read_json(path), outputs, quiet)
@@ -127,28 +127,28 @@ class Session:
             check_keys(outputs.plot_metrics, [metric.key for metric in self._metrics])
 
     def leave_out(self, missing: dict[str, str]) -> None:
-        """Metrics and systems that this machine cannot run, and why."""
+        """Note the metrics and contenders that this machine cannot run, and say why."""
         for name, reason in missing.items():
             self._complain(f"without {name}: {reason}")
         self.missing |= missing
 
-    def run(self, clips: Sequence[Clip], systems: Sequence[System], threads: int | None = None) -> None:
+    def run(self, clips: Sequence[Clip], contenders: Sequence[Contender], threads: int | None = None) -> None:
         with warnings.catch_warnings():
             # Of the packages that measure, about themselves and each other.
             warnings.simplefilter("ignore")
             self.recordings = read_recordings(clips, self._complain)
-            self.played = listened(self.recordings, len(systems)) if self._outputs.page else []
+            self.played = listened(self.recordings, len(contenders)) if self._outputs.page else []
             if not any(each.speech.full_band for each in self.recordings):
                 self._metrics = [metric for metric in self._metrics if not metric.full_band]
-            seconds = sum(each.speech.duration_s for each in self.recordings) * len(systems)
+            seconds = sum(each.speech.duration_s for each in self.recordings) * len(contenders)
             judged = any(metric.kind == "judge" for metric in self._metrics)
             with (
                 workers(worker_count(seconds, threads, judged)) as spread_out,
-                self._progress(2 * len(self.recordings) * len(systems)) as advance,
+                self._progress(2 * len(self.recordings) * len(contenders)) as advance,
             ):
                 listener = Listener(advance, self._complain)
                 self.heard = list(
-                    evaluate(self.recordings, systems, self._metrics, self.played, spread_out, listener)
+                    evaluate(self.recordings, contenders, self._metrics, self.played, spread_out, listener)
                 )
         if not self.heard:
             raise UsageProblem("none of the clips could be coded")

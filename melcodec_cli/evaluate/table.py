@@ -8,36 +8,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TextIO
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from melcodec_cli.evaluate.comparison import Comparison
 from melcodec_cli.evaluate.metrics import DIGITS
 from melcodec_cli.evaluate.results import KINDS, Evaluation
 from melcodec_cli.evaluate.statistics import Interval, spent, times
+from melcodec_cli.report.console import line_width, show_line, show_table
 
 # Where the output is no terminal, whose width would otherwise be taken for 80.
 FILE_WIDTH = 160
+COLUMN_GAP = 3
 
 
 def print_systems(evaluation: Evaluation, file: TextIO) -> None:
     """Means and half the width of their 95 % intervals, of as many systems beside each other as there is room for."""
-    console = _console(file)
-    for kind in kinds_of(evaluation):
+    width = line_width(file, FILE_WIDTH)
+    for number, kind in enumerate(kinds_of(evaluation)):
         titles, systems = titles_of(evaluation, kind), list(rows_of(evaluation, kind))
         widest = max(len(cell) for system in systems for cell in system)
-        abreast = max(1, (console.width - max(map(len, titles))) // (widest + 2))
-        console.print(KINDS[kind])
+        abreast = max(1, (width - max(map(len, titles))) // (widest + COLUMN_GAP))
+        if number:
+            show_line("", file)
+        show_line(KINDS[kind], file)
         for start in range(0, len(systems), abreast):
-            columns = [titles, *systems[start : start + abreast]]
-            table = Table(box=SIMPLE_HEAD, pad_edge=False)
-            for place, (head, *_) in enumerate(columns):
-                table.add_column(escape(head), justify="right" if place else "left", no_wrap=True)
-            for row in list(zip(*columns, strict=True))[1:]:
-                table.add_row(*row)
-            console.print(table)
+            heads, *rows = zip(titles, *systems[start : start + abreast], strict=True)
+            show_line("", file)
+            show_table(heads, [rows], file, width=width)
 
 
 def print_markdown(evaluation: Evaluation, file: TextIO) -> None:
@@ -45,9 +40,9 @@ def print_markdown(evaluation: Evaluation, file: TextIO) -> None:
         titles = titles_of(evaluation, kind)
         rules = ["---", *["--:"] * (len(titles) - 1)]
         if number:
-            print(file=file)
+            show_line("", file)
         for row in (titles, rules, *rows_of(evaluation, kind)):
-            print("|", " | ".join(row), "|", file=file)
+            show_line(f"| {' | '.join(row)} |", file)
 
 
 def kinds_of(evaluation: Evaluation) -> list[str]:
@@ -82,37 +77,35 @@ def rows_of(evaluation: Evaluation, kind: str) -> Iterator[list[str]]:
 
 def print_comparison(comparison: Comparison, file: TextIO) -> None:
     """A row a metric: both means, and the mean difference with its 95 % interval."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=f"{comparison.clips} clips", title_justify="left")
-    table.add_column("metric", no_wrap=True)
-    for title in (
-        escape(f"A: {comparison.first}"),
-        escape(f"B: {comparison.second}"),
+    titles = (
+        "metric",
+        f"A:\n{comparison.first}",
+        f"B:\n{comparison.second}",
         "B - A",
         "95 % interval",
-    ):
-        table.add_column(title, justify="right")
-    table.add_column("B is")
+        "B is",
+    )
+    rows = []
     for each in comparison.differences:
         digits = 1 + (0 if each.key.endswith("bits_per_s") else DIGITS.get(each.key, 3))
         found = each.difference
         if found.mean is None or each.first is None or each.second is None:
             continue
-        table.add_row(
-            each.label,
-            f"{each.first:.{digits}f}",
-            f"{each.second:.{digits}f}",
-            f"{found.mean:+.{digits}f}",
-            f"{found.low:+.{digits}f} to {found.high:+.{digits}f}",
-            each.verdict,
+        rows.append(
+            [
+                each.label,
+                f"{each.first:.{digits}f}",
+                f"{each.second:.{digits}f}",
+                f"{found.mean:+.{digits}f}",
+                f"{found.low:+.{digits}f} to {found.high:+.{digits}f}",
+                each.verdict,
+            ]
         )
-    _console(file).print(table)
+    show_line(f"{comparison.clips} clips", file)
+    show_table(titles, [rows], file, words=("B is",), width=line_width(file, FILE_WIDTH))
 
 
 def with_margin(interval: Interval, digits: int) -> str:
     if interval.mean is None or interval.low is None or interval.high is None:
         return "-"
     return f"{interval.mean:.{digits}f} ±{(interval.high - interval.low) / 2:.{digits}f}"
-
-
-def _console(file: TextIO) -> Console:
-    return Console(file=file, width=None if file.isatty() else FILE_WIDTH)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from melcodec_cli.layers.memory import Memory, surrounded
 from melcodec_cli.layers.pointwise import Linear, LinearGelu
 
 
@@ -53,10 +54,10 @@ class FrameConv(nn.Module):
         weight = self.conv.weight
         weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 
-    def forward(self, x: Tensor, inside: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, inside: Tensor | None = None, memory: Memory | None = None) -> Tensor:
         x = masked(x, inside)
         if self.earlier:
-            x = nn.functional.pad(x, (0, 0, self.earlier, 0))
+            x = surrounded(self, x, self.earlier, 0, memory)
         return self.conv(x.transpose(1, 2).unsqueeze(2)).squeeze(2).transpose(1, 2)
 
 
@@ -83,9 +84,15 @@ class ConvNeXtBlock(nn.Module):
         self.narrow = Linear(expansion * width, width)
         self.scale = nn.Parameter(torch.full((width,), 0.2))
 
-    def forward(self, x: Tensor, condition: Tensor | None = None, inside: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        condition: Tensor | None = None,
+        inside: Tensor | None = None,
+        memory: Memory | None = None,
+    ) -> Tensor:
         """x (batch, frame, width), condition (batch, frame or 1, condition) -> (batch, frame, width)."""
-        y = self.norm(self.depthwise(x, inside))
+        y = self.norm(self.depthwise(x, inside, memory))
         if self.film is not None:
             gain, shift = self.film(condition).chunk(2, dim=-1)
             y = y * (1 + gain) + shift
@@ -111,9 +118,15 @@ class BlockStack(nn.Module):
         # Frames before, and unless it is causal as many after.
         self.context = sum((6 if causal else 3) * dilation for dilation in dilations)
 
-    def forward(self, x: Tensor, condition: Tensor | None = None, inside: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        condition: Tensor | None = None,
+        inside: Tensor | None = None,
+        memory: Memory | None = None,
+    ) -> Tensor:
         for block in self.blocks:
-            x = block(x, condition, inside)
+            x = block(x, condition, inside, memory)
         return x
 
 

@@ -55,7 +55,7 @@ def chunk_phase(sample_hz: Tensor, rate_hz: int, hop_samples: int, spans: Sequen
 def pulse_train(phase: Tensor, sample_hz: Tensor, rate_hz: int) -> Tensor:
     """Sum of all cosine harmonics below half the rate, at unit power: sin((2N+1)p/2) / (2 sin(p/2)) - 1/2."""
     harmonics = torch.floor(rate_hz / 2 / sample_hz).clamp(min=1)
-    half = torch.pi * torch.remainder(phase, 1.0)
+    half = torch.pi * (phase - phase.round())  # near 0 at a pulse, where rounding matters most
     sine = torch.sin(half)
     at_pulse = sine.abs() < 1e-6
     ratio = torch.sin((2 * harmonics + 1) * half) / torch.where(at_pulse, 1.0, sine)

@@ -58,8 +58,12 @@ class LogMel(nn.Module):
 
     def forward(self, audio: Tensor) -> Tensor:
         """(batch, hops * hop_samples) -> (batch, hops, bands)."""
+        overlap = self.config.fft_samples - self.config.hop_samples
+        return self.inside(nn.functional.pad(audio.float(), (overlap // 2, overlap // 2)))
+
+    def inside(self, padded: Tensor) -> Tensor:
+        """The frames whose windows lie wholly within the samples: (batch, sample) -> (batch, frame, band)."""
         hop, overlap = self.config.hop_samples, self.config.fft_samples - self.config.hop_samples
-        padded = nn.functional.pad(audio.float(), (overlap // 2, overlap // 2))
         firsts = range(0, padded.shape[1] - overlap, FRAMES_AT_ONCE * hop)
         spans = (padded[:, first : first + FRAMES_AT_ONCE * hop + overlap] for first in firsts)
         return torch.cat([self._log_mel(span) for span in spans], 1)

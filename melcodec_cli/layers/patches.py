@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from melcodec_cli.layers.memory import Memory, surrounded
 from melcodec_cli.layers.pointwise import Linear, LinearGelu
 
 
@@ -36,9 +37,9 @@ class PatchBlock(nn.Module):
         self.narrow = Linear(expansion * width, width)
         self.scale = nn.Parameter(torch.full((width,), 0.2))
 
-    def forward(self, x: Tensor) -> Tensor:
-        earlier = nn.functional.pad(x, (0, 0, 0, 0, self.context, 0))
-        y = self.depthwise(earlier.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
+        whole = surrounded(self, x, self.context, 0, memory)
+        y = self.depthwise(whole.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         return x + self.scale * self.narrow(self.widen(self.norm(y)))
 
 
@@ -53,8 +54,8 @@ class PatchStack(nn.Module):
         self.context = sum(block.context for block in stack)
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
         x = x + self.row
         for block in self.blocks:
-            x = block(x)
+            x = block(x, memory)
         return self.norm(x)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from melcodec_cli.layers.blocks import BlockStack, FrameConv
+from melcodec_cli.layers.memory import Memory
 from melcodec_cli.layers.pitch_config import PitchConfig
 from melcodec_cli.layers.pointwise import Linear
 
@@ -40,10 +41,12 @@ class Pitch(nn.Module):
         """Fractional position of a frequency on the scale of bins."""
         return (hz.clamp(min=1.0) / self.config.low_hz).log2() / self.octaves_per_bin
 
-    def scores(self, mel: Tensor, inside: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def scores(
+        self, mel: Tensor, inside: Tensor | None = None, memory: Memory | None = None
+    ) -> tuple[Tensor, Tensor]:
         """mel (batch, frame, band) -> logits of the bins (batch, frame, bin) and of voicing (batch, frame)."""
         standard = ((mel - self.mean) / self.deviation).to(self.head.weight.dtype)
-        x = self.stack(self.widen(standard, inside), inside=inside)
+        x = self.stack(self.widen(standard, inside, memory), inside=inside, memory=memory)
         y = self.head(self.norm(x)).float()
         return y[..., :-1], y[..., -1]
 
@@ -60,9 +63,11 @@ class Pitch(nn.Module):
         decision = binary_cross_entropy_with_logits(voicing, voiced.expand_as(voicing), reduction="none")
         return decision + HEIGHT * voiced * (logits.logsumexp(-1) - torch.linalg.vecdot(bins, logits))
 
-    def forward(self, mel: Tensor, inside: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, mel: Tensor, inside: Tensor | None = None, memory: Memory | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Frequency in Hz (batch, frame) and probability of voicing (batch, frame)."""
-        logits, voicing = self.scores(mel, inside)
+        logits, voicing = self.scores(mel, inside, memory)
         best = logits.argmax(-1, keepdim=True).clamp(NEIGHBOURS, self.config.bins - 1 - NEIGHBOURS)
         around = best + torch.arange(-NEIGHBOURS, NEIGHBOURS + 1, device=mel.device)
         weight = logits.gather(-1, around).softmax(-1)

@@ -65,7 +65,7 @@ class Models:
         self._decoders: dict[tuple[str, str | None, Options], Decoder] = {}
         # Keyed by everything that a choice depends on, as there may be many short streams.
         self._known: dict[Hashable, Decoder] = {}
-        self._names: dict[Encoder | Decoder, str] = {}
+        self._names: dict[Decoder, str] = {}
 
     def bundle_for_rate(self, rate_hz: int) -> BundleInfo:
         """The model for a recording; AUTO depends on its rate."""
@@ -82,7 +82,6 @@ class Models:
             self._encoders[key] = Encoder(
                 lambda: self._model(bundle), options, self.choice.threads, _tables_of(bundle)
             )
-            self._names[self._encoders[key]] = bundle.name
         return self._encoders[key]
 
     @cached_property
@@ -167,9 +166,9 @@ class Models:
                     f"{name} {bundle.name}", f"{bundle.name} has no option --{name}, so it is ignored"
                 )
 
-    def name_of(self, coder: Encoder | Decoder) -> str:
-        """The name of the bundle that an encoder or decoder belongs to."""
-        return self._names[coder]
+    def name_of(self, decoder: Decoder) -> str:
+        """The name of the bundle that a decoder belongs to."""
+        return self._names[decoder]
 
     def _model(self, bundle: BundleInfo) -> Model:
         key = str(bundle.path)

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 ROW_LINES = 2  # the most that a table cell takes
 
 
-def show_line(line: object) -> None:
-    """Print a line of the result on standard output."""
-    click.echo(printable(line))
+def show_line(line: object, file: TextIO | None = None) -> None:
+    """Print a line of the result on standard output, or in a file."""
+    click.echo(printable(line), file=file)
 
 
 def show_fact(label: str, value: object) -> None:
@@ -101,6 +101,13 @@ def show_table(
             table.add_row(Text(elided(name, ROW_LINES * max(room, 10))), *map(Text, cells))
         table.add_section()
     console.print(table)
+
+
+def line_width(file: TextIO, otherwise: int) -> int:
+    """The width of the terminal that a file is, in columns."""
+    from rich.console import Console
+
+    return Console(file=file).width if file.isatty() else otherwise
 
 
 def elided(text: str, width: int) -> str:

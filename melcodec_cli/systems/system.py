@@ -234,6 +234,10 @@ class Session(Protocol):
 class Streaming(System, Protocol):
     """A system whose networks keep their state, so that frames can be coded one by one as they arrive."""
 
+    @property
+    def latency_samples(self) -> int:
+        """How much later a sample leaves the decoder than it entered the encoder, without the time to compute."""
+
     def open_encoder(self, rows: int) -> Session: ...
 
     def open_decoder(self) -> Session: ...

@@ -12,6 +12,7 @@ from torch import Tensor
 CURVE_POINTS = 6  # of a random smooth gain curve, from 0 to half the rate
 ROOM_S = 0.6  # length of a room's response
 NOTES, OVERTONES = 4, 4  # of a chord
+VOICES = 4  # of babble
 SOUND_PEAK = 0.3  # of noises and chords, before levels are drawn
 
 # (low, high, *shape) -> uniform random values.
@@ -37,6 +38,8 @@ class Augmentation:
     noise: float = 0.0  # share of crops with noise added to the input, but not to the target
     noise_low_db: float = 15.0  # speech relative to noise
     noise_high_db: float = 35.0
+    babble: float = 0.0  # share of this noise that is speech of other crops
+    echo: float = 0.0  # share of crops whose input, but not target, sounds in a room; they get no noise
     edge: float = 0.15  # share of crops that begin or end in digital silence
 
 
@@ -81,14 +84,47 @@ def augmented(
     edge, cut = chosen(setting.edge), uniform(0, 0.5, batch, 1)
     silent = torch.where(chosen(0.5), position < cut, position > 1 - cut) & edge
     audio = audio.masked_fill(silent, 0.0)
-    if setting.noise == 0:
+    if setting.noise == 0 and setting.echo == 0:
         return audio, audio, other
+    return audio, _disturbed(audio, rate_hz, setting, generator, uniform), other
+
+
+def _disturbed(
+    audio: Tensor, rate_hz: int, setting: Augmentation, generator: torch.Generator, uniform: Uniform
+) -> Tensor:
+    """Audio (batch, sample) with noise, in a room, or as it is."""
+    batch, device = len(audio), audio.device
     loudness = audio.square().mean(1, keepdim=True).sqrt()
     ratio = 10 ** (-uniform(setting.noise_low_db, setting.noise_high_db, batch, 1) / 20)
     white = torch.randn(audio.shape, generator=generator, device=device)
-    hiss = _equalised(white, uniform(-1, 1, batch, CURVE_POINTS) * 20.0)
-    hiss = hiss / hiss.square().mean(1, keepdim=True).sqrt() * loudness * ratio
-    return audio, torch.where(chosen(setting.noise), audio + hiss, audio), other
+    noise = _equalised(white, uniform(-1, 1, batch, CURVE_POINTS) * 20.0)
+    place = uniform(0, 1, batch, 1)  # noisy, in a room, or neither
+    if setting.babble:
+        others = babble(audio, uniform)
+        noise = torch.where(uniform(0, 1, batch, 1) < setting.babble, others, noise)
+    noise = noise / noise.square().mean(1, keepdim=True).sqrt().clamp(min=1e-9) * loudness * ratio
+    disturbed = torch.where(place < setting.noise, audio + noise, audio)
+    if not setting.echo:
+        return disturbed
+    fall_s = uniform(setting.room_low_s, setting.room_high_s, batch, 1)
+    share_db = uniform(setting.room_low_db, setting.room_high_db, batch, 1)
+    white = torch.randn(batch, int(ROOM_S * rate_hz), generator=generator, device=device)
+    heard = _convolved(audio, room_response(white, fall_s, share_db, rate_hz))
+    echoing = (place >= setting.noise) & (place < setting.noise + setting.echo)
+    return torch.where(echoing, heard, disturbed)
+
+
+def babble(audio: Tensor, uniform: Uniform) -> Tensor:
+    """For each crop of (batch, sample), the sum of up to VOICES others, each later by any time, around the end."""
+    batch, samples = audio.shape
+    total = torch.zeros_like(audio)
+    steps = torch.arange(samples, device=audio.device)
+    for _ in range(VOICES):
+        apart = 1 + (uniform(0, 1, batch) * (batch - 1)).long()
+        voice = audio[(torch.arange(batch, device=audio.device) + apart) % batch]
+        shift = (uniform(0, 1, batch, 1) * samples).long()
+        total = total + uniform(0, 1, batch, 1) * voice.gather(1, (steps + shift) % samples)
+    return total
 
 
 def no_speech(rows: int, samples: int, rate_hz: int, uniform: Uniform) -> Tensor:

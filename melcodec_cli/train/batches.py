@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
@@ -46,11 +46,15 @@ class Batches:
         device: torch.device,
         weights: dict[str, float],
         augmentation: Augmentation,
+        only: Collection[int] | None = None,
     ) -> None:
+        """only: the clips to draw from, all if None."""
         self.augmentation = augmentation
         self.device = device
         self.rate_hz = corpus.rate_hz
-        rows = [i for i, clip in enumerate(corpus.clips) if clip.split == split]
+        rows = [
+            i for i, clip in enumerate(corpus.clips) if clip.split == split and (only is None or i in only)
+        ]
         if not rows:
             raise UsageProblem(f"the corpus has no clips in its {split} split")
         self.starts = corpus.starts[rows]
@@ -66,14 +70,22 @@ class Batches:
 
     def draw(self, batch: int, samples: int, seed: int) -> Crops:
         rng = np.random.default_rng(seed)
-        rows = np.searchsorted(self.cumulative, rng.uniform(0, self.cumulative[-1], batch), side="right")
-        start = self._within(rng, rows, samples)
+        rows, start = self._places(rng, batch, samples)
         other = self._within(rng, rows, samples, whole_speaker=True)
         both = self._gather(np.concatenate([start, other]), samples)
         generator = torch.Generator(self.device).manual_seed(seed)
         bandwidth_hz = torch.from_numpy(self._narrowest_hz(start, samples)).float().to(self.device)
         made = augmented(both[:batch], both[batch:], self.rate_hz, self.augmentation, generator)
         return Crops(*made, bandwidth_hz=bandwidth_hz)
+
+    def places(self, batch: int, samples: int, seed: int) -> np.ndarray:
+        """Where in the corpus the crops begin that `draw` gives."""
+        return self._places(np.random.default_rng(seed), batch, samples)[1]
+
+    def _places(self, rng: np.random.Generator, batch: int, samples: int) -> tuple[np.ndarray, np.ndarray]:
+        """Random clips and the first sample of a crop of each."""
+        rows = np.searchsorted(self.cumulative, rng.uniform(0, self.cumulative[-1], batch), side="right")
+        return rows, self._within(rng, rows, samples)
 
     def _narrowest_hz(self, starts: np.ndarray, samples: int) -> np.ndarray:
         """Bandwidth of each crop: the smallest among the clips that it spans."""
@@ -116,23 +128,39 @@ def _runs(names: list[str], starts: np.ndarray, lengths: np.ndarray) -> tuple[np
 
 
 def dev_crops(corpus: Corpus, sources: set[str] | None, samples: int, limit: int) -> Crops:
-    """The first `samples` of dev clips, equally many from each source, evenly spread.
+    """The first `samples` of dev clips, equally many from each source, evenly spread."""
+    return beginnings(corpus, dev_rows(corpus, sources, samples, limit), samples)
+
+
+def dev_rows(
+    corpus: Corpus,
+    sources: set[str] | None,
+    samples: int,
+    limit: int,
+    only: Collection[int] | None = None,
+) -> list[int]:
+    """Dev clips, equally many from each source, evenly spread.
 
     Sources that are not in the corpus are ignored.  If all clips are shorter than `samples`, the longest are used.  A
-    corpus without dev clips is measured on its training clips.
+    corpus without dev clips is measured on its training clips.  only: the clips to choose from, all if None.
     """
-    rows = [i for i, clip in enumerate(corpus.clips) if clip.split == "dev"]
-    rows = rows or [i for i, clip in enumerate(corpus.clips) if clip.speed == 1]
+    usable = [i for i in range(len(corpus.clips)) if only is None or i in only]
+    rows = [i for i in usable if corpus.clips[i].split == "dev"]
+    rows = rows or [i for i in usable if corpus.clips[i].speed == 1]
     rows = [i for i in rows if sources and corpus.clips[i].source in sources] or rows
     long = [i for i in rows if corpus.lengths[i] >= samples]
     rows = long or sorted(rows, key=lambda i: -corpus.lengths[i])[:limit]
-    picked = spread(rows, [corpus.clips[i].source for i in rows], limit)
+    return spread(rows, [corpus.clips[i].source for i in rows], limit)
+
+
+def beginnings(corpus: Corpus, picked: Sequence[int], samples: int) -> Crops:
+    """The first `samples` of these clips, with silence after shorter ones."""
     crops = np.zeros((len(picked), samples), np.float32)
     for row, i in enumerate(picked):
         clip = corpus.audio[corpus.starts[i] : corpus.starts[i] + min(samples, corpus.lengths[i])]
         crops[row, : len(clip)] = clip / np.float32(32768)
     audio = torch.from_numpy(crops)
-    return Crops(audio, audio, audio, torch.from_numpy(corpus.bandwidths_hz[picked]).float())
+    return Crops(audio, audio, audio, torch.from_numpy(corpus.bandwidths_hz[list(picked)]).float())
 
 
 def spread(rows: list[int], sources: list[str], limit: int) -> list[int]:

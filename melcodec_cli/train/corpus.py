@@ -6,47 +6,25 @@ same voice and no batch needs padding.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
-import re
 import sys
-from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from melcodec_cli.audio.suffixes import AUDIO_SUFFIXES
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.files.atomic import output_file
-from melcodec_cli.report.printable import printable
 from melcodec_cli.train.bandwidth import bandwidth_hz
+from melcodec_cli.train.folders import Clip, as_bytes, index_folders, with_speeds
 
-DEV_SHARE = 1 / 20  # share of speakers, if no manifest assigns splits
-UNKNOWN_LICENCE = "LicenseRef-unknown"  # if no manifest names one
-# Folders with these names hold speakers, and are not speakers: dev-clean, train-clean-100, wav48, audio.
-PART = re.compile(
-    r"(train|dev|test|eval|valid|validation|wavs?|flac|audio|clips|data)(?![a-z])", re.IGNORECASE
-)
 TRIM_DB = -50.0  # relative to the clip's peak: quieter ends are trimmed ...
 TRIM_MARGIN_S = 0.15  # ... except this much
-
-
-@dataclass(frozen=True)
-class Clip:
-    path: str
-    inside: str  # its path inside the corpus folder, which identifies it in a cache
-    source: str
-    speaker: str
-    split: str
-    licence: str
-    speed: float = 1.0
-    text: str = ""  # transcript, if a manifest has one
 
 
 @dataclass(frozen=True)
@@ -61,6 +39,7 @@ class Corpus:
     left_out: dict[str, str]  # path of each file left out -> reason
     rate_hz: int
     fingerprint: str
+    home: Path | None = None  # the folder of its cache
 
     def hours(self, split: str) -> float:
         """Hours of recordings, not counting copies at other speeds."""
@@ -75,118 +54,6 @@ class Corpus:
         return {source: " and ".join(b for a, b in pairs if a == source) for source, _ in pairs}
 
 
-def index_folders(folders: list[Path]) -> list[Clip]:
-    """Clips of all folders, each speaker in one split.
-
-    They are taken from a folder's manifest.csv, or from those directly below it, otherwise from the folders in it.
-
-    Names of speakers start with the folder's own name, so that splits do not depend on how its path was typed or where
-    it lies.
-    """
-    return _with_splits([clip for folder in folders for clip in _clips_of(folder)])
-
-
-def _clips_of(folder: Path) -> list[Clip]:
-    if (folder / "manifest.csv").is_file():
-        return _listed(folder)
-    listed = [inner for inner in sorted(folder.iterdir()) if (inner / "manifest.csv").is_file()]
-    return [clip for inner in listed for clip in _listed(inner)] + _found(folder, listed)
-
-
-def _listed(folder: Path) -> list[Clip]:
-    """Clips listed in the manifest; the split is empty if none is given."""
-    manifest = folder / "manifest.csv"
-    try:
-        with manifest.open(newline="", encoding="utf-8-sig") as file:
-            table = csv.DictReader(file)
-            if "path" not in (table.fieldnames or ()):
-                raise UsageProblem("has no column named path", manifest)
-            rows = [row for row in table if row["path"]]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageProblem(f"is not a CSV file in UTF-8: {error}", manifest) from None
-    clips = []
-    for row in rows:
-        source = row.get("source") or folder.resolve().name
-        speaker = f"{source}/{row.get('speaker') or ''}"
-        inside = Path(row["path"])
-        licence = row.get("licence") or UNKNOWN_LICENCE
-        split, text = (row.get("split") or "").strip().lower(), row.get("text") or ""
-        clips.append(Clip(str(folder / inside), str(inside), source, speaker, split, licence, text=text))
-    splits = Counter(clip.split for clip in clips)
-    for split in splits.keys() - {"", "train", "dev"}:
-        what = f"{splits[split]} clips are left out: their split is {split!r}, not train or dev"
-        print(f"melcodec: {printable(manifest)}: {what}", file=sys.stderr)
-    return clips
-
-
-def _found(folder: Path, listed: list[Path]) -> list[Clip]:
-    """Clips found without a manifest.  Each folder directly in this one is a speaker, or, if there are only parts, each
-    folder in these; files next to them are all of one speaker.  Folders that a manifest lists are left out."""
-    name = folder.resolve().name
-    paths = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in AUDIO_SUFFIXES and not any(each in path.parents for each in listed)
-    ]
-    insides = [path.relative_to(folder) for path in paths if path.is_file()]
-    level = _level_of_speakers(insides)
-    clips = []
-    for inside in insides:
-        *folders, _ = inside.parts
-        # By its own name only: a speaker may be in several parts.
-        speaker = "/".join([name, *(folders[level : level + 1] or folders)])
-        clips.append(Clip(str(folder / inside), str(inside), name, speaker, "", UNKNOWN_LICENCE))
-    return clips
-
-
-def _level_of_speakers(insides: list[Path]) -> int:
-    """The first level with a folder not named like a part of a corpus; speakers may have folders below, too."""
-    level = 0
-    while names := {inside.parts[level] for inside in insides if len(inside.parts) > level + 1}:
-        if not all(map(PART.match, names)):
-            break
-        level += 1
-    return level
-
-
-def _with_splits(clips: list[Clip]) -> list[Clip]:
-    """Assign splits to speakers without one, the same on every machine; with two or more, both splits get some."""
-    said = {clip.speaker: clip.split for clip in clips if clip.split}
-    drawing = sorted({clip.speaker for clip in clips} - said.keys(), key=_lot)
-    least = 0 if "dev" in said.values() else 1
-    most = (
-        len(drawing) if "train" in said.values() else len(drawing) - 1
-    )  # a single speaker is used for training
-    count = sum(_lot(speaker) < DEV_SHARE for speaker in drawing)
-    for number, speaker in enumerate(drawing):
-        said[speaker] = "dev" if number < min(max(count, least), most) else "train"
-    return [replace(clip, split=clip.split or said[clip.speaker]) for clip in clips]
-
-
-def _lot(speaker: str) -> float:
-    """A number in 0..1 that is the same in every run."""
-    return int.from_bytes(hashlib.sha256(_bytes(speaker)).digest()[:4], "big") / 2**32
-
-
-def _bytes(text: str) -> bytes:
-    """The text as bytes; file names may not be UTF-8."""
-    return text.encode(errors="surrogateescape")
-
-
-def with_speeds(clips: list[Clip], copies: int) -> list[Clip]:
-    """Repeat each training clip at `copies` other speeds within +-15 %, which gives other voices."""
-    varied = list(clips)
-    for clip in clips:
-        if clip.split != "train":
-            continue
-        digest = hashlib.sha256(_bytes(os.path.basename(clip.path))).digest()
-        for copy in range(copies):
-            sign = 1 if (digest[0] + copy) % 2 else -1
-            speed = round(1 + sign * (0.06 + 0.09 * digest[1 + copy] / 255), 3)
-            varied.append(replace(clip, speaker=f"{clip.speaker}@{speed:.1f}", speed=speed))
-    return varied
-
-
 def open_corpus(folders: list[Path], cache: Path, rate_hz: int, speed_copies: int = 0) -> Corpus:
     """Decode the folders into `cache`, or open what an earlier call left there.
 
@@ -199,7 +66,7 @@ def open_corpus(folders: list[Path], cache: Path, rate_hz: int, speed_copies: in
     key = hashlib.sha256(f"5 {rate_hz}".encode())
     for clip in clips:
         size = os.path.getsize(clip.path) if os.path.exists(clip.path) else -1
-        key.update(_bytes(f"{os.path.basename(clip.path)} {size} {clip.split} {clip.speed}\n"))
+        key.update(as_bytes(f"{os.path.basename(clip.path)} {size} {clip.split} {clip.speed}\n"))
     fingerprint = key.hexdigest()[:16]
     home = cache / fingerprint
     index = _cached(home, clips) or _decode_all(clips, home, rate_hz)
@@ -303,4 +170,5 @@ def _open(home: Path, clips: list[Clip], index: dict[str, Any], fingerprint: str
         },
         rate_hz=index["rate_hz"],
         fingerprint=fingerprint,
+        home=home,
     )

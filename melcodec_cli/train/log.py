@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
-import os
+import io
 from pathlib import Path
+
+from melcodec_cli.files.atomic import output_file
 
 
 class Log:
@@ -20,9 +22,9 @@ class Log:
     def write(self, row: dict[str, float]) -> None:
         self.rows.append({k: f"{v:.6g}" for k, v in row.items()})
         names = list(dict.fromkeys(name for kept in self.rows for name in kept))
-        part = self.path.with_suffix(".part")
-        with part.open("w", newline="") as file:
-            writer = csv.DictWriter(file, names)
-            writer.writeheader()
-            writer.writerows(self.rows)
-        os.replace(part, self.path)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, names)
+        writer.writeheader()
+        writer.writerows(self.rows)
+        with output_file(self.path, force=True) as file:
+            file.write(text.getvalue().encode())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,11 @@ from typing import Any
 from melcodec_cli.errors import OutputExists, UsageProblem
 from melcodec_cli.models.bundle import save_bundle
 from melcodec_cli.models.installed import read_bundle_info
-from melcodec_cli.report.printable import printable
+from melcodec_cli.report.console import say
 from melcodec_cli.systems.registry import system_of
 from melcodec_cli.train.checkpoint import save_atomically
-from melcodec_cli.train.corpus import UNKNOWN_LICENCE, Corpus
+from melcodec_cli.train.corpus import Corpus
+from melcodec_cli.train.folders import UNKNOWN_LICENCE
 from melcodec_cli.train.history import Leg, legs_of, summary_of
 from melcodec_cli.train.log import Log
 from melcodec_cli.train.presets import Preset
@@ -39,7 +39,7 @@ def pack_run(
     licence = licence or licence_for({clip.licence for clip in corpus.clips} if corpus else set())
     system = preset.built()
     summary: dict[str, Any] = {"stages": {}}
-    for stage in (each.name for each in preset.declared if each.ships):
+    for stage in (each.name for each in preset.declared):
         if trained(getattr(system, stage), folder / stage) is None:
             raise UsageProblem(f"{folder}: the stage {stage} has not been trained")
         summary["stages"][stage] = _how_it_came_to_be(stage, folder / stage)
@@ -57,7 +57,7 @@ def unpack_bundle(path: Path, folder: Path, stages: Sequence[str]) -> list[Path]
     trained with them.  Returns their folders."""
     info = read_bundle_info(path)
     declared = by_name(system_of(info.profile).stages(info.profile))
-    there = [name for name, stage in declared.items() if stage.ships]
+    there = list(declared)
     if absent := [stage for stage in stages if stage not in there]:
         raise UsageProblem(f"has no stage {' or '.join(absent)}", path)
     for stage in stages or there:
@@ -93,8 +93,7 @@ def _how_it_came_to_be(stage: str, folder: Path) -> dict[str, Any]:
     """Steps, minutes and dev figures at the end of the run, and the legs of all the training."""
     figures = _last_row(folder / "log.csv")
     if not figures:
-        log = printable(folder / "log.csv")
-        print(f"melcodec: {log}: no figures for the stage {stage}, so the bundle gets none", file=sys.stderr)
+        say(f"{folder / 'log.csv'}: no figures for the stage {stage}, so the bundle gets none")
     legs = legs_of(folder / "stage.safetensors", stage)
     if not legs and {"step", "minutes"} <= figures.keys():
         legs = [Leg("", "", int(figures["step"]), figures["minutes"])]

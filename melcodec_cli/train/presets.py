@@ -14,10 +14,11 @@ import torch
 
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.layers.settings import ProfileError, build, require
+from melcodec_cli.models.bundle import as_module
 from melcodec_cli.systems.registry import SYSTEMS, build_system, system_of
 from melcodec_cli.systems.system import Shape, System
 from melcodec_cli.train.augmentation import Augmentation
-from melcodec_cli.train.run import RunConfig
+from melcodec_cli.train.run_config import RunConfig
 from melcodec_cli.train.stage import Stage, by_name
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ class StageSettings:
 
     run: RunConfig
     losses: Any = None  # an instance of the dataclass that the stage declares
-    network: Any = None  # the same, for a judge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +53,8 @@ class Preset:
     stages: Mapping[str, StageSettings]
     augmentation: Augmentation
     name: str  # as given by the user
+    # The same with the settings that differ while it is trained, such as the rate; weights have the same shapes.
+    profile_in_training: Mapping[str, Any]
 
     @cached_property
     def declared(self) -> Sequence[Stage]:
@@ -65,8 +67,9 @@ class Preset:
 
     @cached_property
     def shape(self) -> Shape:
+        """The shape in training."""
         with torch.device("meta"):
-            return self.built().shape
+            return build_system(self.profile_in_training).shape
 
 
 def preset_names() -> list[str]:
@@ -104,13 +107,14 @@ def _shipped() -> dict[str, Traversable]:
 def parse_preset(text: str, name: str) -> Preset:
     try:
         values: dict[str, Any] = tomllib.loads(text)
-        known = {"profile", "corpus", "augmentation", "stages"}
+        known = {"profile", "profile_in_training", "corpus", "augmentation", "stages"}
         unknown = values.keys() - known
         require(not unknown, f"unknown setting {', '.join(sorted(unknown))[:100]}")
         profile = values.get("profile")
         require(isinstance(profile, dict), "profile must be a table of settings")
         with torch.device("meta"):
             whole = build_system(profile or {}).profile_values
+            in_training = _in_training(whole, values.get("profile_in_training", {}))
         stages = by_name(system_of(whole).stages(whole))
         tables = values.get("stages", {})
         require(isinstance(tables, dict), "stages must be a table")
@@ -118,6 +122,7 @@ def parse_preset(text: str, name: str) -> Preset:
         require(not surplus, f"the profile has no stage {', '.join(sorted(surplus))[:100]}")
         return Preset(
             profile=whole,
+            profile_in_training=in_training,
             corpus=build(CorpusConfig, values.get("corpus", {}), "corpus"),
             augmentation=build(Augmentation, values.get("augmentation", {}), "augmentation"),
             stages={each: _settings(stage, tables.get(each, {})) for each, stage in stages.items()},
@@ -127,13 +132,23 @@ def parse_preset(text: str, name: str) -> Preset:
         raise UsageProblem(f"preset {name}: {error}") from None
 
 
+def _in_training(profile: dict[str, Any], changes: Any) -> dict[str, Any]:
+    """The profile with the changes, which must leave the shapes of the weights as they are."""
+    require(isinstance(changes, dict), "profile_in_training must be a table of settings")
+    if not changes:
+        return profile
+    built = [build_system(each) for each in (profile, {**profile, **changes})]
+    shapes = [{key: value.shape for key, value in as_module(each).state_dict().items()} for each in built]
+    require(shapes[0] == shapes[1], "profile_in_training must not change the shapes of weights")
+    return built[1].profile_values
+
+
 def _settings(stage: Stage, table: Any) -> StageSettings:
     where = f"stages.{stage.name}"
     require(isinstance(table, dict), f"{where} must be a table of settings")
-    parts = {"losses": stage.losses, "network": stage.network}
-    unknown = table.keys() - {"run", *(part for part, kind in parts.items() if kind)}
+    unknown = table.keys() - ({"run", "losses"} if stage.losses else {"run"})
     require(not unknown, f"{where} has no setting {', '.join(sorted(unknown))[:100]}")
     return StageSettings(
         run=build(RunConfig, table.get("run", {}), f"{where}.run"),
-        **{part: build(kind, table.get(part, {}), f"{where}.{part}") for part, kind in parts.items() if kind},
+        losses=stage.losses and build(stage.losses, table.get("losses", {}), f"{where}.losses"),
     )

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import math
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from torch import Tensor, nn
 
 from melcodec_cli.errors import Terminated, UsageProblem
 from melcodec_cli.layers.precision import computes_bfloat16
+from melcodec_cli.report.console import say, say_plainly
 from melcodec_cli.systems.system import Shape
 from melcodec_cli.train.ahead import Source, drawn_ahead, workers_for
 from melcodec_cli.train.batches import Crops
@@ -26,41 +25,9 @@ from melcodec_cli.train.checkpoint import moments, read, restore_moments, save_a
 from melcodec_cli.train.history import Leg, legs_of
 from melcodec_cli.train.log import Log
 from melcodec_cli.train.ranks import agreed, share_gradients
+from melcodec_cli.train.run_config import Phase, RunConfig
 from melcodec_cli.train.stopping import StopSignal
 from melcodec_cli.train.task import Moment, Task
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A part of a run, with the adversary or without it, to correct what it distorted."""
-
-    share: float = 1.0  # of the run, relative to the shares of other phases
-    adversary: bool = True
-    rate: float = 1.0  # factor on the run's learning rate
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    batch: int = 16
-    seconds: float = 2.0  # length of each crop
-    rate: float = 1e-3  # peak learning rate
-    betas: tuple[float, ...] = (0.9, 0.98)
-    weight_decay: float = 0.01
-    warmup_steps: int = 300
-    clip_norm: float = 1.0
-    ema: float = 0.999
-    steps: int = 0  # length of the run in steps ...
-    minutes: float = 0.0  # ... or in minutes
-    log_steps: int = 50
-    dev_minutes: float = 3.0
-    dev_steps: int = 0  # instead of dev_minutes
-    checkpoint_minutes: float = 3.0
-    dev_clips: int = 32
-    dev_seconds: float = 3.0
-    bfloat16: bool = True
-    seed: int = 1
-    phases: tuple[Phase, ...] = ()  # in sequence; empty: a single phase
-    cycles: int = 1  # how often the phases are repeated
 
 
 class Run:
@@ -121,10 +88,7 @@ class Run:
         if not fitting:
             raise UsageProblem("none of the --init weights fits this stage")
         if len(fitting) < len(weights):
-            print(
-                f"{len(weights) - len(fitting)} of {len(weights)} weights do not fit and are left out",
-                file=sys.stderr,
-            )
+            say(f"{len(weights) - len(fitting)} of {len(weights)} weights do not fit and are left out")
         self.task.stage.load_state_dict({**own, **fitting})
         self.prepared = "mean" in fitting
         self.init, self.earlier = init, legs
@@ -223,9 +187,7 @@ class Run:
                         **dev,
                     }
                 )
-                print(
-                    "  dev: " + "  ".join(f"{k} {v:.4g}" for k, v in dev.items()), file=sys.stderr, flush=True
-                )
+                say_plainly("  dev: " + "  ".join(f"{k} {v:.4g}" for k, v in dev.items()))
             due = self.elapsed_s - saved_s > 60 * config.checkpoint_minutes
             if self.rank == 0 and (due or done or stopped_by):
                 saved_s = self.elapsed_s
@@ -286,11 +248,7 @@ class Run:
             left_s = 60 * self.config.minutes - self.elapsed_s
         left_s = max(0.0, left_s)  # the last step may end a little late
         text = "  ".join(f"{k} {v:.4g}" for k, v in figures.items())
-        print(
-            f"step {self.step}  {text}  {speed:.2f} steps/s  {left_s / 60:.1f} min left",
-            file=sys.stderr,
-            flush=True,
-        )
+        say_plainly(f"step {self.step}  {text}  {speed:.2f} steps/s  {left_s / 60:.1f} min left")
 
     # -- checkpoints
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from melcodec_cli.train.batches import Crops
     from melcodec_cli.train.corpus import Corpus
     from melcodec_cli.train.presets import Preset
-    from melcodec_cli.train.run import RunConfig
+    from melcodec_cli.train.run_config import RunConfig
     from melcodec_cli.train.task import Task
 
 Part = TypeVar("Part", bound=nn.Module)
@@ -31,9 +31,6 @@ class Training:
 
     def losses(self, stage: str) -> Any:
         return self.preset.stages[stage].losses
-
-    def network(self, stage: str) -> Any:
-        return self.preset.stages[stage].network
 
     def trained(self, part: Part, stage: str) -> Part | None:
         """The part with the averaged weights of a stage's run, or None if that stage has not been trained."""
@@ -60,28 +57,19 @@ def _nothing(folders: list[Path]) -> None:
     return None
 
 
-def _always(preset: Preset) -> bool:
-    return True
-
-
 @dataclass(frozen=True)
 class Stage:
-    """One part of a model, or a judge of one.
+    """One part of a model.
 
-    Its name is that of its folder in a run, of its table [stages.NAME] in a preset and, if it ships, of the system's
-    attribute whose weights it trains.
+    Its name is that of its folder in a run, of its table [stages.NAME] in a preset and of the system's attribute whose
+    weights it trains.
     """
 
     name: str
     task: Callable[[Training], Task]
     losses: type | None = None  # dataclass of the table [stages.NAME.losses]
-    network: type | None = (
-        None  # dataclass of [stages.NAME.network], for a judge, which the profile does not contain
-    )
-    ships: bool = True  # whether it is part of the model
     draws: Callable[[Drawing], tuple[Source, Crops]] | None = None  # None: crops of the corpus
     check: Callable[[list[Path]], None] = _nothing  # raises early if the folders cannot be used
-    wanted: Callable[[Preset], bool] = _always  # whether `train all` trains it
     completed: Callable[[Weights], Weights] = (
         _unchanged  # adds what only training needs to the weights of a bundle
     )

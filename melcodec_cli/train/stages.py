@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +10,15 @@ from pathlib import Path
 import torch
 
 from melcodec_cli.errors import UsageProblem
-from melcodec_cli.report.printable import printable
+from melcodec_cli.report.console import say
 from melcodec_cli.train.ahead import Source
 from melcodec_cli.train.batches import Batches, Crops, dev_crops
 from melcodec_cli.train.corpus import Corpus
 from melcodec_cli.train.history import legs_of, with_tilde
 from melcodec_cli.train.presets import Preset
 from melcodec_cli.train.ranks import is_first
-from melcodec_cli.train.run import Run, RunConfig
+from melcodec_cli.train.run import Run
+from melcodec_cli.train.run_config import RunConfig
 from melcodec_cli.train.stage import Drawing, Stage, Training, by_name
 from melcodec_cli.train.weights import mean_weights, stage_weights, weights_file
 
@@ -53,14 +53,9 @@ def stage_named(preset: Preset, name: str) -> Stage:
     return stages[name]
 
 
-def stages_of(preset: Preset) -> list[Stage]:
-    """The stages needed to train the model, in order."""
-    return [stage for stage in preset.declared if stage.wanted(preset)]
-
-
 def shares(preset: Preset) -> dict[str, float]:
     """The stages in order, each with its share of the preset's total time."""
-    minutes = {stage.name: preset.stages[stage.name].run.minutes for stage in stages_of(preset)}
+    minutes = {stage.name: preset.stages[stage.name].run.minutes for stage in preset.declared}
     whole = sum(minutes.values()) or 1.0
     return {stage: own / whole for stage, own in minutes.items()}
 
@@ -93,10 +88,7 @@ def train_stage(
     for other in task.frozen:
         other.to(device).requires_grad_(False)
     if resume and not run.has_checkpoint and is_first():
-        print(
-            f"melcodec: {printable(run.folder)}: no checkpoint to resume from, starting from the beginning",
-            file=sys.stderr,
-        )
+        say(f"{run.folder}: no checkpoint to resume from, starting from the beginning")
     if start_from and not (resume and run.has_checkpoint):
         paths = [weights_file(path, name) for path in start_from]
         weights = mean_weights([stage_weights(path, stage) for path in paths])

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
 from tests.sounds import noise, wav
+
+pytestmark = pytest.mark.slow
 
 
 def run(arguments: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
@@ -31,7 +34,19 @@ def here(tmp_path: Path, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_without_standard_error_a_file_is_compressed_as_usual(here: Path) -> None:
-    assert run("compress --bundle tiny.safetensors talk.wav with.mlc", here).returncode == 0
+    assert (
+        main(
+            [
+                "compress",
+                "-q",
+                "--bundle",
+                str(here / "tiny.safetensors"),
+                f"{here}/talk.wav",
+                f"{here}/with.mlc",
+            ]
+        )
+        == 0
+    )
     result = run("compress --bundle tiny.safetensors talk.wav out.mlc 2>&-", here)
     assert (result.returncode, result.stdout) == (0, b"")
     assert (here / "out.mlc").read_bytes() == (here / "with.mlc").read_bytes()
@@ -41,7 +56,7 @@ def test_without_any_of_them_nothing_lands_in_the_recording(here: Path) -> None:
     (here / "empty.wav").write_bytes(b"")
     arguments = "compress --bundle tiny.safetensors talk.wav empty.wav -o out <&- >&- 2>&-"
     assert run(arguments, here).returncode == ExitCode.BATCH
-    assert run("verify -q out/talk.wav.mlc", here).returncode == 0
+    assert main(["verify", "-q", str(here / "out" / "talk.wav.mlc")]) == 0
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from melcodec_cli.evaluate.clips import BUILT_IN
 from melcodec_cli.evaluate.metrics import Metric
-from melcodec_cli.evaluate.results import ClipResult, Evaluation, SystemResult
+from melcodec_cli.evaluate.results import ClipResult, ContenderResult, Evaluation
 from melcodec_cli.evaluate.speech import Speech
 from melcodec_cli.evaluate.statistics import Share
 
@@ -40,7 +40,7 @@ def clip(number: int, good: float | None, bad: float | None) -> ClipResult:
 
 def evaluation(good: list[float | None], bad: list[float | None], name: str = "model") -> Evaluation:
     clips = [clip(number, *scores) for number, scores in enumerate(zip(good, bad, strict=True))]
-    system = SystemResult(name, "melcodec", 0.0, clips, {"bitstream_id": "01020304"})
+    system = ContenderResult(name, "melcodec", 0.0, clips, {"bitstream_id": "01020304"})
     return Evaluation("1.0", "a machine", list(METRICS), {"codec2": "c2enc not installed"}, [system])
 
 

@@ -12,10 +12,10 @@ import pytest
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode, MelcodecError, UsageProblem
 from melcodec_cli.evaluate.clips import Clip, clips_of
+from melcodec_cli.evaluate.contenders import Coded, Contender
 from melcodec_cli.evaluate.metrics import LIKENESS
 from melcodec_cli.evaluate.session import Outputs, Session
 from melcodec_cli.evaluate.speech import Speech
-from melcodec_cli.evaluate.systems import Coded, System
 from tests.evaluate.conftest import CHEAP_JUDGES
 
 pytestmark = pytest.mark.slow
@@ -74,7 +74,7 @@ def test_steps_and_bundles_stand_side_by_side(
 
 
 def test_bundles_of_one_file_name_are_told_apart_by_their_paths(tiny_bundle: Path, tmp_path: Path) -> None:
-    from melcodec_cli.evaluate.systems import models
+    from melcodec_cli.evaluate.contenders import models
 
     copy = tmp_path / tiny_bundle.name
     copy.write_bytes(tiny_bundle.read_bytes())
@@ -142,7 +142,7 @@ def test_unreadable_files_are_named_and_left_out(
 
 
 def test_a_codec_that_fails_on_every_clip_is_an_error(two_clip_folder: Path, capsys: Capture) -> None:
-    class Failing(System):
+    class Failing(Contender):
         kind, name = "peer", "failing"
 
         def code(self, clip: Clip, speech: Speech) -> Coded:

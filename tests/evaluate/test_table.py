@@ -5,7 +5,7 @@ import io
 import pytest
 
 from melcodec_cli.evaluate.comparison import compare
-from melcodec_cli.evaluate.results import Evaluation, SystemResult
+from melcodec_cli.evaluate.results import ContenderResult, Evaluation
 from melcodec_cli.evaluate.table import print_comparison, print_markdown, print_systems
 from tests.evaluate.conftest import Make
 
@@ -39,7 +39,7 @@ def test_systems_that_find_no_room_beside_the_others_stand_below_them(
     evaluation = make([1.0, 2.0], [1.0, 1.0])
     first = evaluation.systems[0]
     evaluation.systems[:] = [
-        SystemResult(f"a system called {number}", first.kind, 0, first.clips) for number in range(6)
+        ContenderResult(f"a system called {number}", first.kind, 0, first.clips) for number in range(6)
     ]
     file = Terminal()
     print_systems(evaluation, file)

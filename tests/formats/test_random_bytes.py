@@ -18,7 +18,7 @@ from mlcfile.header_bytes import MAGIC
 
 from .streams import BROKEN, GOOD, with_tables
 
-SECONDS = float(os.environ.get("MLC_FUZZ_S", "10"))
+SECONDS = float(os.environ.get("MLC_FUZZ_S", "2"))
 FILES = [path.read_bytes() for path in GOOD + BROKEN if path.stat().st_size < 500]
 HEADERS = [Reader(BytesIO(path.read_bytes())).header_bytes for path in GOOD]
 Random = np.random.Generator

@@ -66,25 +66,24 @@ def test_decoded_speech_rises_and_falls_with_the_original(speech: Audio, coded: 
 
 @pytest.mark.parametrize("bundle", SHIPPED, ids=lambda bundle: bundle.name)
 def test_each_shipped_model_keeps_its_profile_and_the_speech(bundle: BundleInfo, speech: Audio) -> None:
-    """Each model, of the package or beside it, on chunks of the recording at the model's own rate."""
+    """Each model, of the package or beside it, on three chunks of the recording at the model's own rate."""
     assert bundle.told is not None  # so that info and models need no torch for it
     rate_hz = bundle.profile["mel"]["rate_hz"]
-    original = soxr.resample(np.tile(speech, 3), 16000, rate_hz)
-    data = melcodec_cli.compress(original, rate_hz=rate_hz, bundle=str(bundle.path))
+    original = soxr.resample(speech, 16000, rate_hz)
+    data = melcodec_cli.compress(original, rate_hz=rate_hz, chunk_s=4.0, bundle=str(bundle.path))
     header = Reader(io.BytesIO(data)).header
     assert (header.bitstream_id.hex(), header.layout.model_rate_hz) == (bundle.bitstream_id, rate_hz)
     profile = Profile.from_dict(bundle.profile)
     chunks = [indices for indices, _ in indices_of(data)]
     tokens, chunk_tokens = profile.tokens_per_second, profile.chunk_tokens
-    assert [len(chunk) for chunk in chunks[:-1]] == [chunk_tokens] * (len(chunks) - 1)
-    assert sum(map(len, chunks)) == 30 * tokens
+    assert [len(chunk) for chunk in chunks] == [4 * tokens, 4 * tokens, 2 * tokens]
     timbre = profile.timbre.values * profile.timbre.bits if profile.timbre else 0
     payload_bits = 20 * tokens * 10 + timbre * -(-20 * tokens // chunk_tokens)
     assert payload_bits <= 20 * PAYLOAD_LIMIT_BITS_PER_S[bundle.profile_name]
-    assert len(set(chunks[0])) > 0.2 * min(chunk_tokens, 1024)  # the codebook is alive
+    assert len(set(chunks[0])) > 0.5 * len(chunks[0])  # the codebook is alive
     decoded, back_hz = melcodec_cli.decompress(data, bundle=str(bundle.path))
     assert (decoded.shape, back_hz) == (original.shape, rate_hz)
-    heard = soxr.resample(decoded, rate_hz, 16000)[: len(speech)]
+    heard = soxr.resample(decoded, rate_hz, 16000)
     assert np.corrcoef(loudness_db(speech), loudness_db(heard))[0, 1] > 0.9
     assert abs(loudness_db(speech).max() - loudness_db(heard).max()) < 6
 
@@ -95,22 +94,20 @@ def loudness_db(audio: Audio) -> Audio:
     return np.asarray(10 * np.log10(power + 1e-6))
 
 
-def test_a_long_recording_is_the_same_from_a_file_and_a_pipe_and_in_part(speech: Audio) -> None:
-    long = np.tile(speech, 5)
-    from_file = melcodec_cli.compress(io.BytesIO(wav(long)))
-    from_pipe = melcodec_cli.compress(cast(BinaryIO, Pipe(wav(long))))
+def test_a_recording_of_three_chunks_is_the_same_from_a_file_and_a_pipe_and_in_part(speech: Audio) -> None:
+    from_file = melcodec_cli.compress(io.BytesIO(wav(speech)), chunk_s=4.0)
+    from_pipe = melcodec_cli.compress(cast(BinaryIO, Pipe(wav(speech))), chunk_s=4.0)
     assert indices_of(from_file) == indices_of(from_pipe)
     assert Reader(io.BytesIO(from_file)).header.chunks == 3
     whole, _ = melcodec_cli.decompress(from_file)
-    part, _ = melcodec_cli.decompress(from_file, start_s=19.5, end_s=20.5)
-    np.testing.assert_allclose(part, whole[312_000:328_000], rtol=0, atol=1e-5)
+    part, _ = melcodec_cli.decompress(from_file, start_s=3.5, end_s=4.5)
+    np.testing.assert_allclose(part, whole[56_000:72_000], rtol=0, atol=1e-5)
 
 
-def test_speech_is_coded_the_same_beside_something_else(speech: Audio) -> None:
+def test_speech_is_coded_the_same_beside_something_else(speech: Audio, coded: bytes) -> None:
     """In a file of two channels, both go through the model side by side."""
     other = speech[::-1]
     both = melcodec_cli.compress(np.stack([other, speech], axis=1), rate_hz=16000, keep_channels=True)
-    alone = melcodec_cli.compress(speech, rate_hz=16000)
-    [(indices, globals_)], [(indices_alone, globals_alone)] = indices_of(both), indices_of(alone)
+    [(indices, globals_)], [(indices_alone, globals_alone)] = indices_of(both), indices_of(coded)
     assert indices[250:] == indices_alone
     assert globals_[len(globals_alone) :] == globals_alone

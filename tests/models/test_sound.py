@@ -1,4 +1,4 @@
-"""A floor under the sound of every model that ships, on every third built-in clip: just under what it reaches today."""
+"""A floor under the sound of every model that ships, just under what it reaches today on three short clips."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from melcodec_cli.models.installed import OWN_FOLDER
 SHIPPED = {path.stem: str(path) for path in sorted(OWN_FOLDER.rglob("*.safetensors"))}
 # The better the higher, but for the distance of log-mels.
 FLOORS: Mapping[str, Mapping[str, float]] = {
-    "speech-16k": {"pesq_wb": 1.68, "estoi": 0.685, "log_mel_l1": 0.55},
-    "speech-16k-strict": {"pesq_wb": 1.55, "estoi": 0.665, "log_mel_l1": 0.60},
-    "speech-48k": {"pesq_wb": 1.83, "estoi": 0.755, "log_mel_l1": 0.52},
+    "speech-16k": {"pesq_wb": 1.87, "estoi": 0.713, "log_mel_l1": 0.512},
+    "speech-16k-strict": {"pesq_wb": 1.79, "estoi": 0.682, "log_mel_l1": 0.563},
+    "speech-48k": {"pesq_wb": 2.00, "estoi": 0.765, "log_mel_l1": 0.50},
 }
 LOWER_IS_BETTER = {"log_mel_l1"}
+CLIPS = ("001310123", "010440107", "027400171")  # twelve seconds of three speakers
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +36,7 @@ def test_no_shipped_model_sounds_worse_than_it_did(name: str) -> None:
     measures = {each.key: each for each in METRICS if each.key in FLOORS[name]}
     there = [key for key, each in measures.items() if each.missing() is None]
     figures: dict[str, list[float]] = {key: [] for key in there}
-    for clip in clips_of([BUILT_IN])[::3]:
+    for clip in clips_of([BUILT_IN / f"speechocean762-{number}.opus" for number in CLIPS]):
         original = read_original(clip.path)
         coded, decoded = io.BytesIO(), io.BytesIO()
         melcodec_cli.compress(clip.path, coded, bundle=SHIPPED[name], device="cpu")

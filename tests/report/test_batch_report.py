@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from melcodec_cli.cli import main
-from melcodec_cli.codec.pipeline import STREAMS_PER_WINDOW
 from melcodec_cli.convert.conversion import Conversion, Notice, conversion_of
 from melcodec_cli.convert.engine import LocalEngine
 from melcodec_cli.convert.request import CompressRequest, Request
@@ -160,6 +159,8 @@ def test_an_error_in_a_library_fails_only_its_own_file(
 
 def test_converted_files_are_not_kept_in_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred thousand files would otherwise keep too many readers, writers and buffers."""
+    window = 8
+    monkeypatch.setattr("melcodec_cli.codec.pipeline.STREAMS_PER_WINDOW", window)
     alive: WeakSet[Conversion[Any, Any]] = WeakSet()
     made = most = 0
     report = Report(batch=True, quiet=True)
@@ -174,7 +175,7 @@ def test_converted_files_are_not_kept_in_memory(folder: Path, monkeypatch: pytes
         return conversion
 
     monkeypatch.setattr("melcodec_cli.convert.engine.conversion_of", counted)
-    pairs = [Pair("short.wav", f"{place}.mlc") for place in range(4 * STREAMS_PER_WINDOW)]
+    pairs = [Pair("short.wav", f"{place}.mlc") for place in range(6 * window)]
     run(
         pairs,
         lambda pair, force: CompressRequest(*pair.files, force=force),
@@ -182,7 +183,7 @@ def test_converted_files_are_not_kept_in_memory(folder: Path, monkeypatch: pytes
         report,
         LocalEngine(models, report.notice),
     )
-    assert made == len(pairs) and most < 3 * STREAMS_PER_WINDOW
+    assert made == len(pairs) and most < 4 * window
 
 
 def test_a_file_that_fills_the_disk_fails_and_the_rest_goes_on(

@@ -110,6 +110,10 @@ class Toy(nn.Module):
     def parts(self, options: Options) -> Mapping[str, nn.Module]:
         return {"encoder": self.net.encoder, "decoder": self.net.decoder}
 
+    @property
+    def latency_samples(self) -> int:
+        return self.frame_samples
+
     def open_encoder(self, rows: int) -> Sending:
         return Sending(self, rows)
 

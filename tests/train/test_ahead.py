@@ -7,17 +7,19 @@ from dataclasses import fields
 from itertools import count, islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from melcodec_cli.systems.fmel.config import Profile
-from melcodec_cli.systems.fmel.train.utterances import Utterances
+from melcodec_cli.systems.fmel.train.phones import SpokenBatches
 from melcodec_cli.train.ahead import Source, drawn_ahead, workers_for
+from melcodec_cli.train.alignment import Alignment
 from melcodec_cli.train.batches import Batches, Crops
 from melcodec_cli.train.corpus import open_corpus
 from melcodec_cli.train.pitch_labels import PitchedBatches
 from melcodec_cli.train.presets import read_preset
-from tests.train.test_phones import spoken_in_notes
+from melcodec_cli.train.stage import Drawing
 
 pytestmark = pytest.mark.slow
 
@@ -44,11 +46,15 @@ def pitched_batches(speech: Path, folder: Path) -> PitchedBatches:
     return PitchedBatches(batches, profile.mel, profile.pitch)
 
 
-def utterances(speech: Path, folder: Path) -> Utterances:
-    return Utterances(spoken_in_notes(), "train", {}, PRESET.augmentation, 2, 640)
+def spoken_batches(speech: Path, folder: Path) -> SpokenBatches:
+    corpus = open_corpus([speech], folder, 16000)
+    counts = corpus.lengths // 160
+    labels = (np.arange(counts.sum()) % 40).astype(np.int8)
+    drawing = Drawing(PRESET, corpus, PRESET.stages["phones"].run, torch.device("cpu"))
+    return SpokenBatches(drawing, Alignment(labels, np.cumsum(counts) - counts, counts), 160)
 
 
-@pytest.mark.parametrize("source_of", [pitched_batches, utterances])
+@pytest.mark.parametrize("source_of", [pitched_batches, spoken_batches])
 def test_batches_are_the_same_whoever_draws_them(
     source_of: Callable[[Path, Path], Source], speech: Path, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ from melcodec_cli.train.augmentation import Augmentation, augmented, room_respon
 pytestmark = pytest.mark.slow
 
 RATE_HZ = 16000
+SAMPLES_8000 = [-0.041184, 0.008062, 0.008253, -0.018007]  # of the noisy input, before babble and echoes came
 OFF = Augmentation(equaliser=0, room=0, level_low_db=0, level_high_db=0, noise=0, edge=0)
 
 
@@ -73,3 +74,39 @@ def test_sounds_other_than_speech_replace_the_chosen_crops_in_all_three() -> Non
     assert source is target
     untouched, _, _ = run(dataclasses.replace(OFF, no_speech=1e-6), audio)
     assert torch.allclose(untouched, audio, atol=1e-6)
+
+
+def test_an_echo_is_heard_in_the_input_alone_and_never_with_noise() -> None:
+    click = torch.zeros(300, RATE_HZ)
+    click[:, 4000] = 0.5
+    setting = dataclasses.replace(OFF, noise=1 / 3, noise_low_db=10.0, noise_high_db=10.0, echo=1 / 3)
+    target, source, _ = run(setting, click)
+    assert torch.allclose(target, click, atol=1e-6)
+    before = (
+        source[:, :3900].abs().amax(1) > 1e-4
+    ).float()  # noise is everywhere, an echo only after the click
+    after = (source[:, 4100:6000].abs().amax(1) > 1e-4).float()
+    noisy, echoing, clean = before.mean(), ((1 - before) * after).mean(), ((1 - before) * (1 - after)).mean()
+    for share in (noisy, echoing, clean):
+        assert 0.25 < share < 0.42
+
+
+def test_babble_is_made_of_the_other_crops() -> None:
+    """Each crop is a tone of its own: in its babble are tones of others, and not its own."""
+    time_s = torch.arange(RATE_HZ) / RATE_HZ
+    tones = 0.1 * torch.stack([torch.sin(2 * torch.pi * hz * time_s) for hz in range(200, 1000, 100)])
+    setting = dataclasses.replace(OFF, noise=1.0, noise_low_db=0.0, noise_high_db=0.0, babble=1.0)
+    target, source, _ = run(setting, tones)
+    lines = torch.fft.rfft(source - target).abs()[:, 200:1000:100]
+    lines = lines / lines.amax(1, keepdim=True)
+    assert lines.diagonal().max() < 0.01
+    assert (lines > 0.01).sum(1).min() >= 1
+    level = (source - target).square().mean(1) / target.square().mean(1)
+    assert torch.allclose(10 * level.log10(), torch.zeros(8), atol=0.1)
+
+
+def test_noise_of_older_settings_never_changes() -> None:
+    """Trained models can be trained again only with the same crops."""
+    setting = Augmentation(noise=0.5, room=0.3, no_speech=0.1)
+    _, source, _ = run(setting, speech())
+    assert torch.allclose(source[:, 8000], torch.tensor(SAMPLES_8000), atol=1e-4)

@@ -13,7 +13,8 @@ from melcodec_cli.cli import main
 from melcodec_cli.errors import OutputExists, UsageProblem
 from melcodec_cli.files.atomic import output_file
 from melcodec_cli.train.batches import Batches, dev_crops
-from melcodec_cli.train.corpus import UNKNOWN_LICENCE, Clip, Corpus, index_folders, open_corpus
+from melcodec_cli.train.corpus import Corpus, open_corpus
+from melcodec_cli.train.folders import UNKNOWN_LICENCE, Clip, index_folders
 from melcodec_cli.train.presets import read_preset
 from tests.train.recordings import record
 

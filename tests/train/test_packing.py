@@ -3,7 +3,7 @@
 import pytest
 
 from melcodec_cli.errors import UsageProblem
-from melcodec_cli.train.corpus import UNKNOWN_LICENCE
+from melcodec_cli.train.folders import UNKNOWN_LICENCE
 from melcodec_cli.train.packing import licence_for
 
 pytestmark = pytest.mark.slow

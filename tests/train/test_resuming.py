@@ -12,7 +12,6 @@ import torch
 from safetensors.torch import load_file
 
 from melcodec_cli.cli import main
-from melcodec_cli.systems.fmel.train.utterances import Utterances
 from melcodec_cli.train.batches import Batches, Crops
 from melcodec_cli.train.run import Run
 from tests.train.tiny import EVERY_LOSS, rows, tiny_preset
@@ -51,8 +50,7 @@ def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one(
     nothing = "no checkpoint to resume from"  # a mistyped folder, say
     assert nothing in capsys.readouterr().err
 
-    drawn_from = Utterances if stage == "phones" else Batches
-    draw = drawn_from.draw
+    draw = Batches.draw
 
     def draw_and_stop(self: Any, batch: int, samples: int, seed: int) -> Crops:
         if seed == (1_000_003 + 3) * 64:  # in the middle of the fourth step
@@ -61,7 +59,7 @@ def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one(
 
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with monkeypatch.context() as patched:
-        patched.setattr(drawn_from, "draw", draw_and_stop)
+        patched.setattr(Batches, "draw", draw_and_stop)
         assert main([*common, "--run", str(tmp_path / "parts")]) == status
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
     whole, parts = tmp_path / "whole" / stage, tmp_path / "parts" / stage

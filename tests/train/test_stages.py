@@ -34,7 +34,7 @@ def test_two_lengths_are_refused(stage: str, tmp_path: Path, capsys: pytest.Capt
 @pytest.mark.parametrize(
     "package, arguments",
     [
-        ("pyworld", ["all", "--preset", "tiny", "--data", ".", "--run", "run"]),
+        ("pyworld", ["all", "--preset", "speech-16k", "--data", ".", "--run", "run"]),
         ("pyworld", ["pitch", "--preset", "tiny", "--data", ".", "--run", "run"]),
         ("matplotlib", ["plot", "run"]),
     ],
@@ -61,9 +61,19 @@ def test_a_stage_that_the_profile_lacks_is_refused(
 ) -> None:
     arguments = ["--preset", "speech-48k", "--data", str(tmp_path), "--run", str(tmp_path / "run")]
     assert main(["train", "refiner", *arguments]) == 2
-    said = "preset speech-48k has no stage refiner: choose phones, coder, pitch, vocoder\n"
+    said = "preset speech-48k has no stage refiner: choose coder, pitch, vocoder\n"
     assert capsys.readouterr().err.endswith(said)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("preset", ["speech-48k", ""])
+def test_an_unknown_stage_is_named_before_the_options_that_are_missing(
+    preset: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "refinery", *(["--preset", preset] if preset else [])]) == 2
+    assert f"preset {preset or 'speech-16k'} has no stage refinery" in capsys.readouterr().err
+    assert main(["train", "coder"]) == 2
+    assert "--data" in capsys.readouterr().err
 
 
 def test_the_stages_of_a_preset_are_listed_in_order_with_their_minutes(
@@ -71,7 +81,7 @@ def test_the_stages_of_a_preset_are_listed_in_order_with_their_minutes(
 ) -> None:
     assert main(["train", "stages", "--preset", "tiny"]) == 0
     assert [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()] == [
-        ["phones", "0.2 minutes, a judge, not part of the model, not trained by 'train all'"],
+        ["phones", "0.2 minutes"],
         ["coder", "0.6 minutes"],
         ["pitch", "0.2 minutes"],
         ["refiner", "0.4 minutes"],

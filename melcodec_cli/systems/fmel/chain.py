@@ -26,8 +26,9 @@ from melcodec_cli.systems.fmel.coder import Coder, MelDecoder
 from melcodec_cli.systems.fmel.config import MAX_STEPS, Profile
 from melcodec_cli.systems.fmel.contrast import Contrast
 from melcodec_cli.systems.fmel.harmonic import HarmonicVocoder
+from melcodec_cli.systems.fmel.phones import PhoneListener
 from melcodec_cli.systems.fmel.refiner import FlowRefiner
-from melcodec_cli.systems.fmel.search import IndexSearch
+from melcodec_cli.systems.fmel.search import IndexSearch, Judge
 from melcodec_cli.systems.fmel.voicing import measured_voicing
 from melcodec_cli.systems.span import Span
 from melcodec_cli.systems.system import Audio, Codes, Identity, Option, Options, Reach, Shape
@@ -66,6 +67,7 @@ class Chain(nn.Module):
         self.search = IndexSearch(profile, self.mel.filters)
         self.refiner = FlowRefiner(bands, profile.refiner) if profile.refiner else None
         self.pitch = Pitch(bands, profile.pitch) if profile.pitch else None
+        self.phones = PhoneListener(bands, profile.phones) if profile.phones else None
         self.vocoder = vocoder_for(profile)
         self.contrast = Contrast(bands, profile.vocoder.contrast, self.mel.silence)
         self.eval().requires_grad_(False)
@@ -135,9 +137,10 @@ class Chain(nn.Module):
     # -- encoding
 
     @cached_property
-    def _search_stages(self) -> tuple[MelDecoder, Pitch | None]:
+    def _search_stages(self) -> tuple[MelDecoder, Pitch | None, PhoneListener | None]:
         """The stages with which the search tries out its choices."""
-        return coarse_copy(self.coder.decoder), self.pitch and coarse_copy(self.pitch)
+        phones = self.phones and coarse_copy(self.phones)
+        return coarse_copy(self.coder.decoder), self.pitch and coarse_copy(self.pitch), phones
 
     @torch.inference_mode()
     def encode(self, audio: Sequence[Audio], spans: Sequence[Span], options: Options) -> list[Codes]:
@@ -188,21 +191,29 @@ class Chain(nn.Module):
         timbre = self.coder.looked_up(None if globals_ is None else globals_[list(rows)])
         return self.search(
             self.coder,
-            *self._search_stages,
+            self._search_stages[0],
             frames,
-            self._heard([audio[row] for row in rows], [spans[row] for row in rows], frames),
+            self._judges([audio[row] for row in rows], [spans[row] for row in rows], frames),
             torch.stack([nearest[row, spans[row].kept_slice] for row in rows]),
             None if timbre is None else timbre.unsqueeze(1),
             borders,
         )
 
-    def _heard(
-        self, audio: Sequence[Audio], spans: Sequence[Span], mel: Tensor
-    ) -> tuple[Tensor, Tensor] | None:
-        """What the pitch stage should hear in the chunks' decoded mels (batch, frame, ...): the pitch that it hears in
-        the original mels, but the voicing measured in the audio, which a mel does not fully show."""
-        if self.pitch is None or not self.profile.search.pitch:
-            return None
+    def _judges(self, audio: Sequence[Audio], spans: Sequence[Span], mel: Tensor) -> list[Judge]:
+        """What the stages that listen should hear in the chunks' decoded mels (batch, frame, ...)."""
+        weight, judges = self.search.config, []
+        _, pitch, phones = self._search_stages
+        if self.pitch is not None and pitch is not None and weight.pitch:
+            # The pitch that it hears in the original mels, but the voicing measured in the audio, which a mel does not
+            # fully show.
+            heard = self.pitch.heard(mel)[0], self._voicing(audio, spans)
+            judges.append(Judge(pitch, heard, weight.pitch))
+        if self.phones is not None and phones is not None and weight.phones:
+            judges.append(Judge(phones, self.phones.heard(mel), weight.phones))
+        return judges
+
+    def _voicing(self, audio: Sequence[Audio], spans: Sequence[Span]) -> Tensor:
+        """Measured in the audio of the chunks: (batch, frame)."""
         rate_hz, hop = self.profile.mel.rate_hz, self.profile.mel.hop_samples
         kept = []
         for row, span in zip(audio, spans, strict=True):
@@ -210,7 +221,7 @@ class Chain(nn.Module):
             own = torch.from_numpy(row[: samples.total])
             voicing = measured_voicing(own, rate_hz, hop, samples.before - samples.first)
             kept.append(voicing[span.scaled(self.profile.coder.token_frames).kept_slice])
-        return self.pitch.heard(mel)[0], torch.stack(kept).to(self.device)
+        return torch.stack(kept).to(self.device)
 
     # -- decoding
 
@@ -278,6 +289,7 @@ class Chain(nn.Module):
             "timbre": self.coder.timbre,
             "encoder": self.coder.encoder,
             "quantiser": self.coder.quantiser,
+            "phones": self.phones if self.profile.search.phones else None,
             "search": self.search,
             "decoder": self.coder.decoder,
             "refiner": self.refiner if self._steps(options) else None,

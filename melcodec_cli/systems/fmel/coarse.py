@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
 from melcodec_cli.layers.blocks import BlockStack, ConvNeXtBlock
+from melcodec_cli.layers.memory import Memory
 from melcodec_cli.layers.precision import computes_bfloat16
 
 Stage = TypeVar("Stage", bound=nn.Module)
@@ -27,9 +28,15 @@ class CoarseBlock(nn.Module):
         self.narrow.weight.data *= block.scale.unsqueeze(1)
         self.narrow.bias.data *= block.scale
 
-    def forward(self, x: Tensor, condition: Tensor | None = None, inside: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        condition: Tensor | None = None,
+        inside: Tensor | None = None,
+        memory: Memory | None = None,
+    ) -> Tensor:
         weight, bias = self.norm.weight, self.norm.bias
-        y = self.depthwise(x, inside)
+        y = self.depthwise(x, inside, memory)
         if self.film is None or condition is None:
             y = layer_norm(y, (x.shape[-1],), weight, bias)
         elif len(condition) == 1:

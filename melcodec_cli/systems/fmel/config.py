@@ -67,10 +67,25 @@ class SearchConfig:
     phases: int = 5  # one of this many tokens changes at a time
     envelope: float = 2.0  # weight of envelope correlation relative to mel distance
     pitch: float = 0.4  # weight of the pitch and voicing that the pitch stage hears
+    phones: float = 0.0  # weight of the phones that the listener hears
 
     def __post_init__(self) -> None:
         require_range("search.", self, 1, 64, "choices", "phases")
-        require_range("search.", self, 0, 100, "envelope", "pitch")
+        require_range("search.", self, 0, 100, "envelope", "pitch", "phones")
+
+
+@dataclass(frozen=True)
+class PhonesConfig:
+    """The listener, which judges the coder in training and in the search.  It does not affect decoding."""
+
+    stride: int = 2  # mel frames per step of the listener
+    width: int = 192
+    blocks: int = 6
+
+    def __post_init__(self) -> None:
+        require_range("phones.", self, 1, 16, "stride")
+        require_range("phones.", self, 1, MAX_WIDTH, "width")
+        require_range("phones.", self, 0, MAX_BLOCKS, "blocks")
 
 
 @dataclass(frozen=True)
@@ -144,6 +159,7 @@ class Profile:
     coder: CoderConfig = field(default_factory=CoderConfig)
     timbre: TimbreConfig | None = field(default_factory=TimbreConfig)
     search: SearchConfig = field(default_factory=SearchConfig)
+    phones: PhonesConfig | None = None
     refiner: RefinerConfig | None = field(default_factory=RefinerConfig)
     pitch: PitchConfig | None = field(default_factory=PitchConfig)
     vocoder: VocoderConfig = field(default_factory=VocoderConfig)
@@ -175,6 +191,7 @@ class Profile:
             f"mel.fft_samples and vocoder.fft_samples make spectra of more than {MAX_SPECTRUM_VALUES} values "
             f"in {MAX_CHUNK_S} s",
         )
+        require(self.phones is not None or not self.search.phones, "search.phones needs the listener, phones")
         if self.refiner is not None:
             require(self.refiner.name == "flow", f"refiner.name {self.refiner.name!r} is unknown")
             require(self.refiner.predicts in ("end", "velocity"), "refiner.predicts must be end or velocity")

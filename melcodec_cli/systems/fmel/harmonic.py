@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from melcodec_cli.layers.blocks import BlockStack, FrameConv, masked, thinned
 from melcodec_cli.layers.pointwise import Linear
-from melcodec_cli.layers.spectra import SPECTRA_AT_ONCE, OverlapAdd, framed, shaped
+from melcodec_cli.layers.spectra import SPECTRA_AT_ONCE, evened, framed, overlap_add, shaped
 from melcodec_cli.systems.fmel.config import MelConfig, VocoderConfig
 
 
@@ -68,12 +68,15 @@ class HarmonicVocoder(nn.Module):
             framed(self._ended(signal, inside), self.fft_samples, self.hop_samples)
             for signal in (pulses, noise)
         )
-        added = OverlapAdd(self.window, len(x), x.shape[1], self.fft_samples, self.hop_samples)
-        for first in range(0, x.shape[1], SPECTRA_AT_ONCE):
+        count, overlap = x.shape[1], self.fft_samples // self.hop_samples
+        total = self.window.new_zeros(len(x), count + overlap - 1, self.hop_samples)
+        for first in range(0, count, SPECTRA_AT_ONCE):
             here = slice(first, first + SPECTRA_AT_ONCE)
-            part = shaped(self.head(x[:, here]).float(), pulses[:, here], noise[:, here], self.window)
-            added.add(first, masked(part, None if inside is None else inside[:, here]))
-        return added.audio()
+            voice, breath = (torch.fft.rfft(signal[:, here] * self.window) for signal in (pulses, noise))
+            part = shaped(self.head(x[:, here]).float(), voice, breath, self.window)
+            overlap_add(total[:, first:], masked(part, None if inside is None else inside[:, here]))
+        margin = (self.fft_samples - self.hop_samples) // 2
+        return evened(total, overlap)[:, margin : margin + count * self.hop_samples]
 
     def _ended(self, signal: Tensor, inside: Tensor | None) -> Tensor:
         """Set (batch, spectrum * hop) to zero after the end of each row."""

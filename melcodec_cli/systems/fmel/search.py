@@ -7,12 +7,14 @@ keeps a codeword that brings the decoded mel nearer to the original, unless a ne
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool1d, conv1d, max_pool1d
 
 from melcodec_cli.layers.envelope import EnvelopeSegments
-from melcodec_cli.layers.pitch import Pitch
 from melcodec_cli.systems.fmel.coder import Coder, MelDecoder
 from melcodec_cli.systems.fmel.config import Profile
 
@@ -23,6 +25,21 @@ BORDER_TOKENS = 6
 SQUARED, CHANGE = 0.5, 0.3  # weights relative to the absolute error, as in the coder's training
 CHANGE_S = 0.01
 TOKENS_AT_ONCE = 1200  # more would only take more memory
+
+
+class Hearing(Protocol):
+    """A stage that hears something in a log-mel."""
+
+    def difference(self, mel: Tensor, heard: tuple[Tensor, Tensor]) -> Tensor:
+        """Distance from what was heard in another mel: (row, step)."""
+
+
+class Judge(NamedTuple):
+    """A stage, what it should hear in the decoded mels (batch, ...), and the weight of the difference."""
+
+    stage: Hearing
+    heard: tuple[Tensor, Tensor]
+    weight: float
 
 
 class IndexSearch(nn.Module):
@@ -38,9 +55,8 @@ class IndexSearch(nn.Module):
         self,
         coder: Coder,
         decoder: MelDecoder,
-        pitch: Pitch | None,
         mel: Tensor,
-        heard: tuple[Tensor, Tensor] | None,
+        judges: Sequence[Judge],
         choices: Tensor,
         timbre: Tensor | None,
         borders: tuple[bool, bool],
@@ -48,9 +64,8 @@ class IndexSearch(nn.Module):
         """Log-mel of chunks (batch, frame, band), codewords (batch, token, choice), nearest first, and timbre
         (batch, 1, values) -> indices (batch, token).
 
-        heard: what the pitch stage should hear: bins (batch, frame, bin) and voicing (batch, frame).
+        decoder: the chain's own or a coarse copy.
         borders: whether another chunk comes before and after.
-        decoder, pitch: the chain's own or, for one chunk, coarse copies.
         """
         batch, count, _ = choices.shape
         best = choices[..., 0]
@@ -70,9 +85,10 @@ class IndexSearch(nn.Module):
             decoded = decoder(points, None if timbre is None else every(timbre).to(kind)).float()
             restored = coder.restore(decoded)
             frames = self._distance(decoded - every(standard))
-            if pitch is not None and heard is not None and self.config.pitch:
-                bins, voiced = heard
-                frames = frames + self.config.pitch * pitch.difference(restored, (every(bins), every(voiced)))
+            for judge in judges:
+                one, other = judge.heard
+                lost = judge.stage.difference(restored, (every(one), every(other)))
+                frames = frames + judge.weight * stretched_to(lost, frames.shape[1])
             envelopes = self._envelope_cost(restored, every(segments), count)
             return (self._per_token(frames) + envelopes).unflatten(0, (-1, batch))
 
@@ -106,3 +122,9 @@ class IndexSearch(nn.Module):
         begin = torch.arange(segments).unsqueeze(1) * self.envelope.step
         middle = (torch.arange(tokens) + 0.5) * self.token_frames
         return ((middle > begin) & (middle < begin + self.envelope.span)).float()
+
+
+def stretched_to(steps: Tensor, frames: int) -> Tensor:
+    """Repeat the steps (row, step) of a stage that has fewer than there are frames; the last ones may have none."""
+    stride = max(1, frames // steps.shape[1])
+    return nn.functional.pad(steps.repeat_interleave(stride, 1), (0, frames - stride * steps.shape[1]))

@@ -15,10 +15,12 @@ from torch import Tensor, nn
 
 from melcodec_cli.layers.hifigan import HifiganVocoder
 from melcodec_cli.layers.mel import LogMel
+from melcodec_cli.layers.memory import Memory
 from melcodec_cli.layers.pitch import Pitch
 from melcodec_cli.layers.rows import inside_of, narrowed_rows, padded
 from melcodec_cli.systems.patch.config import Profile
 from melcodec_cli.systems.patch.excitation import chunk_phase, cycles_per_frame
+from melcodec_cli.systems.patch.live import PatchReceiver, PatchSender
 from melcodec_cli.systems.patch.tokenizer import Tokenizer
 from melcodec_cli.systems.patch.vocoder import PatchVocoder
 from melcodec_cli.systems.span import Span
@@ -118,15 +120,19 @@ class Patch(nn.Module):
         side, hop = self.profile.tokenizer.side, self.profile.mel.hop_samples
         indices = padded([each.indices for each in codes], self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            mel = self.tokenizer.decode(indices).float()
-            absent = (indices < 0).any(-1).repeat_interleave(side, 1).unsqueeze(-1)
-            mel = mel.masked_fill(absent, self.mel.silence)
+            mel = self.column_mel(indices)
             reach = self._sounding_reach.before
             near = [dataclasses.replace(span, before=min(span.before, reach)) for span in spans]
             frames = [span.scaled(side) for span in near]
             mel = narrowed_rows(mel, [span.scaled(side) for span in spans], frames)
             audio = self._sound(mel, frames).float().cpu()
         return [row[span.scaled(hop).kept_slice].numpy() for row, span in zip(audio, frames, strict=True)]
+
+    def column_mel(self, indices: Tensor, memory: Memory | None = None) -> Tensor:
+        """Indices (batch, column, row) -> log-mel (batch, frame, band), silent where columns were lost."""
+        mel = self.tokenizer.decode(indices, memory).float()
+        absent = (indices < 0).any(-1).repeat_interleave(self.profile.tokenizer.side, 1).unsqueeze(-1)
+        return mel.masked_fill(absent, self.mel.silence)
 
     def _sound(self, mel: Tensor, spans: Sequence[Span]) -> Tensor:
         """Log-mel of the frames of the spans -> audio (batch, frame * hop)."""
@@ -137,13 +143,18 @@ class Patch(nn.Module):
         pitch_hz, voicing = self.pitch(mel)
         config = self.profile.mel
         phase = chunk_phase(cycles_per_frame(pitch_hz, config.rate_hz, config.hop_samples), spans)
-        noise = self.vocoder.looped(self._frame_numbers(spans))
-        return self.vocoder(mel, pitch_hz, voicing, phase, noise, inside)
+        return self.vocoder(mel, pitch_hz, voicing, phase, self._frame_numbers(spans), inside)
 
     def _frame_numbers(self, spans: Sequence[Span]) -> Tensor:
         """Absolute numbers of the frames of the spans, (batch, longest)."""
         begin = torch.tensor([span.first - span.before for span in spans])
         return (begin.unsqueeze(1) + torch.arange(max(span.total for span in spans))).to(self.device)
+
+    def open_encoder(self, rows: int) -> PatchSender:
+        return PatchSender(self)
+
+    def open_decoder(self) -> PatchReceiver:
+        return PatchReceiver(self)
 
     def parts(self, options: Options) -> Mapping[str, nn.Module]:
         parts = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from melcodec_cli.layers.memory import Memory
 from melcodec_cli.layers.patches import PatchStack, from_patches, to_patches
 from melcodec_cli.layers.pointwise import Linear
 from melcodec_cli.layers.quantiser import Quantiser
@@ -18,9 +19,9 @@ class PatchEncoder(nn.Module):
         self.widen = Linear(config.side**2, config.width)
         self.stack = PatchStack(config.width, config.encoder_blocks, rows)
 
-    def forward(self, mel: Tensor) -> Tensor:
+    def forward(self, mel: Tensor, memory: Memory | None = None) -> Tensor:
         """Standardised mel (batch, side * column, side * row) -> (batch, column, row, width)."""
-        return self.stack(self.widen(to_patches(mel, self.side)))
+        return self.stack(self.widen(to_patches(mel, self.side)), memory)
 
 
 class PatchDecoder(nn.Module):
@@ -31,9 +32,9 @@ class PatchDecoder(nn.Module):
         self.stack = PatchStack(config.width, config.decoder_blocks, rows)
         self.head = Linear(config.width, config.side**2)
 
-    def forward(self, points: Tensor) -> Tensor:
+    def forward(self, points: Tensor, memory: Memory | None = None) -> Tensor:
         """Codewords (batch, column, row, lookup) -> standardised mel (batch, side * column, side * row)."""
-        return from_patches(self.head(self.stack(self.widen(points))), self.side)
+        return from_patches(self.head(self.stack(self.widen(points), memory)), self.side)
 
 
 class Tokenizer(nn.Module):
@@ -61,9 +62,9 @@ class Tokenizer(nn.Module):
         points, indices, encoded = (x.unflatten(1, (-1, self.rows)) for x in (points, indices, encoded))
         return points, indices, loss, encoded
 
-    def encode(self, mel: Tensor) -> Tensor:
+    def encode(self, mel: Tensor, memory: Memory | None = None) -> Tensor:
         """Log-mel (batch, frame, band) -> indices (batch, column, row)."""
-        latent = self.encoder(self.standardise(mel)).flatten(1, 2)
+        latent = self.encoder(self.standardise(mel), memory).flatten(1, 2)
         return self.quantiser.nearest(latent, 1)[..., 0].unflatten(1, (-1, self.rows))
 
     @torch.no_grad()
@@ -71,7 +72,7 @@ class Tokenizer(nn.Module):
         """(batch, frame, band) -> the same after coding and decoding."""
         return self.decode(self.encode(mel))
 
-    def decode(self, indices: Tensor) -> Tensor:
+    def decode(self, indices: Tensor, memory: Memory | None = None) -> Tensor:
         """Indices (batch, column, row), -1 absent -> log-mel (batch, frame, band)."""
         points = self.quantiser.lookup(indices.flatten(1, 2)).unflatten(1, (-1, self.rows))
-        return self.restore(self.decoder(points))
+        return self.restore(self.decoder(points, memory))

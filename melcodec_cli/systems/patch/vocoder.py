@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from melcodec_cli.layers.blocks import BlockStack, masked
 from melcodec_cli.layers.mel_config import MelConfig
+from melcodec_cli.layers.memory import Memory, surrounded
 from melcodec_cli.layers.pointwise import Linear
-from melcodec_cli.layers.spectra import SPECTRA_AT_ONCE, OverlapAdd, framed, shaped
+from melcodec_cli.layers.spectra import SPECTRA_AT_ONCE, evened, overlap_add, shaped
 from melcodec_cli.systems.patch.config import VocoderConfig
-from melcodec_cli.systems.patch.excitation import gate, local_pulses
+from melcodec_cli.systems.patch.excitation import gate, glides, local_pulses
 
 
 class PatchVocoder(nn.Module):
@@ -27,6 +28,8 @@ class PatchVocoder(nn.Module):
         super().__init__()
         self.side, self.rate_hz, self.hop_samples = side, mel.rate_hz, mel.hop_samples
         self.fft_samples = config.fft_samples
+        self.overlap = config.fft_samples // mel.hop_samples
+        self.margin = (config.fft_samples - mel.hop_samples) // 2
         self.register_buffer("window", torch.hann_window(config.fft_samples, device="cpu"), persistent=False)
         self.register_buffer("mean", torch.zeros(mel.bands))
         self.register_buffer("deviation", torch.ones(mel.bands))
@@ -39,12 +42,8 @@ class PatchVocoder(nn.Module):
         self.head = Linear(config.width, 3 * self.bins)
         # Frames whose windows reach into a frame.  Each of them hangs on the field of the network, of which the first
         # frame wants its whole column, and on the pitch of the frame before.
-        self.frames_after = config.fft_samples // mel.hop_samples // 2
+        self.frames_after = self.overlap // 2
         self.frames_before = self.frames_after + max(self.stack.context + side - 1, 1)
-
-    def looped(self, frames: Tensor) -> Tensor:
-        """Absolute frame numbers (batch, frame) -> their part of the noise loop (batch, frame * hop)."""
-        return self.noise[frames % len(self.noise)].flatten(1)
 
     def forward(
         self,
@@ -52,26 +51,47 @@ class PatchVocoder(nn.Module):
         pitch_hz: Tensor,
         voicing: Tensor,
         phase: Tensor,
-        noise: Tensor,
+        numbers: Tensor,
         inside: Tensor | None = None,
     ) -> Tensor:
-        """mel (batch, frame, band); pitch, voicing and phase (batch, frame); noise (batch, frame * hop) -> audio."""
+        """mel (batch, frame, band); pitch, voicing, phase and absolute number of each frame (batch, frame)
+        -> audio (batch, frame * hop)."""
+        total = self.added_up(mel, pitch_hz, voicing, phase, numbers, inside)
+        audio = evened(total, self.overlap)
+        return audio[:, self.margin : self.margin + mel.shape[1] * self.hop_samples]
+
+    def added_up(
+        self,
+        mel: Tensor,
+        pitch_hz: Tensor,
+        voicing: Tensor,
+        phase: Tensor,
+        numbers: Tensor,
+        inside: Tensor | None = None,
+        memory: Memory | None = None,
+    ) -> Tensor:
+        """The same, before it is evened: (batch, frame + overlap - 1, hop), from `margin` samples before the first."""
         standard = ((mel - self.mean) / self.deviation).unflatten(1, (-1, self.side)).flatten(2)
         x = self.column(standard).unflatten(2, (self.side, -1)).flatten(1, 2)
         height = (pitch_hz.clamp(min=1.0) / 150.0).log2()
         x = x + self.source(torch.stack([height, voicing * 2 - 1], -1).to(x.dtype))
-        x = self.norm(self.stack(x))
-        ended = masked(noise.unflatten(1, (-1, self.hop_samples)), inside).flatten(1)
-        noise = framed(ended, self.fft_samples, self.hop_samples)
+        x = self.norm(self.stack(x, memory=memory))
+        glide_hz = glides(pitch_hz, surrounded(self, pitch_hz, 1, 0, memory)[:, :-1])
         strength = gate(voicing).unsqueeze(-1)
-        added = OverlapAdd(self.window, len(x), x.shape[1], self.fft_samples, self.hop_samples)
+        total = self.window.new_zeros(len(x), x.shape[1] + self.overlap - 1, self.hop_samples)
         for first in range(0, x.shape[1], SPECTRA_AT_ONCE):
             here = slice(first, first + SPECTRA_AT_ONCE)
-            begin = max(0, first - 1)  # the pitch of the frame before counts
-            pulses = local_pulses(
-                pitch_hz[:, begin : here.stop], phase[:, begin : here.stop], self.rate_hz, self.hop_samples,
+            pulses = strength[:, here] * local_pulses(
+                pitch_hz[:, here], glide_hz[:, here], phase[:, here], self.rate_hz, self.hop_samples,
                 self.fft_samples,
-            )[:, first - begin :] * strength[:, here]  # fmt: skip
-            part = shaped(self.head(x[:, here]).float(), pulses, noise[:, here], self.window)
-            added.add(first, masked(part, None if inside is None else inside[:, here]))
-        return added.audio()
+            )  # fmt: skip
+            noise = self._noise(numbers[:, here])
+            voice, breath = (torch.fft.rfft(each * self.window) for each in (pulses, noise))
+            part = shaped(self.head(x[:, here]).float(), voice, breath, self.window)
+            overlap_add(total[:, first:], masked(part, None if inside is None else inside[:, here]))
+        return total
+
+    def _noise(self, numbers: Tensor) -> Tensor:
+        """The loop of noise in the windows of frames: (batch, frame) -> (batch, frame, fft)."""
+        places = torch.arange(self.fft_samples, device=numbers.device) - self.margin
+        return self.noise.flatten()[(numbers.unsqueeze(-1) * self.hop_samples + places) % self.noise.numel()]

@@ -11,9 +11,9 @@ from torch import Tensor
 from melcodec_cli.layers.pitch import Pitch
 from melcodec_cli.systems.fmel.coder import Coder
 from melcodec_cli.systems.fmel.config import Profile
-from melcodec_cli.systems.fmel.search import CHANGE_S, IndexSearch
+from melcodec_cli.systems.fmel.phones import PhoneListener
+from melcodec_cli.systems.fmel.search import CHANGE_S, IndexSearch, Judge
 from melcodec_cli.systems.fmel.train.hearing import phones_loss, pitch_loss
-from melcodec_cli.systems.fmel.train.listener import Listener
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.clustering import cluster, usage_figures
 from melcodec_cli.train.discriminators import mel_discriminators
@@ -53,7 +53,7 @@ class CoderTask(MelTask):
         profile: Profile,
         losses: CoderLosses,
         pitch: Pitch | None = None,
-        listener: Listener | None = None,
+        listener: PhoneListener | None = None,
     ) -> None:
         super().__init__(profile.mel)
         self.profile = profile
@@ -151,9 +151,12 @@ class CoderTask(MelTask):
     def _searched(self, mel: Tensor, latent: Tensor, timbre: Tensor | None) -> Tensor:
         coder = self.stage
         choices = coder.quantiser.nearest(latent, self.search.config.choices)
-        pitch = self.pitch[0] if self.pitch else None
-        heard = pitch.heard(mel) if pitch else None
-        indices = self.search(coder, coder.decoder, pitch, mel, heard, choices, timbre, (False, False))
+        weight = self.search.config
+        stages = [(stage, weight.pitch) for stage in self.pitch] + [
+            (stage, weight.phones) for stage in self.listener
+        ]
+        judges = [Judge(stage, stage.heard(mel), each) for stage, each in stages if each]
+        indices = self.search(coder, coder.decoder, mel, judges, choices, timbre, (False, False))
         torch.clear_autocast_cache()  # drops weights that were cast without a gradient
         return indices
 

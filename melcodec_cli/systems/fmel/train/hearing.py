@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from melcodec_cli.layers.pitch import Pitch
-from melcodec_cli.systems.fmel.train.listener import Listener
+from melcodec_cli.systems.fmel.phones import PhoneListener
 
 
 def pitch_loss(pitch: Pitch, decoded: Tensor, target: Tensor) -> Tensor:
@@ -16,7 +16,7 @@ def pitch_loss(pitch: Pitch, decoded: Tensor, target: Tensor) -> Tensor:
     return pitch.difference(decoded, heard).mean()
 
 
-def phones_loss(listener: Listener, decoded: Tensor, target: Tensor) -> Tensor:
+def phones_loss(listener: PhoneListener, decoded: Tensor, target: Tensor) -> Tensor:
     """Difference in the phones heard by a trained listener."""
     with torch.no_grad():
         heard = listener.heard(target)

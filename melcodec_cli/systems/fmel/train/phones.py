@@ -1,59 +1,107 @@
-"""Training of the listener, by CTC on whole clips and their transcripts."""
+"""Training of the listener, on phones that were aligned with transcripts."""
 
 from __future__ import annotations
 
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import ctc_loss
+from torch.nn.functional import cross_entropy
 
-from melcodec_cli.systems.fmel.config import Profile
-from melcodec_cli.systems.fmel.train.letters import BLANK, letter_errors, merged, text_of
-from melcodec_cli.systems.fmel.train.listener import Listener, ListenerConfig
-from melcodec_cli.systems.fmel.train.utterances import Spoken
-from melcodec_cli.train.batches import Crops
+from melcodec_cli.errors import UsageProblem
+from melcodec_cli.layers.mel_config import MelConfig
+from melcodec_cli.systems.fmel.phones import PhoneListener
+from melcodec_cli.train.ahead import Source
+from melcodec_cli.train.alignment import SILENCE, UNKNOWN, Alignment, open_alignment
+from melcodec_cli.train.batches import Batches, Crops, beginnings, dev_rows
+from melcodec_cli.train.corpus import Corpus
+from melcodec_cli.train.stage import Drawing
 from melcodec_cli.train.task import MelTask, Moment
 
 
-class PhonesTask(MelTask):
-    stage: Listener
+@dataclass(frozen=True)
+class Spoken(Crops):
+    phones: Tensor  # (batch, mel frame), UNKNOWN where nothing was aligned
 
-    def __init__(self, profile: Profile, config: ListenerConfig) -> None:
-        super().__init__(profile.mel)
-        self.profile = profile
-        self.stage = Listener(profile.mel.bands, config)
+
+class SpokenBatches:
+    """Crops of aligned clips with their phones, drawn on the CPU."""
+
+    def __init__(self, drawing: Drawing, alignment: Alignment, hop_samples: int) -> None:
+        preset, self.corpus, self.alignment = drawing.preset, drawing.corpus, alignment
+        self.hop_samples = hop_samples
+        # Noise crops and silenced edges would contradict the labels.
+        augmentation = dataclasses.replace(preset.augmentation, no_speech=0.0, edge=0.0)
+        aligned = set(np.flatnonzero(alignment.counts).tolist())
+        cpu = torch.device("cpu")
+        self.batches = Batches(drawing.corpus, "train", cpu, preset.corpus.weights, augmentation, aligned)
+
+    def draw(self, batch: int, samples: int, seed: int) -> Spoken:
+        crops = self.batches.draw(batch, samples, seed)
+        starts = self.batches.places(batch, samples, seed)
+        return spoken(crops, starts, self.corpus, self.alignment, self.hop_samples)
+
+
+def spoken(
+    crops: Crops, starts: np.ndarray, corpus: Corpus, alignment: Alignment, hop_samples: int
+) -> Spoken:
+    """The crops, which begin at these places of the corpus, with the phone at the centre of each mel frame."""
+    frames = np.arange(crops.audio.shape[1] // hop_samples)
+    labels = alignment.at(corpus, starts[:, None] + frames * hop_samples + hop_samples // 2)
+    return Spoken(**vars(crops), phones=torch.from_numpy(labels))
+
+
+def spoken_crops(drawing: Drawing, mel: MelConfig) -> tuple[Source, Crops]:
+    """Random crops of aligned clips, and the beginnings of aligned dev clips."""
+    corpus, config = drawing.corpus, drawing.config
+    alignment = open_alignment(corpus)
+    if not alignment.counts.any():
+        raise UsageProblem("no clip of the corpus could be aligned with its transcript")
+    samples = int(config.dev_seconds * corpus.rate_hz)
+    samples -= samples % drawing.preset.shape.frame_samples
+    aligned = set(np.flatnonzero(alignment.counts).tolist())
+    rows = dev_rows(corpus, set(drawing.preset.corpus.dev_sources), samples, config.dev_clips, aligned)
+    dev, starts = beginnings(corpus, rows, samples), corpus.starts[rows]
+    return (
+        SpokenBatches(drawing, alignment, mel.hop_samples),
+        spoken(dev, starts, corpus, alignment, mel.hop_samples),
+    )
+
+
+class PhonesTask(MelTask):
+    stage: PhoneListener
+
+    def __init__(self, mel: MelConfig, stage: PhoneListener) -> None:
+        super().__init__(mel)
+        self.stage = stage
 
     def heard(self, crops: Crops) -> Tensor:
         """All bands, as a narrow recording is judged as it is."""
         return torch.ones_like(self.edges_hz, dtype=torch.bool).expand(len(crops.audio), 1, -1)
 
     def _scores(self, crops: Spoken) -> tuple[Tensor, Tensor]:
-        """Logits (batch, step, letter) and the number of steps of each clip (batch,)."""
-        inside = crops.inside[:, :: self.profile.mel.hop_samples].unsqueeze(-1)
-        return self.stage.scores(self.mel(crops.noisy), inside), self.stage.steps(inside).sum((1, 2))
+        """Logits (batch, step, phone) and the phones in the middle of the steps (batch, step)."""
+        scores, stride = self.stage.scores(self.mel(crops.noisy)), self.stage.stride
+        return scores, crops.phones[:, stride // 2 :: stride][:, : scores.shape[1]]
 
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
         assert isinstance(crops, Spoken)
-        scores, steps = self._scores(crops)
-        return letters_loss(scores, steps, crops), {}
+        scores, phones = self._scores(crops)
+        if not (phones != UNKNOWN).any():
+            return scores.sum() * 0, {}
+        loss = cross_entropy(scores.flatten(0, 1), phones.flatten(), ignore_index=UNKNOWN)
+        return loss, {}
 
     @torch.no_grad()
     def evaluate(self, crops: Crops) -> dict[str, float]:
         assert isinstance(crops, Spoken)
-        scores, steps = self._scores(crops)
-        best = scores.argmax(-1).tolist()
-        heard = [text_of(merged(row[:count])) for row, count in zip(best, steps.tolist(), strict=True)]
-        said = [text_of(row) for row in crops.letters.tolist()]
-        wrong = sum(letter_errors(*pair) for pair in zip(said, heard, strict=True))
+        scores, phones = self._scores(crops)
+        known, sounding = phones != UNKNOWN, phones > SILENCE
+        right = scores.argmax(-1) == phones
         return {
-            "letter_error": wrong / sum(map(len, said)),
-            "dev_ctc": letters_loss(scores, steps, crops).item(),
+            "phone_error": 1 - right[sounding].float().mean().item(),
+            "frame_error": 1 - right[known].float().mean().item(),
+            "dev_entropy": cross_entropy(scores[known], phones[known]).item(),
         }
-
-
-def letters_loss(scores: Tensor, steps: Tensor, spoken: Spoken) -> Tensor:
-    """CTC loss per letter.  scores (batch, step, letter), steps (batch,)."""
-    with torch.autocast(scores.device.type, enabled=False):
-        chances = scores.float().log_softmax(-1).transpose(0, 1)
-        # A clip with more letters than steps cannot be learned, so it does not count.
-        loss = ctc_loss(chances, spoken.letters, steps, spoken.counts, BLANK, "sum", zero_infinity=True)
-    return loss / spoken.counts.sum()

@@ -8,35 +8,31 @@ from melcodec_cli.errors import UsageProblem
 from melcodec_cli.layers.pitch import Pitch
 from melcodec_cli.systems.fmel.coder import Coder
 from melcodec_cli.systems.fmel.config import Profile
+from melcodec_cli.systems.fmel.phones import PhoneListener
 from melcodec_cli.systems.fmel.refiner import FlowRefiner
 from melcodec_cli.systems.fmel.train.coder import CoderLosses, CoderTask
-from melcodec_cli.systems.fmel.train.listener import Listener, ListenerConfig
-from melcodec_cli.systems.fmel.train.phones import PhonesTask
+from melcodec_cli.systems.fmel.train.phones import PhonesTask, spoken_crops
 from melcodec_cli.systems.fmel.train.refiner import RefinerLosses, RefinerTask
-from melcodec_cli.systems.fmel.train.utterances import Utterances, dev_utterances, require_transcripts
 from melcodec_cli.systems.fmel.train.vocoder import VocoderLosses, VocoderTask
 from melcodec_cli.train.ahead import Source
+from melcodec_cli.train.alignment import require_transcripts
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.clustering import with_usage
 from melcodec_cli.train.pitch import PitchLosses, PitchTask
 from melcodec_cli.train.pitch_labels import labelled_crops, require_world
-from melcodec_cli.train.presets import Preset
 from melcodec_cli.train.stage import Drawing, Stage, Training
 
 
 def stages_of(profile: Profile) -> Sequence[Stage]:
-    """The stages of the profile's parts, preceded by the listener, which judges the coder and is not shipped."""
-    listener = Stage(
-        "phones", _phones, network=ListenerConfig, ships=False, draws=_utterances,
-        check=require_transcripts, wanted=_judges_phones,
-    )  # fmt: skip
+    """The stages of the profile's parts; the listener comes first, as it judges the coder."""
     parts = {
+        "phones": Stage("phones", _phones, draws=_spoken, check=require_transcripts),
         "coder": Stage("coder", _coder, CoderLosses, completed=with_usage),
         "pitch": Stage("pitch", _pitch, PitchLosses, draws=_labelled, check=require_world),
         "refiner": Stage("refiner", _refiner, RefinerLosses),
         "vocoder": Stage("vocoder", _vocoder, VocoderLosses),
     }
-    return [listener, *(stage for name, stage in parts.items() if getattr(profile, name))]
+    return [stage for name, stage in parts.items() if getattr(profile, name)]
 
 
 def _profile(training: Training) -> Profile:
@@ -44,15 +40,22 @@ def _profile(training: Training) -> Profile:
 
 
 def _phones(training: Training) -> PhonesTask:
-    return PhonesTask(_profile(training), training.network("phones"))
+    listener = _new_listener(training)
+    assert listener is not None
+    return PhonesTask(_profile(training).mel, listener)
 
 
 def _coder(training: Training) -> CoderTask:
     profile, losses = _profile(training), training.losses("coder")
-    listener = None
-    if losses.phones:
-        listener = training.trained(Listener(profile.mel.bands, training.network("phones")), "phones")
+    listener = _new_listener(training)
+    if listener is not None:
+        listener = training.trained(listener, "phones")
     return CoderTask(profile, losses, _trained_pitch(training), listener)
+
+
+def _new_listener(training: Training) -> PhoneListener | None:
+    profile = _profile(training)
+    return PhoneListener(profile.mel.bands, profile.phones) if profile.phones else None
 
 
 def _pitch(training: Training) -> PitchTask:
@@ -91,20 +94,11 @@ def _trained_coder(training: Training) -> Coder | None:
     return training.trained(Coder(profile.mel, profile.coder, profile.timbre), "coder")
 
 
-def _utterances(drawing: Drawing) -> tuple[Source, Crops]:
-    preset, corpus, config = drawing.preset, drawing.corpus, drawing.config
-    sources, multiple = set(preset.corpus.dev_sources), preset.shape.frame_samples
-    utterances = Utterances(
-        corpus, "train", preset.corpus.weights, preset.augmentation, config.seconds, multiple
-    )
-    return utterances, dev_utterances(corpus, sources, config.dev_seconds, config.dev_clips, multiple)
+def _spoken(drawing: Drawing) -> tuple[Source, Crops]:
+    return spoken_crops(drawing, Profile.from_dict(drawing.preset.profile).mel)
 
 
 def _labelled(drawing: Drawing) -> tuple[Source, Crops]:
     profile = Profile.from_dict(drawing.preset.profile)
     assert profile.pitch is not None
     return labelled_crops(drawing, profile.mel, profile.pitch)
-
-
-def _judges_phones(preset: Preset) -> bool:
-    return bool(preset.stages["coder"].losses.phones)

@@ -70,8 +70,8 @@ class VocoderTask(MelTask):
             cycles = cycles_per_frame(pitch_hz, config.rate_hz, config.hop_samples)
             phase = torch.cumsum(cycles, 1) - cycles / 2 + torch.rand(len(mel), 1, device=mel.device)
             begin = torch.randint(len(vocoder.noise), (len(mel), 1), device=mel.device)
-            noise = vocoder.looped(begin + torch.arange(mel.shape[1], device=mel.device))
-        return vocoder(mel, pitch_hz, voicing, phase, noise)
+            numbers = begin + torch.arange(mel.shape[1], device=mel.device)
+        return vocoder(mel, pitch_hz, voicing, phase, numbers)
 
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
         if player == "adversary":

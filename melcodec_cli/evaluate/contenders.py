@@ -1,4 +1,4 @@
-"""What is compared: each system takes a clip through its own coder and back."""
+"""What is compared: each contender takes a clip through its own coder and back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from melcodec_cli.models.installed import bundle_named
 
 @dataclass(frozen=True)
 class Coded:
-    """One clip after one system."""
+    """One clip after one contender."""
 
     audio: Audio  # mono, at the rate of the speech
     total_bits: int  # of the file
@@ -29,7 +29,9 @@ class Coded:
     decode_s: float
 
 
-class System(ABC):
+class Contender(ABC):
+    """A model, another codec or a reference; results call it a system."""
+
     kind: str  # "melcodec", "peer" or "reference"
     name: str
 
@@ -42,7 +44,7 @@ class System(ABC):
         return {}
 
 
-class Melcodec(System):
+class Melcodec(Contender):
     """This codec, by the way that a user's files take."""
 
     kind = "melcodec"
@@ -92,8 +94,8 @@ def _ignore(*_: str) -> None:
 
 def models(
     bundles: Sequence[str], steps: Sequence[int | None], device: str = "auto", threads: int | None = None
-) -> list[System]:
-    """Every bundle with every number of steps; None: its own. A bundle of a file is called as the file is."""
+) -> list[Contender]:
+    """Every bundle with every number of steps; None: its own. A bundle that is a file is named after it."""
     names = [Path(bundle).stem if bundle.endswith(".safetensors") else bundle for bundle in bundles]
     return [
         Melcodec(name if names.count(name) == 1 else bundle, bundle, device, threads, step)

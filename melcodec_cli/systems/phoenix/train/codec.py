@@ -1,0 +1,117 @@
+"""Training of encoder, quantiser and decoder, together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from melcodec_cli.systems.phoenix.config import Profile
+from melcodec_cli.systems.phoenix.phoenix import Codec
+from melcodec_cli.systems.phoenix.train.losses import Distances, SpectralDistances
+from melcodec_cli.train.batches import Crops
+from melcodec_cli.train.discriminators import patched_discriminators
+from melcodec_cli.train.task import Moment, Task
+
+PICTURED = 2  # which of the resolutions is drawn: 32 ms
+
+
+@dataclass(frozen=True)
+class CodecLosses:
+    mel: float = 1.0  # log-mels at several resolutions
+    magnitude: float = 1.0  # square roots of magnitudes: loud bins count more than in a mel
+    complex: float = 1.0  # the same with phase, which makes adversaries dispensable
+    codebook: float = 0.5
+    commitment: float = 0.25  # pulls the encoder towards its codewords; relative to the codebook loss
+    usage_decay: float = 0.99  # decay of the running usage that guides online clustering
+    single: float = 0.5  # share of crops decoded from one stage alone; the others from two or more
+    adversary: float = 0.0  # weight of the adversarial loss; 0: none
+    features: float = 1.0  # weight of feature matching, relative to the adversary's
+    adversary_from: float = 0.0  # progress at which the adversary joins
+    adversary_width: int = 16
+
+
+class CodecTask(Task):
+    """Learns to decode clean speech (`crops.audio`) from what may be noisy (`crops.noisy`)."""
+
+    stage: Codec
+
+    def __init__(self, profile: Profile, losses: CodecLosses) -> None:
+        super().__init__()
+        self.profile, self.losses = profile, losses
+        self.stage = Codec(profile)
+        self.distances = SpectralDistances(profile.rate_hz)
+        self.latest: tuple[Tensor, Tensor] | None = None  # indices and points of the last batch
+        if losses.adversary:
+            self.judged_by(
+                patched_discriminators(profile.rate_hz, losses.adversary_width), losses.adversary_from
+            )
+            self.players = ("stage", "adversary")  # the adversary learns from what the stage has just made
+            self.shown: tuple[Tensor, Tensor] | None = None
+
+    def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
+        if player == "adversary":
+            assert self.shown is not None
+            return self.adversary.judgement_loss(*self.shown), {}
+        codec, weight = self.stage, self.losses
+        found = codec.quantiser(codec.encoder(crops.noisy), self._sent(len(crops.audio), crops.audio.device))
+        self.latest = (found.indices, found.points)
+        made = codec.decoder(found.latent).float()
+        with torch.autocast(made.device.type, enabled=False):
+            far = self.distances(made, crops.audio, crops.bandwidth_hz)
+        vq = found.codebook_loss + weight.commitment * found.commitment_loss
+        loss = self._weighted(far) + weight.codebook * vq
+        figures = {name: value.item() for name, value in far._asdict().items()} | {"vq": vq.item()}
+        if weight.adversary and self.active("adversary", moment):
+            self.shown = (crops.audio, made.detach())
+            deception, verdict = self.deception(crops.audio, made, weight.features)
+            loss = loss + weight.adversary * deception
+            figures |= verdict
+        return loss, figures
+
+    def _weighted(self, far: Distances) -> Tensor:
+        weight = self.losses
+        return weight.mel * far.mel + weight.magnitude * far.magnitude + weight.complex * far.complex
+
+    def _sent(self, batch: int, device: torch.device) -> Tensor:
+        """How many stages each crop is decoded from: (batch,)."""
+        stages = self.stage.quantiser.stages
+        several = torch.randint(min(2, stages), stages + 1, (batch,), device=device)
+        return torch.where(torch.rand(batch, device=device) < self.losses.single, 1, several)
+
+    @torch.no_grad()
+    def after_step(self, moment: Moment) -> None:
+        assert self.latest is not None
+        indices, points = self.latest
+        quantiser, decay = self.stage.quantiser, self.losses.usage_decay
+        shares = quantiser.shares(indices)
+        anchors = quantiser.anchors(points)
+        if dist.is_initialized():  # the codebooks must stay the same on every GPU
+            dist.all_reduce(shares)
+            shares /= dist.get_world_size()
+            dist.broadcast(anchors, 0)
+        quantiser.count(shares, decay)
+        quantiser.revive(anchors, decay)
+
+    @torch.no_grad()
+    def evaluate(self, crops: Crops) -> dict[str, float]:
+        """Figures of all stages and of one alone."""
+        codec, stages = self.stage, self.stage.quantiser.stages
+        latents = codec.encoder(crops.noisy)
+        figures = {}
+        for sent in sorted({stages, 1}, reverse=True):
+            found = codec.quantiser(latents, torch.full((len(latents),), sent, device=latents.device))
+            far = self.distances(codec.decoder(found.latent).float(), crops.audio, crops.bandwidth_hz)
+            figures[f"dev_loss_{sent}"] = self._weighted(far).item()
+            figures |= {f"dev_{name}_{sent}": value.item() for name, value in far._asdict().items()}
+        shares = codec.quantiser.shares(found.indices)
+        perplexities = (-(shares * (shares + 1e-12).log()).sum(1)).exp()
+        return figures | {"perplexity": perplexities[0].item(), "least_perplexity": perplexities.min().item()}
+
+    @torch.no_grad()
+    def picture(self, crops: Crops) -> list[Tensor]:
+        codec, scale = self.stage, self.distances.scales[PICTURED]
+        made = codec.decoder(codec.quantiser(codec.encoder(crops.noisy[:1])).latent).float()
+        return [scale(audio)[0][0] for audio in (crops.audio[:1], made)]
