@@ -48,7 +48,7 @@ types:
       - id: more_must_understand_flags
         type: varint
         if: is_extended
-        doc: Flags from 4 on, lowest bit first. Version 1.0 knows none of them.
+        doc: Flags from 4 on, lowest bit first. Version 1.0 knows flag 4.
       - id: more_may_ignore_flags
         type: varint
         if: is_extended
@@ -70,12 +70,19 @@ types:
       - id: global_indices
         type: global_indices
         if: has_globals
+      - id: tables_id
+        size: 4
+        if: is_entropy_coded
+        doc: The tables with which chunks may be coded.
       - id: samples_plus_1
         type: varint
         doc: Length of the original per channel; 0 if it was unknown when the header was written.
       - id: checksum
         type: u2
     instances:
+      is_entropy_coded:
+        value: 'is_extended and (more_must_understand_flags.value & 1) != 0'
+        doc: Must-understand flag 4.
       channels:
         value: channels_less_1 + 1
       coded_channels:
@@ -142,7 +149,13 @@ types:
     seq:
       - id: chunk
         type: chunk(header, num_frames)
+        if: not is_coded
+      - id: coded_chunk
+        type: coded_chunk(header)
+        if: is_coded
     instances:
+      is_coded:
+        value: header.is_entropy_coded and padding.last == 0
       padding:
         pos: 0
         type: padding
@@ -168,6 +181,31 @@ types:
       - id: stop_bit
         type: b1
         valid: true
+  coded_chunk:
+    doc: Section 15 of SPEC.md says how states and words become indices.
+    params:
+      - id: header
+        type: header
+    seq:
+      - id: short_frames
+        type: varint
+        doc: 0 if the chunk is full.
+      - id: globals
+        type: index(header.global_bits)
+        repeat: expr
+        repeat-expr: header.num_chunk_globals
+        doc: Channel by channel; what follows begins with a byte.
+      - id: states
+        type: u4
+        repeat: expr
+        repeat-expr: header.num_frame_indices
+        doc: Row by row, in a row channel by channel.
+      - id: words
+        type: u2
+        repeat: expr
+        repeat-expr: (_io.size - _io.pos - 1) / 2
+      - id: end
+        contents: [0]
   globals:
     params:
       - id: header

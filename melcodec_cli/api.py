@@ -46,6 +46,7 @@ class CompressArguments(SharedArguments, total=False):
     chunk_s: float | None
     effort: int | None
     bits_per_s: float | None
+    entropy: bool | None
     profile: str | None
 
 
@@ -84,6 +85,7 @@ def compress(
     copy_tags: bool = True,
     effort: int | None = None,
     bits_per_s: float | None = None,
+    entropy: bool | None = None,
     force: bool = False,
     profile: str | None = None,
     bundle: str | None = None,
@@ -94,15 +96,16 @@ def compress(
 
     `source` is a path, a binary file object, the bytes of an audio file, or an array with its `rate_hz`: (sample,) or
     (sample, channel), of floats within +-1 or of integers that use their whole range. `effort`, 1 to 8, is the number
-    of codewords tried for each index; `bits_per_s` chooses among the bit rates that a model has. `profile` names an
-    installed bundle, or "auto" to choose one by the recording's rate; `bundle` names a bundle file instead. Raises the
-    errors of `melcodec_cli.errors`; what the command would note on stderr becomes a warning.
+    of codewords tried for each index; `bits_per_s` chooses among the bit rates that a model has; `entropy` says whether
+    the model's tables code the indices, None: if it has any. `profile` names an installed bundle, or "auto" to choose
+    one by the recording's rate; `bundle` names a bundle file instead. Raises the errors of `melcodec_cli.errors`; what
+    the command would note on stderr becomes a warning.
     """
     memory = io.BytesIO()
     with _in_python_terms():
         file, raw = _opened(source, rate_hz)
         models = _models(bundle, device, threads, profile)
-        settings = CompressSettings(keep_channels, chunk_s, copy_tags)
+        settings = CompressSettings(keep_channels, chunk_s, copy_tags, entropy=entropy)
         options = _options(effort=effort)
         sink = memory if target is None else target
         record = _run(CompressRequest(file, sink, settings, raw, bits_per_s, options, force), models)

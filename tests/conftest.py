@@ -87,6 +87,31 @@ def only_tiny_bundle(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     return tiny_bundle
 
 
+@pytest.fixture(scope="session")
+def tabled_bundle(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny bundle with tables for entropy coding, which expect what its coder makes of noise."""
+    import io
+
+    import numpy as np
+    from mlcfile import Reader, Source, Tables
+
+    import melcodec_cli
+    from melcodec_cli.models.installed import read_bundle_info
+    from melcodec_cli.models.tables import write_with_tables
+
+    coded = melcodec_cli.compress(wav(noise(20)), bundle=str(tiny_bundle))
+    indices = np.concatenate([chunk.indices[0, :, 0] for chunk in Reader(io.BytesIO(coded))])
+    counts = np.bincount(indices, minlength=1024)
+    frequencies = 1 + counts * (65536 - 1024) // counts.sum()
+    frequencies[counts.argmax()] += 65536 - frequencies.sum()
+    tables = Tables(
+        (Source(1, 0, np.zeros(1025, int)),), np.zeros(32, int), np.zeros(1, int), frequencies[None]
+    )
+    path = tmp_path_factory.mktemp("bundles") / "tiny.safetensors"
+    write_with_tables(read_bundle_info(tiny_bundle), tables, path, force=False)
+    return path
+
+
 @pytest.fixture
 def user_bundles(tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's folder of bundles, which is not there yet; the tiny bundle is the one that comes with melcodec."""

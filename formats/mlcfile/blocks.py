@@ -8,16 +8,18 @@ from typing import TypeAlias
 from zlib import crc32
 
 from .description import BLOCK_CHECKSUM, BLOCK_HEAD, MAX_VARINT_BYTES, pack_varint, read_varint
-from .errors import CorruptError, TruncatedError
+from .errors import CorruptError, NoTablesError, TruncatedError
 from .header import Header
 from .layout import MAX_BODY_BYTES
-from .payload import Indices
+from .payload import Codes, Indices
 from .source import Source
 from .tags import Tags
 
 END, CODES, GLOBAL, TAGS, PADDING = 0x00, 0x01, 0x02, 0x81, 0x82
+CHECKSUM_BYTES = 4
 ANCILLARY = 0x80  # a reader may skip an unknown type that has this bit
 NOT_A_TYPE = 0x8D  # never a block type: a header begins with this byte
+NO_END = "the stream ends before its END block"
 NAMES = {END: "END", CODES: "CODES", GLOBAL: "GLOBAL", TAGS: "TAGS", PADDING: "PADDING"}
 
 
@@ -27,8 +29,19 @@ class Chunk:
 
     number: int
     first_frame: int
-    indices: Indices  # (coded channel, frame, row)
+    codes: Codes
     globals_: Indices | None  # (coded channel, count): its own, or those of the last GLOBAL block
+
+    @property
+    def frames(self) -> int:
+        return self.codes.frames
+
+    @property
+    def indices(self) -> Indices:
+        """Indices (coded channel, frame, row). Those of an entropy-coded chunk need the reader to have its tables."""
+        if self.codes.indices is None:
+            raise NoTablesError("the stream is entropy coded, and its tables are not at hand")
+        return self.codes.indices
 
 
 @dataclass(frozen=True)
@@ -124,20 +137,29 @@ def pack_block(type_: int, body: bytes, chunk: int, seed: int) -> bytes:
 
 def read_raw_block(source: Source, header: Header) -> RawBlock:
     """Reads exactly one block from `source`; the caller checks its checksum."""
+    type_, size = read_block_head(source, header)
+    try:
+        body = source.take(size)
+        stored = int.from_bytes(source.take(CHECKSUM_BYTES), "big")
+    except EOFError:
+        raise TruncatedError(NO_END) from None
+    return RawBlock(type_, body, bytes([type_]) + pack_varint(size) + body, stored)
+
+
+def read_block_head(source: Source, header: Header) -> tuple[int, int]:
+    """Reads the type of a block and the size of its body, which is within the limits."""
     try:
         type_ = source.take(1)[0]
         size = read_varint(source.take)
-        if type_ == NOT_A_TYPE:
-            raise TruncatedError("another stream begins before this one's END block")
-        limit = max_body_bytes(type_, header)
-        if size > limit:  # checked before anything of that size is read or allocated
-            name = name_of(type_)
-            raise CorruptError(f"a {name} block of {size} bytes is over the limit of {limit}")
-        body = source.take(size)
-        stored = int.from_bytes(source.take(4), "big")
     except EOFError:
-        raise TruncatedError("the stream ends before its END block") from None
-    return RawBlock(type_, body, bytes([type_]) + pack_varint(size) + body, stored)
+        raise TruncatedError(NO_END) from None
+    if type_ == NOT_A_TYPE:
+        raise TruncatedError("another stream begins before this one's END block")
+    limit = max_body_bytes(type_, header)
+    if size > limit:  # checked before anything of that size is read or allocated
+        name = name_of(type_)
+        raise CorruptError(f"a {name} block of {size} bytes is over the limit of {limit}")
+    return type_, size
 
 
 def max_body_bytes(type_: int, header: Header) -> int:

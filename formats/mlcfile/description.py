@@ -28,7 +28,8 @@ from .errors import CorruptError
 
 MAX_VARINT_BYTES = 7  # 49 bits: what the longest length needs
 
-MUST_LAYOUT, MUST_GLOBALS, MUST_ALL_CHANNELS, MUST_EXTENDED = 1, 2, 4, 8
+MUST_LAYOUT, MUST_GLOBALS, MUST_ALL_CHANNELS, MUST_EXTENDED, MUST_ENTROPY = 1, 2, 4, 8, 16
+NIBBLE_BITS = 4  # of flags in the flags byte; flags from here on are among the "more flags"
 EXPLICIT_RATE = 0  # the rate code for: the rate follows as a varint
 
 
@@ -90,13 +91,14 @@ GLOBALS = Struct(
     "count" / Byte,
     "width" / BitStruct("stream_scope" / BitsInteger(1), "bits" / BitsInteger(7)),
 )
-FIELDS = Struct(  # parsed and built with `must`, the must-understand flags
+FIELDS = Struct(  # parsed and built with `must`, all must-understand flags
     "bitstream_id" / Bytes(4),
     "renderer_id" / Bytes(2),
     "sound" / BitStruct("channels_less_1" / BitsInteger(3), "rate_code" / BitsInteger(5)),
     "rate_hz" / If(this.sound.rate_code == EXPLICIT_RATE, Varint()),
     "layout" / If(this._params.must & MUST_LAYOUT, LAYOUT),
     "globals_" / If(this._params.must & MUST_GLOBALS, GLOBALS),
+    "tables_id" / If(this._params.must & MUST_ENTROPY, Bytes(4)),
 )
 LENGTH = Varint(stretchable=True)  # samples + 1, 0 for unknown
 HEADER_CHECKSUM = Int16ub

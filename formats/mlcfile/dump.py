@@ -7,13 +7,22 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .blocks import Block, Chunk, End
+from .entropy import is_coded
 from .header import Header
 from .reader import Reader, read_streams
+from .tables import Tables
 
 
-def dump(file: BinaryIO, conceal: bool = False, indices: bool = False) -> list[dict[str, Any]]:
-    """One entry per stream; `indices` adds the content of every chunk."""
-    return [_dump_stream(reader, indices) for reader in read_streams(file, conceal)]
+def dump(
+    file: BinaryIO, conceal: bool = False, indices: bool = False, tables: Tables | None = None
+) -> list[dict[str, Any]]:
+    """One entry per stream; `indices` adds the content of every chunk, for which `tables` may be needed."""
+    streams = []
+    for reader in read_streams(file, conceal):
+        if tables is not None and reader.header.tables_id == tables.id:
+            reader.use_tables(tables)
+        streams.append(_dump_stream(reader, indices))
+    return streams
 
 
 def _dump_stream(reader: Reader, indices: bool) -> dict[str, Any]:
@@ -31,7 +40,7 @@ def _dump_stream(reader: Reader, indices: bool) -> dict[str, Any]:
 
 
 def dump_header(header: Header) -> dict[str, Any]:
-    return {
+    described: dict[str, Any] = {
         "bitstream_id": header.bitstream_id.hex(),
         "renderer_id": header.renderer_id.hex(),
         "rate_hz": header.rate_hz,
@@ -41,14 +50,18 @@ def dump_header(header: Header) -> dict[str, Any]:
         "layout": vars(header.layout),
         "globals": header.globals_ and vars(header.globals_),
     }
+    if header.tables_id is not None:
+        described["tables_id"] = header.tables_id.hex()
+    return described
 
 
 def _dump_block(block: Block, header: Header, indices: bool) -> dict[str, Any]:
     entry: dict[str, Any] = {"type": block.name, "offset": block.offset, "size": len(block.data)}
     content = block.content
     if isinstance(content, Chunk):
-        frames = content.indices.shape[1]
-        entry |= {"chunk": content.number, "first_frame": content.first_frame, "frames": frames}
+        entry |= {"chunk": content.number, "first_frame": content.first_frame, "frames": content.frames}
+        if header.tables_id is not None:
+            entry["entropy_coded"] = is_coded(header, block.body[-1:])
         if header.chunk_globals_bits and content.globals_ is not None:
             entry["globals"] = content.globals_.tolist()
         if indices:

@@ -15,6 +15,10 @@ class UnsupportedError(MlcError):
     """An intact file that needs a newer reader: its version, a flag or a critical block is unknown."""
 
 
+class NoTablesError(UnsupportedError):
+    """The indices of an entropy-coded chunk were asked for, but the reader has no tables."""
+
+
 class CorruptError(MlcError):
     """The file breaks a rule of the format; `offset`, `chunk` and `start_s` say where, if known."""
 

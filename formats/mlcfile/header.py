@@ -22,10 +22,13 @@ class Header:
     all_channels: bool = False  # every channel is coded; otherwise only their mix
     layout: Layout = Layout()
     globals_: Globals | None = None
+    tables_id: bytes | None = None  # 4: the tables with which chunks may be entropy coded
 
     def __post_init__(self) -> None:
         _check_id("bitstream_id", self.bitstream_id, 4)
         _check_id("renderer_id", self.renderer_id, 2)
+        if self.tables_id is not None:
+            _check_id("tables_id", self.tables_id, 4)
         check_range("rate_hz", self.rate_hz, MIN_RATE_HZ, MAX_RATE_HZ)
         check_range("channels", self.channels, 1, 8)
         if self.samples is not None:
@@ -77,7 +80,11 @@ class Header:
     @property
     def chunk_bytes(self) -> int:
         """Body bytes of a full chunk, stop bit included."""
-        return -(-(self.chunk_globals_bits + self.layout.chunk_frames * self.frame_bits + 1) // 8)
+        return self.body_bytes(self.layout.chunk_frames)
+
+    def body_bytes(self, frames: int) -> int:
+        """Body bytes of a raw chunk of so many frames, stop bit included."""
+        return -(-(self.chunk_globals_bits + frames * self.frame_bits + 1) // 8)
 
 
 def _check_id(name: str, value: bytes, size: int) -> None:

@@ -12,9 +12,11 @@ from .description import (
     HEADER_CHECKSUM,
     MAX_VARINT_BYTES,
     MUST_ALL_CHANNELS,
+    MUST_ENTROPY,
     MUST_EXTENDED,
     MUST_GLOBALS,
     MUST_LAYOUT,
+    NIBBLE_BITS,
     START,
     pack_varint,
     read_varint,
@@ -65,9 +67,11 @@ def pack_header(header: Header, patchable: bool = False) -> HeaderBytes:
         (MUST_LAYOUT if header.layout != Layout() else 0)
         | (MUST_GLOBALS if header.globals_ is not None else 0)
         | (MUST_ALL_CHANNELS if header.all_channels else 0)
+        | (MUST_EXTENDED | MUST_ENTROPY if header.tables_id is not None else 0)
     )
+    more, must_nibble = divmod(must, 1 << NIBBLE_BITS)
     data = START.build({"magic": MAGIC, "version": {"major": VERSION_MAJOR, "minor": VERSION_MINOR}})
-    data += FLAGS.build({"nibbles": {"must": must, "may": 0}, "more_must": 0, "more_may": 0})
+    data += FLAGS.build({"nibbles": {"must": must_nibble, "may": 0}, "more_must": more, "more_may": 0})
     data += FIELDS.build(_fields_of(header), must=must)
     return _with_length(data, header.samples, MAX_VARINT_BYTES if patchable else 1)
 
@@ -85,7 +89,9 @@ def read_header(source: Source) -> tuple[Header, HeaderBytes]:
         _check_start(recorder.take(len(MAGIC) + 1))
         must = recorder.byte() >> 4
         if must & MUST_EXTENDED:
-            _check_more_must(recorder.varint())
+            more = recorder.varint()
+            _check_more_must(more)
+            must |= more << NIBBLE_BITS
             recorder.varint()  # more flags that a reader may ignore
         fields = _read_fields(recorder, must)
         length_offset = len(recorder.data)
@@ -134,6 +140,7 @@ class _Fields(NamedTuple):
     rate_hz: int  # 0 if the rate code gives it
     layout: tuple[int, int, int, int, int, int] | None
     globals_: tuple[int, int] | None  # count, and width with scope
+    tables_id: bytes | None
 
 
 def _read_fields(recorder: _Recorder, must: int) -> _Fields:
@@ -142,7 +149,10 @@ def _read_fields(recorder: _Recorder, must: int) -> _Fields:
     rate_hz = varint() if sound & 31 == EXPLICIT_RATE else 0
     layout = (byte(), byte(), byte(), varint(), varint(), varint()) if must & MUST_LAYOUT else None
     globals_ = (byte(), byte()) if must & MUST_GLOBALS else None
-    return _Fields(bitstream_id, renderer_id, (sound >> 5) + 1, sound & 31, rate_hz, layout, globals_)
+    tables_id = recorder.take(4) if must & MUST_ENTROPY else None
+    return _Fields(
+        bitstream_id, renderer_id, (sound >> 5) + 1, sound & 31, rate_hz, layout, globals_, tables_id
+    )
 
 
 def _with_length(data: bytes, samples: int | None, width_bytes: int) -> HeaderBytes:
@@ -164,6 +174,7 @@ def _fields_of(header: Header) -> dict[str, Any]:
             "count": globals_.count,
             "width": {"stream_scope": SCOPES.index(globals_.scope), "bits": globals_.bits},
         },
+        "tables_id": header.tables_id,
     }
 
 
@@ -181,6 +192,7 @@ def _header_of(fields: _Fields, must: int, length: int) -> Header:
             all_channels=bool(must & MUST_ALL_CHANNELS),
             layout=_layout_of(*fields.layout) if fields.layout else Layout(),
             globals_=_globals_of(*fields.globals_) if fields.globals_ else None,
+            tables_id=fields.tables_id,
         )
     except ValueError as error:
         raise CorruptError(f"the header breaks a limit: {error}") from None
@@ -207,8 +219,8 @@ def _check_start(start: bytes) -> None:
 
 
 def _check_more_must(more: int) -> None:
-    """Refuses unknown flags. All flags up to 3 are known, so this looks at those from 4 on."""
-    unknown = [str(4 + i) for i in range(more.bit_length()) if more >> i & 1]
+    """Refuses unknown flags. All flags up to 4 are known, so this looks at those from 5 on."""
+    unknown = [str(5 + i) for i in range(more.bit_length()) if more >> 1 + i & 1]
     if unknown:
         names = " and ".join(unknown)
         raise UnsupportedError(f"the header's must-understand flag {names} is not known to this version")

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 MAX_BODY_BYTES = 1 << 20  # no block is longer, so a damaged file cannot make a reader allocate more
 MIN_RATE_HZ, MAX_RATE_HZ = 4_000, 384_000
+MAX_ROWS = 32
 KINDS = ("stages", "column")  # position in the tuple = value in the file
 SCOPES = ("chunk", "stream")
 
 
-def check_range(name: str, value: int, low: int, high: int) -> None:
+def check_range(name: str, value: int, low: int, high: int) -> int:
+    """Returns `value` if it is a whole number from `low` to `high`."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ValueError(f"{name} {value!r} is outside {low}..{high}")
+    return value
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Layout:
 
     def __post_init__(self) -> None:
         check_range("index_bits", self.index_bits, 1, 16)
-        check_range("rows", self.rows, 1, 32)
+        check_range("rows", self.rows, 1, MAX_ROWS)
         if self.kind not in KINDS:
             raise ValueError(f"kind {self.kind!r} is not one of {', '.join(KINDS)}")
         check_range("model_rate_hz", self.model_rate_hz, MIN_RATE_HZ, MAX_RATE_HZ)

@@ -1,36 +1,85 @@
-"""Packs indices into bits and back: fixed widths, high bit first, then a stop bit and zeros to fill the byte."""
+"""Packs indices into bits and back: fixed widths, high bit first, then a stop bit and zeros to fill the byte.
+
+With tables, chunks are entropy coded where that makes them smaller.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .entropy import decode_coded, is_coded, pack_coded, split_coded
 from .errors import CorruptError
 from .header import Header
+from .tables import Tables
 
 Indices = NDArray[np.uint16]
 
 
-def pack_codes(header: Header, indices: Indices, globals_: Indices | None) -> bytes:
+class Codes(NamedTuple):
+    """What the body of a CODES block holds."""
+
+    frames: int
+    indices: Indices | None  # (coded channel, frame, row); None if they are coded and there were no tables
+    globals_: Indices | None  # (coded channel, count), if chunks carry them
+    index_bits: int  # that the indices take
+    is_coded: bool = False  # entropy coded
+
+
+def pack_codes(
+    header: Header, indices: Indices, globals_: Indices | None, tables: Tables | None = None
+) -> bytes:
     """Packs indices (coded channel, frame, row) and, if chunks carry them, globals_ (coded channel, count)."""
     bits = [_bits_of(indices.transpose(1, 0, 2), header.layout.index_bits)]  # frame by frame
     if globals_ is not None and header.globals_ is not None:
         bits.insert(0, _bits_of(globals_, header.globals_.bits))
-    return _pack(bits)
+    raw = _pack(bits)
+    if tables is None:
+        return raw
+    coded = pack_coded(header, tables, indices, b"" if globals_ is None else np.packbits(bits[0]).tobytes())
+    return raw if coded is None or len(coded) >= len(raw) else coded
 
 
-def unpack_codes(header: Header, body: bytes) -> tuple[Indices, Indices | None]:
+def unpack_codes(header: Header, body: bytes, tables: Tables | None = None) -> Codes:
     """The inverse of `pack_codes`. Refuses anything that `pack_codes` cannot have written."""
+    if is_coded(header, body[-1:]):
+        return _unpack_coded(header, body, tables)
     frames = frames_in(header, len(body), body[-1:])
     bits = _unpack(body)
     head, body_bits = np.split(bits, [header.chunk_globals_bits])
     globals_ = _globals_of(header, head) if head.size else None
     shape = (frames, header.coded_channels, header.layout.rows)
-    return _indices_of(body_bits, header.layout.index_bits).reshape(shape).transpose(1, 0, 2), globals_
+    indices = _indices_of(body_bits, header.layout.index_bits).reshape(shape).transpose(1, 0, 2)
+    return Codes(frames, indices, globals_, frames * header.frame_bits)
+
+
+def _unpack_coded(header: Header, body: bytes, tables: Tables | None) -> Codes:
+    coded = split_coded(header, body)
+    indices = None if tables is None else decode_coded(header, tables, coded)
+    bits = np.unpackbits(np.frombuffer(coded.globals_, np.uint8))[: header.chunk_globals_bits]
+    return Codes(
+        coded.frames, indices, _globals_of(header, bits) if bits.size else None, coded.index_bits, True
+    )
+
+
+def frames_of(header: Header, body: bytes) -> int:
+    """The number of frames in a chunk, without unpacking its indices."""
+    if is_coded(header, body[-1:]):
+        return split_coded(header, body).frames
+    return frames_in(header, len(body), body[-1:])
+
+
+def index_bits_in(header: Header, body: bytes) -> int:
+    """Bits that the indices take in the body of a chunk."""
+    if is_coded(header, body[-1:]):
+        return split_coded(header, body).index_bits
+    return frames_in(header, len(body), body[-1:]) * header.frame_bits
 
 
 def frames_in(header: Header, size: int, last_byte: bytes) -> int:
-    """The number of frames in a chunk of `size` bytes. Its last byte is enough to know it, without unpacking."""
+    """The number of frames in a raw chunk of `size` bytes. Its last byte is enough to know it, without unpacking."""
     bits = _bits_in(size, last_byte)
     frames, rest = divmod(bits - header.chunk_globals_bits, header.frame_bits)
     if rest or not 1 <= frames <= header.layout.chunk_frames:

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field, replace
 from zlib import crc32
 
 from .blocks import ANCILLARY, CODES, GLOBAL, TAGS, Chunk, Content, End, RawBlock, unpack_end
+from .entropy import is_coded
 from .errors import CorruptError, UnsupportedError
 from .header import MAX_CHUNKS, Header
-from .payload import Indices, check_globals, frames_in, unpack_codes, unpack_globals
+from .payload import Indices, check_globals, frames_in, frames_of, unpack_codes, unpack_globals
+from .tables import Tables
 from .tags import Tags, unpack_tags
 
 
@@ -18,6 +20,7 @@ class Progress:
 
     header: Header
     digest: int | None  # over all payloads so far, from the seed on; None once it cannot be known
+    tables: Tables | None = None  # for chunks that are entropy coded
     chunk: int = 0  # number of the next one
     frames: int = 0  # in the chunks before it
     globals_: Indices | None = None  # from the last GLOBAL block
@@ -54,7 +57,7 @@ class Progress:
             if self.header.globals_ is not None and content.globals_ is None and not damaged:
                 raise CorruptError("no GLOBAL block before the first chunk")
             self.pass_over(number)
-            self.chunk, self.frames = number + 1, content.first_frame + content.indices.shape[1]
+            self.chunk, self.frames = number + 1, content.first_frame + content.frames
         elif raw.type == GLOBAL:
             content = self._globals_of(raw.body, number)
             self.pass_over(number)
@@ -86,23 +89,27 @@ class Progress:
     def check_next(self, type_: int, number: int, size: int, last_byte: bytes) -> None:
         """Raises if a CODES or GLOBAL block cannot come next, judging by the size and last byte of its body."""
         if type_ == CODES:
-            self._check_codes(number, size, last_byte)
+            self._check_place(number)
+            if not is_coded(self.header, last_byte):
+                self._check_frames(number, frames_in(self.header, size, last_byte))
         else:
             self._check_global(number, size, last_byte)
 
     def _chunk_of(self, body: bytes, number: int) -> Chunk:
-        self._check_codes(number, len(body), body[-1:])
-        indices, own_globals = unpack_codes(self.header, body)
-        globals_ = self.globals_ if own_globals is None else own_globals
-        return Chunk(number, number * self.header.layout.chunk_frames, indices, globals_)
+        self._check_place(number)
+        self._check_frames(number, frames_of(self.header, body))
+        codes = unpack_codes(self.header, body, self.tables)
+        globals_ = self.globals_ if codes.globals_ is None else codes.globals_
+        return Chunk(number, number * self.header.layout.chunk_frames, codes, globals_)
 
-    def _check_codes(self, number: int, size: int, last_byte: bytes) -> None:
-        header, first_frame = self.header, number * self.header.layout.chunk_frames
+    def _check_place(self, number: int) -> None:
         if number >= MAX_CHUNKS:
             raise CorruptError(f"more than {MAX_CHUNKS} chunks")
-        if self.frames % header.layout.chunk_frames:
+        if self.frames % self.header.layout.chunk_frames:
             raise CorruptError("a chunk follows one that is not full")
-        frames = frames_in(header, size, last_byte)
+
+    def _check_frames(self, number: int, frames: int) -> None:
+        header, first_frame = self.header, number * self.header.layout.chunk_frames
         if header.frames is not None:
             expected = max(0, min(header.frames - first_frame, header.layout.chunk_frames))
             if frames != expected:

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from .blocks import (
     ANCILLARY,
+    CHECKSUM_BYTES,
     CODES,
     END,
     GLOBAL,
@@ -18,6 +19,7 @@ from .blocks import (
     RawBlock,
     chunk_with,
     max_body_bytes,
+    read_block_head,
     read_raw_block,
 )
 from .errors import CorruptError, MlcError, TruncatedError, UnsupportedError
@@ -25,6 +27,7 @@ from .header import MAX_CHUNKS
 from .header_bytes import MAGIC, read_header
 from .progress import Progress
 from .source import Source
+from .tables import Tables
 from .tags import Tags
 
 RUBBISH = "unexpected data after the end of the stream"
@@ -47,7 +50,8 @@ class Reader:
         self.damage: list[CorruptError] = []
         self.offset = self._source.offset  # of the header's first byte
         self.header, self.header_bytes = read_header(self._source)
-        self._progress = Progress(self.header, self.header_bytes.seed)
+        self._tables: Tables | None = None
+        self._progress = self._begun()
         # Offset and size of chunk 0, and the state before it.
         self._first_chunk: tuple[int, int, Progress] | None = None
         self._done = False
@@ -55,6 +59,11 @@ class Reader:
         # The largest body of each block type that a search looks for.
         self._searched_bytes = {type_: max_body_bytes(type_, self.header) for type_ in (CODES, END)}
         self._searched_bytes[GLOBAL] = max_body_bytes(GLOBAL, self.header) if self.header.globals_ else 0
+
+    def use_tables(self, tables: Tables) -> None:
+        """Decodes the indices of entropy-coded chunks from here on; raises if the header names other tables."""
+        tables.check_for(self.header)
+        self._tables = self._progress.tables = tables
 
     @property
     def tags(self) -> Tags:
@@ -100,9 +109,9 @@ class Reader:
     def seek_chunk(self, number: int) -> None:
         """Makes chunk `number`, or with `conceal` the next intact one, the next to be read. Needs a seekable file.
 
-        Full chunks all have the same size, so normally only chunk 0 and the wanted one are read. If other blocks or
-        damage lie between, the stream is read again from its beginning. If its length is unknown, seeking to its
-        end is possible too.
+        Full chunks all have the same size, so normally only chunk 0 and the wanted one are read; of entropy-coded ones
+        the first bytes, which say their size. If other blocks or damage lie between, the stream is read again from
+        its beginning. If its length is unknown, seeking to its end is possible too.
         """
         if not self._source.seekable():
             raise ValueError("the file is not seekable")
@@ -120,24 +129,43 @@ class Reader:
         if self._first_chunk is None:
             return False
         offset, size, progress = self._first_chunk
-        self._source.seek(offset + number * size)
-        self._source.mark()
         try:
+            if self.header.tables_id is None:
+                self._source.seek(offset + number * size)
+            else:
+                self._source.seek(offset)
+                self._pass_chunks(number)
+            self._source.mark()
             raw = read_raw_block(self._source, self.header)
         except CorruptError:
             return False
         self._source.rewind()
         self._progress, self._done = progress.at_chunk(number), False
+        self._progress.tables = self._tables
         return raw.type == CODES and raw.matches(number, self.header_bytes.seed)
+
+    def _pass_chunks(self, count: int) -> None:
+        """Passes over so many chunks, reading only their types and sizes."""
+        for _ in range(count):
+            type_, size = read_block_head(self._source, self.header)
+            if type_ != CODES:
+                raise CorruptError("another block lies between the chunks")
+            self._source.seek(self._source.offset + size + CHECKSUM_BYTES)
+
+    def _begun(self) -> Progress:
+        """The state before the first block."""
+        return Progress(self.header, self.header_bytes.seed, self._tables)
 
     def _walk_to(self, number: int) -> None:
         self._source.seek(self.offset + len(self.header_bytes.data))
-        self._progress, self._done = Progress(self.header, self.header_bytes.seed), False
+        self._progress, self._done = self._begun(), False
+        self._progress.tables = None  # the indices on the way are not wanted
         self.damage.clear()
         while self._progress.chunk < number and (block := next(self.blocks(), None)):
             if block.type == CODES and block.chunk > number:  # the wanted one is lost: back to this one
                 self._source.seek(block.offset)
                 self._progress = replace(self._progress.at_chunk(block.chunk), lost=self.lost)
+        self._progress.tables = self._tables
 
     def _read_block(self, searched_chunks: int = 1) -> Block:
         """Reads the block that begins here, which must belong to one of the next `searched_chunks` chunks."""

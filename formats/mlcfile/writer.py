@@ -13,8 +13,9 @@ from .blocks import ANCILLARY, CODES, END, GLOBAL, NOT_A_TYPE, PADDING, TAGS, pa
 from .header import MAX_CHUNKS, Header
 from .header_bytes import pack_header, patch_length
 from .layout import MAX_BODY_BYTES
-from .payload import Indices, check_indices, pack_codes, pack_globals
+from .payload import Indices, check_indices, index_bits_in, pack_codes, pack_globals
 from .sink import write_all
+from .tables import Tables
 from .tags import pack_tags
 
 try:
@@ -31,9 +32,16 @@ class Writer:
     if the block ends without an exception, and otherwise leaves a truncated stream.
     """
 
-    def __init__(self, file: BinaryIO, header: Header) -> None:
+    def __init__(self, file: BinaryIO, header: Header, tables: Tables | None = None) -> None:
+        """tables: those that the header names, if any; chunks are entropy coded where that makes them smaller."""
+        if tables is not None:
+            tables.check_for(header)
+        elif header.tables_id is not None:
+            raise ValueError(f"an entropy-coded stream needs its tables {header.tables_id.hex()}")
         self.header = header
+        self._tables = tables
         self.finished = False
+        self.payload_bits = 0  # of indices and global indices so far
         self._file = file
         self._patchable = header.samples is None and _can_overwrite(file)
         self._start = file.tell() if self._patchable else 0
@@ -66,6 +74,7 @@ class Writer:
         if self._global_at == self._chunks:
             raise ValueError("two GLOBAL blocks for one chunk")
         self._write_block(GLOBAL, pack_globals(self.header, self._checked_globals(globals_)))
+        self.payload_bits += self.header.globals_bits
         self._global_at = self._chunks
 
     def write_chunk(self, indices: ArrayLike, globals_: ArrayLike | None = None) -> None:
@@ -90,7 +99,9 @@ class Writer:
                 "global indices belong to a chunk if, and only if, the header announces them for chunks"
             )
         own = None if globals_ is None else self._checked_globals(globals_)
-        self._write_block(CODES, pack_codes(header, checked, own))
+        body = pack_codes(header, checked, own, self._tables)
+        self._write_block(CODES, body)
+        self.payload_bits += index_bits_in(header, body) + header.chunk_globals_bits
         self._chunks += 1
         self._frames += frames
 

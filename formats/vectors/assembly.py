@@ -7,7 +7,7 @@ from zlib import crc32
 
 import numpy as np
 from good import Content, chunks
-from mlcfile import Header
+from mlcfile import Header, Tables
 from mlcfile.blocks import ANCILLARY, CODES, END, pack_block
 from mlcfile.header_bytes import HeaderBytes, pack_header
 from mlcfile.payload import pack_codes
@@ -25,10 +25,10 @@ def seal(head: bytes, length: bytes) -> HeaderBytes:
     return HeaderBytes(head + length + (crc32(head + length) & 0xFFFF).to_bytes(2, "big"), len(head))
 
 
-def body(of: Header, block: Content) -> bytes:
+def body(of: Header, block: Content, tables: Tables | None = None) -> bytes:
     """Of a CODES block."""
     globals_ = np.array(block["globals"], np.uint16) if "globals" in block else None
-    return pack_codes(of, np.array(block["indices"], np.uint16), globals_)
+    return pack_codes(of, np.array(block["indices"], np.uint16), globals_, tables)
 
 
 def bodies(of: Header, frames: int) -> list[bytes]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
-from mlcfile import Globals, Header, Layout, Writer
+from mlcfile import Globals, Header, Layout, Tables, Writer
 from mlcfile.dump import dump_header
+from tables import FAR, GRID, LINE, likely
 
 Content = dict[str, Any]  # of one block, as the description has it
 
@@ -24,10 +25,11 @@ class Stream:
     blocks: list[Content]
     samples: int | None = None  # known only at the end, if the header has none
     piped: bool = False
+    tables: Tables | None = None
 
     def bytes(self) -> bytes:
         file = Pipe() if self.piped else BytesIO()
-        writer = Writer(file, self.header)
+        writer = Writer(file, self.header, self.tables)
         for block in self.blocks:
             match block["type"]:
                 case "CODES":
@@ -208,4 +210,64 @@ def files() -> Iterator[tuple[str, str, list[Stream]]]:
             *simple(header(0)),
             *simple(header(3_000, rate_hz=48_000)),
         ],
+    )
+    yield from entropy_coded()
+
+
+GRID_LAYOUT = Layout(index_bits=6, rows=5, kind="column", frame_samples=512, chunk_frames=40)
+
+
+def worth_coding(of: Header, tables: Tables, frames: int) -> list[Content]:
+    """CODES blocks of indices that the tables expect, in place of those of `chunks`."""
+    blocks = chunks(of, frames)
+    for number, block in enumerate(blocks):
+        block["indices"] = likely(of, tables, len(block["indices"][0]), number + 1)
+        block["entropy_coded"] = True
+    return blocks
+
+
+def entropy_coded() -> Iterator[tuple[str, str, list[Stream]]]:
+    grid = header(105 * 512, layout=GRID_LAYOUT, tables_id=GRID.id)
+    blocks = worth_coding(grid, GRID, 105)
+    yield (
+        "entropy-grid",
+        "entropy coded: every index after the patch before it and the one below",
+        [Stream(grid, blocks, tables=GRID)],
+    )
+    fallback = worth_coding(grid, GRID, 105)
+    for block in fallback[1:]:
+        block["entropy_coded"] = False
+    fallback[1]["indices"] = table(6, 3, 1, 40, 5)
+    fallback[2]["indices"][0][3][2] = 60
+    yield (
+        "entropy-raw-chunks",
+        "chunks that entropy coding would make longer, and one with an index beyond the tables, stay raw",
+        [Stream(grid, fallback, tables=GRID)],
+    )
+    line = header(None, tables_id=LINE.id)
+    yield (
+        "entropy-line",
+        "entropy coded in the standard layout; only END knows the length",
+        [Stream(line, worth_coding(line, LINE, 620), 620 * 640 - 5, True, LINE)],
+    )
+    voices = header(
+        100 * 640,
+        channels=2,
+        all_channels=True,
+        globals_=Globals(3, 5),
+        layout=Layout(index_bits=4, rows=7, chunk_frames=70),
+        tables_id=FAR.id,
+    )
+    yield (
+        "entropy-channels-globals",
+        "entropy coded: four sources, two channels, and raw global indices before the states",
+        [Stream(voices, worth_coding(voices, FAR, 100), tables=FAR)],
+    )
+    apart = header(105 * 512, layout=GRID_LAYOUT, globals_=Globals(2, 4, "stream"), tables_id=GRID.id)
+    blocks = worth_coding(apart, GRID, 105)
+    globals_ = {"type": "GLOBAL", "globals": table(4, 5, 1, 2)}
+    yield (
+        "entropy-globals-of-stream",
+        "entropy coded, with tags and a GLOBAL block between the chunks",
+        [Stream(apart, [globals_, blocks[0], TAGS, *blocks[1:]], tables=GRID)],
     )

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import broken_blocks
 import broken_contents
+import broken_entropy
 import broken_headers
 import good
 import newer
+import tables
+from assembly import Broken
+from mlcfile import pack_tables
 
 
 def main(folder: Path) -> None:
@@ -23,7 +28,16 @@ def main(folder: Path) -> None:
         write_good(folder, name, about, data, [stream.description() for stream in streams])
     for name, about, data, described in newer.files():
         write_good(folder, name, about, data, described)
-    for case in [*broken_headers.files(), *broken_blocks.files(), *broken_contents.files()]:
+    for module in (broken_headers, broken_blocks, broken_contents, broken_entropy):
+        write_broken(folder, module.files())
+    for name, made in tables.NAMED.items():
+        path = folder / "tables" / f"{name}.tables"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(pack_tables(made))
+
+
+def write_broken(folder: Path, cases: Iterable[Broken]) -> None:
+    for case in cases:
         told = {"rule": case.rule, "error": case.error, "message": case.message, "chunks": case.chunks}
         write(folder / "broken" / case.name, case.data, told)
 

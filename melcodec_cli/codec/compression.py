@@ -23,6 +23,7 @@ class CompressSettings:
     chunk_s: float | None = None  # None: the profile's own
     copy_tags: bool = True
     rows: int | None = None  # how many indices of each frame are sent; None: all
+    entropy: bool | None = None  # code the indices with the model's tables; None: if it has any
 
     def __post_init__(self) -> None:
         if self.chunk_s is not None and not MIN_CHUNK_S <= self.chunk_s <= MAX_CHUNK_S:
@@ -47,14 +48,14 @@ class Compression(Stream[EncodeJob, ChunkCodes]):
         self.live = live
         self.engine = encoder
         self.source = source
-        self.payload_bits = 0  # of indices and global indices
         self._settings = settings
         # A pipe's header cannot be trusted about the length.
         samples = None if live else source.samples
-        self.header = header_for(encoder, source, samples, settings)
+        tables = None if settings.entropy is False else encoder.tables
+        self.header = header_for(encoder, source, samples, settings, None if tables is None else tables.id)
         self._file = file if file.seekable() else cast(BinaryIO, _Pipe(file))
         self._start = file.tell() if file.seekable() else 0
-        self._writer = mlcfile.Writer(self._file, self.header)
+        self._writer = mlcfile.Writer(self._file, self.header, tables)
         self._tags_written = dict(source.tags) if settings.copy_tags else {}
         if self._tags_written:
             self._writer.write_tags(self._tags_written)
@@ -69,6 +70,11 @@ class Compression(Stream[EncodeJob, ChunkCodes]):
     def mlc_bytes(self) -> int:
         """Bytes written so far."""
         return self._file.size if isinstance(self._file, _Pipe) else self._file.tell() - self._start
+
+    @property
+    def payload_bits(self) -> int:
+        """Bits of indices and global indices written so far."""
+        return self._writer.payload_bits
 
     def jobs(self) -> Iterator[EncodeJob]:
         source, layout = self.source, self.header.layout
@@ -87,7 +93,6 @@ class Compression(Stream[EncodeJob, ChunkCodes]):
 
     def take(self, job: EncodeJob, result: ChunkCodes) -> None:
         self._writer.write_chunk(result.indices[:, :, : self.header.layout.rows], result.globals_)
-        self.payload_bits += job.frames * self.header.frame_bits + self.header.chunk_globals_bits
 
     def finish(self) -> None:
         # A pipe may have tags after its audio.
@@ -98,7 +103,11 @@ class Compression(Stream[EncodeJob, ChunkCodes]):
 
 
 def header_for(
-    encoder: Encoder, source: AudioSource, samples: int | None, settings: CompressSettings
+    encoder: Encoder,
+    source: AudioSource,
+    samples: int | None,
+    settings: CompressSettings,
+    tables_id: bytes | None = None,
 ) -> mlcfile.Header:
     shape, model = encoder.shape, encoder.model
     chunk_frames = shape.chunk_frames
@@ -113,6 +122,7 @@ def header_for(
         all_channels=settings.keep_channels and source.channels > 1,
         layout=shape.layout(chunk_frames, settings.rows),
         globals_=shape.globals_,
+        tables_id=tables_id,
     )
 
 

@@ -94,6 +94,8 @@ class Decompression(Stream[DecodeJob, NDArray[np.float32]]):
         passed = 0  # samples of the output before the current stream
         for reader in self._streams():
             self._check(reader.header)
+            if reader.header.tables_id is not None and self.engine.tables is not None:
+                reader.use_tables(self.engine.tables)
             first, last = settings.range_of(self.rate_hz)
             last = None if last is None else last - passed
             playback = Playback(reader.header, self.rate_hz, first - passed, last)

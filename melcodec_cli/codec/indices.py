@@ -85,8 +85,7 @@ class IndexReader:
             for block in self._reader.blocks():
                 self.read_bytes += len(block.data)
                 if isinstance(block.content, mlcfile.Chunk):
-                    frames = block.content.indices.shape[1]
-                    self.payload_bits += frames * self.header.frame_bits + self.header.chunk_globals_bits
+                    self.payload_bits += block.content.codes.index_bits + self.header.chunk_globals_bits
                     yield block.content
         except mlcfile.TruncatedError as error:
             self.truncated = error

@@ -22,6 +22,8 @@ class Stream:
     samples: int | None = None  # of the original; None if neither header nor END gives it
     frames: int = 0  # that could be read
     chunks: int = 0
+    coded_chunks: int = 0  # of them, that are entropy coded
+    index_bits: int = 0  # that the indices of all frames take
     blocks: Counter[str] = field(default_factory=Counter)  # by name, in order of first appearance
     tags: list[tuple[str, str]] = field(default_factory=list)
     damage: list[CorruptError] = field(default_factory=list)
@@ -37,9 +39,11 @@ class Stream:
         return self.frames * layout.frame_samples / layout.model_rate_hz
 
     @property
-    def index_bits(self) -> int:
-        """Bits of the indices of all frames."""
-        return self.frames * self.header.frame_bits
+    def saved_percent(self) -> float | None:
+        """What entropy coding took off the indices; None if the stream is not entropy coded, or has no indices."""
+        if self.header.tables_id is None or not self.frames:
+            return None
+        return 100 * (1 - self.index_bits / (self.frames * self.header.frame_bits))
 
     @property
     def global_bits(self) -> int:
@@ -143,8 +147,10 @@ def _read_blocks(reader: Reader, stream: Stream) -> None:
         stream.size_bytes = block.offset + len(block.data) - reader.offset
         stream.blocks[block.name] += 1
         if isinstance(block.content, Chunk):
-            stream.frames += block.content.indices.shape[1]
+            stream.frames += block.content.frames
+            stream.index_bits += block.content.codes.index_bits
             stream.chunks += 1
+            stream.coded_chunks += block.content.codes.is_coded
     if reader.end is not None:
         stream.samples, stream.complete = reader.end.samples, True
     header = stream.header
@@ -173,11 +179,23 @@ def stream_json(stream: Stream) -> dict[str, Any]:
         "total_bits_per_s": _rounded(stream.total_bits_per_s),
         "layout": dict(vars(layout)),
         "globals": None if globals_ is None else dict(vars(globals_)),
+        "entropy": _entropy_json(stream),
         "frames": stream.frames,
         "chunks": stream.chunks,
         "blocks": dict(stream.blocks),
         "tags": [list(tag) for tag in stream.tags],
         **damage_json(stream),
+    }
+
+
+def _entropy_json(stream: Stream) -> dict[str, Any] | None:
+    if stream.header.tables_id is None:
+        return None
+    saved = stream.saved_percent
+    return {
+        "tables_id": stream.header.tables_id.hex(),
+        "coded_chunks": stream.coded_chunks,
+        "saved_percent": None if saved is None else round(saved, 2),
     }
 
 

@@ -18,6 +18,7 @@ from functools import cached_property, partial
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
+import mlcfile
 import numpy as np
 from numpy.typing import NDArray
 
@@ -60,12 +61,22 @@ class Engine:
     """Holds a model, which is loaded when first needed because that imports torch."""
 
     def __init__(
-        self, load: Callable[[], Model], options: Mapping[str, int] | None = None, threads: int | None = None
+        self,
+        load: Callable[[], Model],
+        options: Mapping[str, int] | None = None,
+        threads: int | None = None,
+        load_tables: Callable[[], mlcfile.Tables | None] = lambda: None,
     ):
         """options: the system's, by name; threads: of the CPU, by default as many as torch would use."""
         self._load = load
         self.options = dict(options or {})
         self._threads = threads
+        self._load_tables = load_tables
+
+    @cached_property
+    def tables(self) -> mlcfile.Tables | None:
+        """The tables for entropy coding; those of a decoder are the ones that its streams name."""
+        return self._load_tables()
 
     @cached_property
     def model(self) -> Model:

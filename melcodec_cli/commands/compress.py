@@ -102,6 +102,12 @@ raw_options = options(
     help="Codewords tried for each index: 1 is fastest, 8 sounds best.  "
     "[default: the model's, 3 in speech-16k]",
 )
+@click.option(
+    "--entropy/--no-entropy",
+    default=None,
+    help="Code the indices with the model's tables, which saves bytes and no sound.  "
+    "[default: if the model has tables]",
+)
 @click.option("--no-tags", is_flag=True, help="Do not copy title, artist and other tags.")
 @raw_options
 @model_options
@@ -122,6 +128,7 @@ def compress(
     chunk_seconds: float | None,
     bits_per_s: float | None,
     effort: int | None,
+    entropy: bool | None,
     no_tags: bool,
     raw: bool,
     raw_rate: int | None,
@@ -171,7 +178,7 @@ def compress(
         raise UsageProblem("--rate and a number for --channels need --raw")
     raw_channels = channels if isinstance(channels, int) else raw_channels
     raw_form = RawFormat(raw_rate, raw_channels, raw_format) if raw and raw_rate else None
-    settings = CompressSettings(channels == "keep", chunk_seconds, not no_tags)
+    settings = CompressSettings(channels == "keep", chunk_seconds, not no_tags, entropy=entropy)
     model_options = {} if effort is None else {"effort": effort}
     names = listed_names(files, files_from)
     inputs, target = (files, output) if files_from else split_output(files, output, is_mlc)

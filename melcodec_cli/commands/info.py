@@ -114,6 +114,9 @@ def _facts(stream: "Stream") -> Iterator[tuple[str, str]]:
     frames_per_s = layout.model_rate_hz / layout.frame_samples
     rows = "an index" if layout.rows == 1 else f"{layout.rows} indices ({layout.kind})"
     yield "frames", f"{frames_per_s:g} a second, {rows} of {layout.index_bits} bits each"
+    if (saved := stream.saved_percent) is not None:
+        coded = f"{stream.coded_chunks} of {stream.chunks} chunks"
+        yield "entropy", f"coded {coded}, which saves {saved:.1f} % of the bits of the indices"
     if globals_:
         yield "global", f"{globals_.count} indices of {globals_.bits} bits a {globals_.scope}"
     yield "chunks", f"{stream.chunks} of up to {layout.chunk_frames / frames_per_s:.2f} s"

@@ -129,6 +129,8 @@ class CompressConversion(Conversion[CompressRequest, Compression]):
         bundle = self._models.bundle_for_rate(source.rate_hz)
         if request.bits_per_s is not None:
             settings = replace(settings, rows=rows_of(bundle, request.bits_per_s))
+        if settings.entropy and bundle.tables_id is None:
+            raise UsageProblem(f"--entropy: {bundle.name} has no tables for entropy coding")
         encoder = self._models.encoder(bundle, request.options)
         self.record.bundle = bundle.name
         with self._writing():

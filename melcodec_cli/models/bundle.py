@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from melcodec_cli.errors import ModelMismatch
 from melcodec_cli.files.atomic import output_file
 from melcodec_cli.layers.settings import ProfileError
+from melcodec_cli.models import tables
 from melcodec_cli.models.installed import BUNDLE_FORMAT, BundleInfo, bundle_named, read_bundle_info
 from melcodec_cli.systems.registry import build_system, system_name
 from melcodec_cli.systems.span import Span
@@ -79,7 +80,7 @@ def load_bundle(bundle: BundleInfo | Path | str, device: str = "auto") -> Model:
         with torch.device("meta"):
             promised = build_system(info.profile)
         identity = promised.identity
-        tensors = load_file(info.path)
+        tensors = {key: value for key, value in load_file(info.path).items() if key != tables.TENSOR}
         _check_tensors(tensors, as_module(promised).state_dict(), identity)
         found = tuple(part.hex() for part in ids(tensors, promised.profile_values, identity))
         if found != (info.bitstream_id, info.renderer_id):
@@ -101,8 +102,10 @@ def load_bundle(bundle: BundleInfo | Path | str, device: str = "auto") -> Model:
 
 
 def try_out(info: BundleInfo) -> System:
-    """Load the bundle, checking its weights against its ids, and code a second of noise with it."""
+    """Load the bundle, checking weights and tables against their ids, and code a second of noise with it."""
     system = load_bundle(info, "cpu").system
+    if info.tables_id is not None:
+        tables.read_tables(info)
     shape = system.shape
     second = Span(0, max(1, round(shape.frames_per_s)), 0)
     noise = 0.1 * np.random.default_rng(0).standard_normal(second.kept * shape.frame_samples)

@@ -19,6 +19,7 @@ from melcodec_cli.models.installed import (
     how_to_get,
     installed_bundles,
 )
+from melcodec_cli.models.tables import bundle_with_tables, read_tables
 from melcodec_cli.systems.system import Model, bit_rate_text, rows_for
 
 DEFAULT_BUNDLE = "speech-16k"
@@ -27,6 +28,7 @@ AUTO = "auto"  # choose a profile by the rate of each recording
 FILLED = 2 / 3
 
 Notice = Callable[[str, str], None]
+LoadTables = Callable[[], mlcfile.Tables | None]
 Options = tuple[tuple[str, int], ...]  # (name, value), sorted so that they can be compared and hashed
 
 
@@ -60,7 +62,7 @@ class Models:
         self._bundle = bundle_named(named) if named else None
         self._loaded: dict[str, Model] = {}
         self._encoders: dict[tuple[str, Options], Encoder] = {}
-        self._decoders: dict[tuple[str, Options], Decoder] = {}
+        self._decoders: dict[tuple[str, str | None, Options], Decoder] = {}
         # Keyed by everything that a choice depends on, as there may be many short streams.
         self._known: dict[Hashable, Decoder] = {}
         self._names: dict[Decoder, str] = {}
@@ -77,7 +79,9 @@ class Models:
             _check_option(bundle, name, value)
         key = str(bundle.path), chosen
         if key not in self._encoders:
-            self._encoders[key] = Encoder(lambda: self._model(bundle), options, self.choice.threads)
+            self._encoders[key] = Encoder(
+                lambda: self._model(bundle), options, self.choice.threads, _tables_of(bundle)
+            )
         return self._encoders[key]
 
     @cached_property
@@ -107,7 +111,14 @@ class Models:
     def decoder(self, header: mlcfile.Header, options: Mapping[str, int] | None = None) -> Decoder:
         """The decoder for the stream's indices; its renderer may differ from that of the stream."""
         chosen = _options(options)
-        asked = header.bitstream_id, header.renderer_id, header.layout, header.globals_, chosen
+        asked = (
+            header.bitstream_id,
+            header.renderer_id,
+            header.layout,
+            header.globals_,
+            header.tables_id,
+            chosen,
+        )
         if asked not in self._known:
             self._known[asked] = self._choose(header, chosen)
         return self._known[asked]
@@ -134,9 +145,13 @@ class Models:
                 "it may sound a little different",
             )
         taken = tuple(self._taken(bundle, options))
-        key = str(bundle.path), taken
+        tables_id = header.tables_id.hex() if header.tables_id else None
+        tables = _tables_of(bundle_with_tables(bundle, tables_id)) if tables_id else _no_tables
+        key = str(bundle.path), tables_id, taken
         if key not in self._decoders:
-            self._decoders[key] = Decoder(lambda: self._model(bundle), dict(taken), self.choice.threads)
+            self._decoders[key] = Decoder(
+                lambda: self._model(bundle), dict(taken), self.choice.threads, tables
+            )
             self._names[self._decoders[key]] = bundle.name
         return self._decoders[key]
 
@@ -177,6 +192,15 @@ class Models:
             f"{bundle.path}: bitstream {bundle.bitstream_id}, renderer {bundle.renderer_id}, on {where}"
         )
         return model
+
+
+def _tables_of(bundle: BundleInfo) -> LoadTables:
+    """Loads the bundle's tables, if it has any, when they are first needed."""
+    return _no_tables if bundle.tables_id is None else lambda: read_tables(bundle)
+
+
+def _no_tables() -> None:
+    return None
 
 
 def rows_of(bundle: BundleInfo, bits_per_s: float) -> int:

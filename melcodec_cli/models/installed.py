@@ -62,6 +62,7 @@ class BundleInfo:
     training: dict[str, Any]  # summary of data and steps, for people
     size_bytes: int
     told: Facts | None  # None if the bundle is older than these facts
+    tables_id: str | None = None  # 8 hex digits, if it has tables for entropy coding
 
     @cached_property
     def facts(self) -> Facts:
@@ -111,6 +112,7 @@ def read_bundle_info(path: str | Path) -> BundleInfo:
             training=_json_object(metadata["training"]),
             size_bytes=path.stat().st_size,
             told=_facts(metadata) if "shape" in metadata else None,
+            tables_id=_hex_id(metadata["tables_id"], 8) if "tables_id" in metadata else None,
         )
     except KeyError as error:
         raise ModelMismatch(f"the bundle's metadata lacks {error.args[0]!r}", path) from None
@@ -204,6 +206,11 @@ def _bundles_in(folder: Path) -> Iterator[BundleInfo]:
 
 
 def _read_metadata(path: Path) -> dict[str, str]:
+    return read_head(path)[0]["__metadata__"]
+
+
+def read_head(path: Path) -> tuple[dict[str, Any], int]:
+    """The JSON header of a safetensors file, whose metadata are all text, and where the tensors begin."""
     with path.open("rb") as file:
         start = file.read(9)
         header_bytes = int.from_bytes(start[:8], "little")
@@ -213,12 +220,13 @@ def _read_metadata(path: Path) -> dict[str, str]:
     if len(header) < header_bytes:
         raise ModelMismatch("the bundle is truncated", path)
     try:
-        metadata = _json_object(header.decode()).get("__metadata__", {})
+        head = _json_object(header.decode())
     except (ValueError, RecursionError):
         raise ModelMismatch("not a bundle: its header is not JSON", path) from None
+    metadata = head.setdefault("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise ModelMismatch("not a bundle: its metadata is not text", path)
-    return metadata
+    return head, 8 + header_bytes
 
 
 def _what_it_is(start: bytes) -> str:

@@ -192,6 +192,7 @@ def test_json_has_a_line_a_file_with_stable_keys(
             "chunk_frames": 500,
         },
         "globals": {"count": 32, "bits": 3, "scope": "chunk"},
+        "entropy": None,
         "frames": 250,
         "chunks": 1,
         "blocks": {"TAGS": 1, "CODES": 1, "END": 1},

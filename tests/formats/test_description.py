@@ -20,6 +20,7 @@ from mlcfile.description import (
     HEADER_CHECKSUM,
     LENGTH,
     MUST_ALL_CHANNELS,
+    NIBBLE_BITS,
     START,
 )
 from mlcfile.header_bytes import MAGIC, RATES_HZ, pack_header, read_header
@@ -47,6 +48,7 @@ HEADERS = st.builds(
     all_channels=st.booleans(),
     layout=LAYOUTS | st.just(Layout()),
     globals_=st.none() | st.builds(Globals, st.integers(1, 64), st.integers(1, 16), st.sampled_from(SCOPES)),
+    tables_id=st.none() | st.binary(min_size=4, max_size=4),
 )
 
 
@@ -55,7 +57,8 @@ def described(data: bytes) -> Header:
     stream = BytesIO(data)
     start = START.parse_stream(stream)
     assert start.magic == MAGIC
-    must = FLAGS.parse_stream(stream).nibbles.must
+    flags = FLAGS.parse_stream(stream)
+    must = flags.nibbles.must | (flags.more_must or 0) << NIBBLE_BITS
     fields = FIELDS.parse_stream(stream, must=must)
     length = LENGTH.parse_stream(stream)
     assert HEADER_CHECKSUM.parse_stream(stream) == crc32(data[: stream.tell() - 2]) & 0xFFFF
@@ -75,6 +78,7 @@ def described(data: bytes) -> Header:
         globals_=Globals(
             globals_.count, globals_.width.bits, SCOPES[globals_.width.stream_scope]
         ) if globals_ else None,
+        tables_id=fields.tables_id,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from zlib import crc32
 import pytest
 from mlcfile import CorruptError, Globals, Layout, MlcError, read_streams
 from mlcfile.blocks import PADDING, TAGS, chunk_with, pack_block
-from mlcfile.description import FIELDS, FLAGS, HEADER_CHECKSUM, LENGTH, START
+from mlcfile.description import FIELDS, FLAGS, HEADER_CHECKSUM, LENGTH, NIBBLE_BITS, START
 from mlcfile.header_bytes import RATES_HZ, pack_header
 from mlcfile.source import Source
 
@@ -107,7 +107,8 @@ def test_headers_are_read_as_they_are_described(path: Path) -> None:
     reader = next(iter(read_streams(file)))
     described = BytesIO(path.read_bytes())
     START.parse_stream(described)
-    must = FLAGS.parse_stream(described).nibbles.must
+    flags = FLAGS.parse_stream(described)
+    must = flags.nibbles.must | (flags.more_must or 0) << NIBBLE_BITS
     fields = FIELDS.parse_stream(described, must=must)
     length = LENGTH.parse_stream(described)
     HEADER_CHECKSUM.parse_stream(described)

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from kaitaistruct import KaitaiStream
 from mlcfile import Block, Chunk, End, Header, MlcError, read_streams
+from mlcfile.entropy import split_coded
 from mlcfile.header_bytes import RATES_HZ
 from mlcfile.layout import KINDS
 
 from .kaitai.mlc import Mlc  # type: ignore[attr-defined]
-from .streams import BROKEN, GOOD, VECTORS
+from .streams import BROKEN, GOOD, VECTORS, with_tables
 
 KAITAI = Path(__file__).parent / "kaitai"
 
@@ -37,6 +38,9 @@ def assert_same_header(parsed: Any, header: Header) -> None:
             header.layout.chunk_frames,
         )
         assert KINDS[layout.kind] == header.layout.kind
+    assert parsed.is_entropy_coded == (header.tables_id is not None)
+    if header.tables_id is not None:
+        assert parsed.tables_id == header.tables_id
     if header.globals_ is None:
         assert not parsed.has_globals
     else:
@@ -51,7 +55,13 @@ def assert_same_block(parsed: Any, block: Block, header: Header) -> None:
     assert (int(parsed.type), parsed.len_body.value) == (block.type, len(block.body))
     assert parsed.checksum.to_bytes(4, "big") == block.data[-4:]
     content = block.content
-    if isinstance(content, Chunk):
+    if isinstance(content, Chunk) and parsed.body.is_coded:
+        coded, told = parsed.body.coded_chunk, split_coded(header, block.body)
+        assert (coded.short_frames.value or header.layout.chunk_frames) == content.frames
+        assert (coded.states, coded.words) == (told.stream.states.tolist(), told.stream.words.tolist())
+        own = content.globals_ if header.chunk_globals_bits else None
+        assert values(coded.globals) == ([] if own is None else own.ravel().tolist())
+    elif isinstance(content, Chunk):
         chunk = parsed.body.chunk
         assert values(chunk.indices) == content.indices.transpose(1, 0, 2).ravel().tolist()
         if header.chunk_globals_bits and content.globals_ is not None:
@@ -81,7 +91,7 @@ def assert_agree(path: Path) -> None:
         for reader in read_streams(file):
             parsed_header = Mlc.Header(stream)
             assert_same_header(parsed_header, reader.header)
-            for block in reader.blocks():
+            for block in with_tables(reader).blocks():
                 assert stream.pos() == block.offset
                 assert_same_block(Mlc.Block(parsed_header, stream), block, reader.header)
     assert stream.is_eof()

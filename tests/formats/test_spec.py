@@ -14,6 +14,7 @@ from mlcfile.blocks import NAMES
 from mlcfile.header import MAX_CHUNKS, MAX_SAMPLES
 from mlcfile.header_bytes import RATES_HZ
 from mlcfile.layout import MAX_BODY_BYTES
+from mlcfile.tables import MAX_DISTRIBUTIONS, MAX_FREQUENCIES
 
 from .streams import BROKEN, VECTORS
 
@@ -74,7 +75,9 @@ def test_the_standard_layout_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize(
-    "limit", [MAX_BODY_BYTES, MAX_SAMPLES, MAX_CHUNKS], ids=["body", "samples", "chunks"]
+    "limit",
+    [MAX_BODY_BYTES, MAX_SAMPLES, MAX_CHUNKS, MAX_DISTRIBUTIONS, MAX_FREQUENCIES],
+    ids=["body", "samples", "chunks", "distributions", "frequencies"],
 )
 def test_limits_are_in_the_specification(limit: int) -> None:
     assert f"{limit}" in SPEC

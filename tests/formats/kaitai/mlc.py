@@ -142,6 +142,49 @@ class Mlc(KaitaiStruct):
 
 
 
+    class CodedChunk(KaitaiStruct):
+        """Section 15 of SPEC.md says how states and words become indices."""
+        def __init__(self, header, _io, _parent=None, _root=None):
+            super(Mlc.CodedChunk, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self.header = header
+            self._read()
+
+        def _read(self):
+            self.short_frames = Mlc.Varint(self._io, self, self._root)
+            self.globals = []
+            for i in range(self.header.num_chunk_globals):
+                self.globals.append(Mlc.Index(self.header.global_bits, self._io, self, self._root))
+
+            self.states = []
+            for i in range(self.header.num_frame_indices):
+                self.states.append(self._io.read_u4be())
+
+            self.words = []
+            for i in range(((self._io.size() - self._io.pos()) - 1) // 2):
+                self.words.append(self._io.read_u2be())
+
+            self.end = self._io.read_bytes(1)
+            if not self.end == b"\x00":
+                raise kaitaistruct.ValidationNotEqualError(b"\x00", self.end, self._io, u"/types/coded_chunk/seq/4")
+
+
+        def _fetch_instances(self):
+            pass
+            self.short_frames._fetch_instances()
+            for i in range(len(self.globals)):
+                pass
+                self.globals[i]._fetch_instances()
+
+            for i in range(len(self.states)):
+                pass
+
+            for i in range(len(self.words)):
+                pass
+
+
+
     class Codes(KaitaiStruct):
         def __init__(self, header, _io, _parent=None, _root=None):
             super(Mlc.Codes, self).__init__(_io)
@@ -151,17 +194,39 @@ class Mlc(KaitaiStruct):
             self._read()
 
         def _read(self):
-            self.chunk = Mlc.Chunk(self.header, self.num_frames, self._io, self, self._root)
+            if (not (self.is_coded)):
+                pass
+                self.chunk = Mlc.Chunk(self.header, self.num_frames, self._io, self, self._root)
+
+            if self.is_coded:
+                pass
+                self.coded_chunk = Mlc.CodedChunk(self.header, self._io, self, self._root)
+
 
 
         def _fetch_instances(self):
             pass
-            self.chunk._fetch_instances()
+            if (not (self.is_coded)):
+                pass
+                self.chunk._fetch_instances()
+
+            if self.is_coded:
+                pass
+                self.coded_chunk._fetch_instances()
+
             _ = self.padding
             if hasattr(self, '_m_padding'):
                 pass
                 self._m_padding._fetch_instances()
 
+
+        @property
+        def is_coded(self):
+            if hasattr(self, '_m_is_coded'):
+                return self._m_is_coded
+
+            self._m_is_coded =  ((self.header.is_entropy_coded) and (self.padding.last == 0)) 
+            return getattr(self, '_m_is_coded', None)
 
         @property
         def num_frames(self):
@@ -294,6 +359,10 @@ class Mlc(KaitaiStruct):
                 pass
                 self.global_indices = Mlc.GlobalIndices(self._io, self, self._root)
 
+            if self.is_entropy_coded:
+                pass
+                self.tables_id = self._io.read_bytes(4)
+
             self.samples_plus_1 = Mlc.Varint(self._io, self, self._root)
             self.checksum = self._io.read_u2be()
 
@@ -319,6 +388,9 @@ class Mlc(KaitaiStruct):
             if self.has_globals:
                 pass
                 self.global_indices._fetch_instances()
+
+            if self.is_entropy_coded:
+                pass
 
             self.samples_plus_1._fetch_instances()
 
@@ -353,6 +425,15 @@ class Mlc(KaitaiStruct):
 
             self._m_index_bits = (self.explicit_layout.index_bits if self.has_layout else 10)
             return getattr(self, '_m_index_bits', None)
+
+        @property
+        def is_entropy_coded(self):
+            """Must-understand flag 4."""
+            if hasattr(self, '_m_is_entropy_coded'):
+                return self._m_is_entropy_coded
+
+            self._m_is_entropy_coded =  ((self.is_extended) and (self.more_must_understand_flags.value & 1 != 0)) 
+            return getattr(self, '_m_is_entropy_coded', None)
 
         @property
         def num_chunk_globals(self):
