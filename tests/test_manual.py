@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,13 @@ from melcodec_cli import cli
 from melcodec_cli.commands.train import train
 from melcodec_cli.errors import ExitCode
 from melcodec_cli.models.installed import read_bundle_info
-from melcodec_cli.train.presets import preset_names, read_preset
+from melcodec_cli.systems.registry import system_of
+from melcodec_cli.train.presets import preset_names, preset_text
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 PROJECT = Path(__file__).parents[1]
 PAGES = sorted((PROJECT / "man").glob("*.[0-9]"))
@@ -56,7 +63,8 @@ for _page in SECTIONS.values():
             DESCRIBED[_name] += _body
 
 
-STAGES = sorted({stage.name for name in preset_names() for stage in read_preset(name).declared})
+PROFILES = [tomllib.loads(preset_text(name))["profile"] for name in preset_names()]
+STAGES = sorted({stage.name for profile in PROFILES for stage in system_of(profile).stages(profile)})
 
 
 def commands_below(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:

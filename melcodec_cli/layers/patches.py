@@ -48,7 +48,8 @@ class PatchStack(nn.Module):
 
     def __init__(self, width: int, blocks: int, rows: int) -> None:
         super().__init__()
-        self.row = nn.Parameter(0.02 * torch.randn(rows, width))
+        self.row = nn.Parameter(torch.empty(rows, width))
+        nn.init.uniform_(self.row, -0.03, 0.03)
         stack = [PatchBlock(width) for _ in range(blocks)]
         self.blocks = nn.ModuleList(stack)
         self.context = sum(block.context for block in stack)

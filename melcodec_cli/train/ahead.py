@@ -22,6 +22,9 @@ class Source(Protocol):
 
     def draw(self, batch: int, samples: int, seed: int) -> Crops: ...
 
+    def unlabelled(self, batch: int, samples: int, seed: int) -> Crops:
+        """The same crops without labels, which may take time to make."""
+
 
 class _Draws(Dataset[Crops]):
     def __init__(self, source: Source, batch: int, samples: int) -> None:

@@ -78,6 +78,8 @@ class Batches:
         made = augmented(both[:batch], both[batch:], self.rate_hz, self.augmentation, generator)
         return Crops(*made, bandwidth_hz=bandwidth_hz)
 
+    unlabelled = draw
+
     def places(self, batch: int, samples: int, seed: int) -> np.ndarray:
         """Where in the corpus the crops begin that `draw` gives."""
         return self._places(np.random.default_rng(seed), batch, samples)[1]

@@ -43,6 +43,9 @@ class PitchedBatches:
     def draw(self, batch: int, samples: int, seed: int) -> Pitched:
         return pitched(self.batches.draw(batch, samples, seed), self.mel, self.pitch)
 
+    def unlabelled(self, batch: int, samples: int, seed: int) -> Crops:
+        return self.batches.draw(batch, samples, seed)
+
 
 def pitched(crops: Crops, mel: MelConfig, pitch: PitchConfig) -> Pitched:
     pitch_hz, voiced = measured_pitch(crops.audio, mel, pitch)

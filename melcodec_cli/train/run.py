@@ -137,7 +137,7 @@ class Run:
         if resume and self.has_checkpoint:
             self.load()
         elif not self.prepared:
-            task.prepare(self.batches.draw(64, samples, seed=0).to(self.device))
+            task.prepare(self.batches.unlabelled(64, samples, seed=0).to(self.device))
         if self.step == 0:
             self.average = {k: v.detach().clone() for k, v in task.stage.state_dict().items()}
         # torchrun forwards signals that ranks may already have, so a second one must not kill them; torchrun may.

@@ -12,6 +12,8 @@ from melcodec_cli.audio import open_source
 from melcodec_cli.audio.foreign import SIGNS
 from melcodec_cli.errors import AudioUnreadable
 
+pytestmark = pytest.mark.slow
+
 
 def beginning(place: int, sign: bytes) -> bytes:
     """The first bytes of such a file, and then filler."""

@@ -19,6 +19,8 @@ from melcodec_cli.models.installed import read_bundle_info
 from melcodec_cli.models.tables import TENSOR, read_tables, write_with_tables
 from tests.sounds import noise, wav
 
+pytestmark = pytest.mark.slow
+
 TALK = wav(noise(5))
 
 

@@ -32,7 +32,8 @@ def peak_kib(process: subprocess.Popen[bytes]) -> int:
 
 
 def growth_kib(arguments: list[str], first: bytes, rest: bytes, first_gives: int) -> tuple[int, bytes]:
-    """How much the peak grows after `first` has gone in and this many bytes have come out; all that comes out."""
+    """How much the peak grows from when `first` has gone in, and this many bytes have come out, until as many have come
+    for each of the other minutes; and all that comes out."""
     process = subprocess.Popen(
         [sys.executable, "-m", "melcodec_cli", *arguments, "--threads", "1", "-", "-"],
         stdin=subprocess.PIPE,
@@ -44,14 +45,15 @@ def growth_kib(arguments: list[str], first: bytes, rest: bytes, first_gives: int
     process.stdin.flush()
     result = process.stdout.read(first_gives)
     early = peak_kib(process)
-    feeder = threading.Thread(target=lambda pipe: (pipe.write(rest), pipe.close()), args=[process.stdin])
+    feeder = threading.Thread(target=lambda pipe: (pipe.write(rest), pipe.flush()), args=[process.stdin])
     feeder.start()
-    result += process.stdout.read()
+    result += process.stdout.read((MINUTES - 1) * first_gives)
     feeder.join()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return usage.ru_maxrss - early, result
+    late = peak_kib(process)
+    process.stdin.close()
+    result += process.stdout.read()
+    assert process.wait() == 0
+    return late - early, result
 
 
 def test_many_minutes_through_a_pipe_take_the_memory_of_one(tiny_bundle: Path) -> None:

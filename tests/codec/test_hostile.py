@@ -22,6 +22,8 @@ from melcodec_cli.codec.playback import Playback
 from melcodec_cli.errors import ExitCode, MlcCorrupt
 from melcodec_cli.models.installed import read_bundle_info
 
+pytestmark = pytest.mark.slow
+
 MINUTE = 1500  # frames
 
 

@@ -10,6 +10,8 @@ from melcodec_cli.errors import ExitCode, UsageProblem
 from tests.shell import names
 from tests.sounds import noise, wav
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def coded(tmp_path: Path, tiny_bundle: Path) -> dict[str, bytes]:

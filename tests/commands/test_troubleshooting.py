@@ -12,6 +12,8 @@ from melcodec_cli.cli import main
 from tests.commands.conftest import make_stream
 from tests.sounds import noise, wav
 
+pytestmark = pytest.mark.slow
+
 MANUAL = (Path(__file__).parents[2] / "man" / "melcodec.1").read_text()
 PART = MANUAL.split(".SH DIAGNOSTICS", 1)[1].split("\n.SH ", 1)[0]
 MESSAGES = [  # with "..." for a rest that varies

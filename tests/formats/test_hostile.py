@@ -17,6 +17,8 @@ from mlcfile.source import Source
 
 from .streams import GOOD, SMALL, header, stream
 
+pytestmark = pytest.mark.slow
+
 SIZE = 20_000
 # Chunks of up to a megabyte, so that a few bytes can claim one.
 LARGE = header(None, channels=8, all_channels=True, layout=Layout(16, 32, chunk_frames=2_047))

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from tests.fuzz.targets import TARGETS, read_any
 
+pytestmark = pytest.mark.slow
+
 CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
 
 

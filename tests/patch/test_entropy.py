@@ -17,6 +17,8 @@ from melcodec_cli.train.entropy import make_tables
 from tests.patch.small import small_patch
 from tests.sounds import noise, wav
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("channels", [1, 2])
 def test_a_coded_grid_is_smaller_and_sounds_the_same(tmp_path: Path, channels: int) -> None:

@@ -10,6 +10,8 @@ from melcodec_cli.systems.span import Span
 from melcodec_cli.systems.system import Streaming
 from tests.phoenix.systems import PROFILES, assert_close, decoded, encoded, lively, random_indices, speechlike
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 60
 
 

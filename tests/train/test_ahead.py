@@ -36,6 +36,8 @@ class Asked:
         told = torch.tensor([os.getpid(), batch, samples, seed])
         return Crops(told, told, told, told)
 
+    unlabelled = draw
+
 
 def pitched_batches(speech: Path, folder: Path) -> PitchedBatches:
     pytest.importorskip("pyworld")

@@ -26,7 +26,7 @@ def test_bad_files_are_named_once_each_and_again_by_a_cache(
         error = capsys.readouterr().err
         for speaker in "abc":
             assert error.count(f"{speaker}/broken.wav: left out: ") == 1
-        assert "the stage coder has not been trained" in error
+        assert "the stage phones has not been trained" in error
     corpus = open_corpus([speech], tmp_path / "cache", 16000, 1)
     assert len(corpus.left_out) == 3
     assert sum(clip.speed == 1 for clip in corpus.clips) == 3

@@ -14,6 +14,8 @@ from melcodec_cli.errors import ExitCode
 from melcodec_cli.models.installed import read_bundle_info
 from melcodec_cli.train.entropy import coded_bytes, in_integers, make_and_measure, make_tables
 
+pytestmark = pytest.mark.slow
+
 CODEWORDS = 64
 
 

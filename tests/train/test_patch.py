@@ -37,7 +37,7 @@ def patch_run(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     preset.write_text(
         (preset_text("tiny-patch") + EVERY_LOSS).replace("minutes =", "log_steps = 1\nminutes =")
     )
-    arguments = ["--preset", str(preset), "--data", str(speech), "--run", str(folder), "--steps", "12"]
+    arguments = ["--preset", str(preset), "--data", str(speech), "--run", str(folder), "--steps", "6"]
     assert main(["train", "all", *arguments, "--device", "cpu"]) == 0
     return folder
 

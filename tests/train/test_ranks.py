@@ -39,10 +39,10 @@ def test_torchrun_trains_every_stage_once(speech: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [str(tmp_path / "tiny.safetensors")]
     assert done.stderr.count("left out") == 1  # of the broken clip, which one of the two has decoded
-    for stage in ("coder", "pitch", "refiner", "vocoder"):
+    for stage in ("phones", "coder", "pitch", "refiner", "vocoder"):
         assert done.stderr.count(f"training the stage {stage}") == 1
         assert [row["step"] for row in rows(tmp_path / stage / "log.csv")] == ["2"]
-    assert len(list(tmp_path.rglob("stage.safetensors"))) == 4
+    assert len(list(tmp_path.rglob("stage.safetensors"))) == 5
     assert not list(tmp_path.rglob("*.part"))
 
 

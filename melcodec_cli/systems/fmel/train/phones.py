@@ -17,6 +17,7 @@ from melcodec_cli.train.ahead import Source
 from melcodec_cli.train.alignment import SILENCE, UNKNOWN, Alignment, open_alignment
 from melcodec_cli.train.batches import Batches, Crops, beginnings, dev_rows
 from melcodec_cli.train.corpus import Corpus
+from melcodec_cli.train.ranks import first_of_the_ranks
 from melcodec_cli.train.stage import Drawing
 from melcodec_cli.train.task import MelTask, Moment
 
@@ -43,6 +44,9 @@ class SpokenBatches:
         starts = self.batches.places(batch, samples, seed)
         return spoken(crops, starts, self.corpus, self.alignment, self.hop_samples)
 
+    def unlabelled(self, batch: int, samples: int, seed: int) -> Crops:
+        return self.batches.draw(batch, samples, seed)
+
 
 def spoken(
     crops: Crops, starts: np.ndarray, corpus: Corpus, alignment: Alignment, hop_samples: int
@@ -56,7 +60,8 @@ def spoken(
 def spoken_crops(drawing: Drawing, mel: MelConfig) -> tuple[Source, Crops]:
     """Random crops of aligned clips, and the beginnings of aligned dev clips."""
     corpus, config = drawing.corpus, drawing.config
-    alignment = open_alignment(corpus)
+    with first_of_the_ranks():
+        alignment = open_alignment(corpus)
     if not alignment.counts.any():
         raise UsageProblem("no clip of the corpus could be aligned with its transcript")
     samples = int(config.dev_seconds * corpus.rate_hz)
