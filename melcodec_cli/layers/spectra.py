@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 SPECTRA_AT_ONCE = 128  # more would only take more memory
+MEAN_MAGNITUDE = 0.89  # of the spectrum of noise of unit power, relative to its root mean square
 
 
 def framed(signal: Tensor, fft_samples: int, hop_samples: int) -> Tensor:
@@ -28,13 +29,22 @@ def shaped(gains: Tensor, pulses: Tensor, noise: Tensor, window: Tensor) -> Tens
     return torch.fft.irfft(voice + breath, n=len(window)) * window
 
 
+def even(noise: Tensor, window: Tensor) -> Tensor:
+    """Spectra of noise of unit power (batch, frame, bin) with the same magnitude everywhere.
+
+    As it comes, noise is 5 dB louder or softer from bin to bin and frame to frame, whatever a network asks for.
+    """
+    mean = MEAN_MAGNITUDE * window.square().sum().sqrt()
+    return noise * (mean / noise.abs().clamp(min=1e-6))
+
+
 def overlap_add(total: Tensor, parts: Tensor) -> None:
     """Add parts (batch, frame, fft), each a hop after the one before, to `total` (batch, hop, samples)."""
     for hops, part in enumerate(parts.unflatten(2, (-1, total.shape[2])).unbind(2)):
         total[:, hops : hops + part.shape[1]] += part
 
 
-def evened(total: Tensor, overlap: int) -> Tensor:
+def audio_of(total: Tensor, overlap: int) -> Tensor:
     """Added-up frames (batch, hop, samples) -> audio (batch, samples), from half an overlap before the first hop.
 
     Squared Hann windows at a quarter of their length, or less, add up to 3/8 of the overlap.

@@ -52,7 +52,7 @@ class Chain(nn.Module):
         renderer_settings=("refiner", "pitch", "vocoder"),
         later_settings={
             "coder": {"encoder_frame_blocks": 0},
-            "vocoder": {"hop_frames": 1, "noise_frames": 0},
+            "vocoder": {"hop_frames": 1, "noise_frames": 0, "noise_even": False},
         },
         unshipped=("coder.quantiser.usage",),  # the running usage that guides online clustering
     )

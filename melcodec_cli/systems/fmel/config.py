@@ -129,7 +129,7 @@ class RefinerConfig:
 
 @dataclass(frozen=True)
 class VocoderConfig:
-    """`harmonic` uses fft_samples, hop_frames, width, blocks and noise_frames; `hifigan` the upsampling lists."""
+    """`harmonic` uses fft_samples, hop_frames, width, blocks and the noise; `hifigan` the upsampling lists."""
 
     name: str = "harmonic"
     fft_samples: int = 640
@@ -137,6 +137,7 @@ class VocoderConfig:
     width: int = 256
     blocks: int = 8
     noise_frames: int = 0  # length of a loop of steady noise stored with the weights; 0: fresh white noise
+    noise_even: bool = False  # gives the spectra of noise the same magnitude in every bin
     upsample_strides: tuple[int, ...] = (5, 4, 4, 2)
     upsample_kernels: tuple[int, ...] = (11, 8, 8, 4)
     upsample_width: int = 512

@@ -5,7 +5,8 @@ the phase shift of the pulses.  The phase of speech is thus given, not learned, 
 enough.
 
 The spectrum of white noise varies from frame to frame, by 5 dB within a band of the mel, whatever the network asks for.
-So a model may include a loop of steady noise, whose level is nearly the same in all bands and frames.
+So a model may include a loop of steady noise, whose level is nearly the same in all bands and frames, and may give the
+spectra of noise the same magnitude in all bins.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from melcodec_cli.layers.blocks import BlockStack, FrameConv, masked, thinned
 from melcodec_cli.layers.pointwise import Linear
-from melcodec_cli.layers.spectra import SPECTRA_AT_ONCE, evened, framed, overlap_add, shaped
+from melcodec_cli.layers.spectra import SPECTRA_AT_ONCE, audio_of, even, framed, overlap_add, shaped
 from melcodec_cli.systems.fmel.config import MelConfig, VocoderConfig
 
 
@@ -28,6 +29,7 @@ class HarmonicVocoder(nn.Module):
     def __init__(self, mel: MelConfig, config: VocoderConfig) -> None:
         super().__init__()
         self.hop_frames, self.fft_samples = config.hop_frames, config.fft_samples
+        self.noise_even = config.noise_even
         self.hop_samples = mel.hop_samples * config.hop_frames
         self.register_buffer("window", torch.hann_window(config.fft_samples, device="cpu"), persistent=False)
         self.register_buffer("mean", torch.zeros(mel.bands))
@@ -73,10 +75,11 @@ class HarmonicVocoder(nn.Module):
         for first in range(0, count, SPECTRA_AT_ONCE):
             here = slice(first, first + SPECTRA_AT_ONCE)
             voice, breath = (torch.fft.rfft(signal[:, here] * self.window) for signal in (pulses, noise))
+            breath = even(breath, self.window) if self.noise_even else breath
             part = shaped(self.head(x[:, here]).float(), voice, breath, self.window)
             overlap_add(total[:, first:], masked(part, None if inside is None else inside[:, here]))
         margin = (self.fft_samples - self.hop_samples) // 2
-        return evened(total, overlap)[:, margin : margin + count * self.hop_samples]
+        return audio_of(total, overlap)[:, margin : margin + count * self.hop_samples]
 
     def _ended(self, signal: Tensor, inside: Tensor | None) -> Tensor:
         """Set (batch, spectrum * hop) to zero after the end of each row."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from melcodec_cli.layers.memory import Memory
-from melcodec_cli.layers.spectra import evened
+from melcodec_cli.layers.spectra import audio_of
 from melcodec_cli.systems.patch.excitation import cycles_per_frame
 from melcodec_cli.systems.patch.vocoder import PatchVocoder
 
@@ -89,6 +89,6 @@ class PatchReceiver:
         return self.patch.pitch(mel, memory=self.memory)
 
     def _audible(self, total: Tensor) -> NDArray[Any]:
-        audio = evened(total, self.vocoder.overlap)[0, self.skipped :]
+        audio = audio_of(total, self.vocoder.overlap)[0, self.skipped :]
         self.skipped = max(0, self.skipped - total[0].numel())
         return audio.cpu().numpy()

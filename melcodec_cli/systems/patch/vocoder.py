@@ -13,11 +13,9 @@ from melcodec_cli.layers.blocks import BlockStack, masked
 from melcodec_cli.layers.mel_config import MelConfig
 from melcodec_cli.layers.memory import Memory, surrounded
 from melcodec_cli.layers.pointwise import Linear
-from melcodec_cli.layers.spectra import SPECTRA_AT_ONCE, evened, overlap_add, shaped
+from melcodec_cli.layers.spectra import SPECTRA_AT_ONCE, audio_of, even, overlap_add, shaped
 from melcodec_cli.systems.patch.config import VocoderConfig
 from melcodec_cli.systems.patch.excitation import gate, glides, local_pulses
-
-MEAN_MAGNITUDE = 0.89  # of the spectrum of noise of unit power, relative to its root mean square
 
 
 class PatchVocoder(nn.Module):
@@ -59,7 +57,7 @@ class PatchVocoder(nn.Module):
         """mel (batch, frame, band); pitch, voicing, phase and absolute number of each frame (batch, frame)
         -> audio (batch, frame * hop)."""
         total = self.added_up(mel, pitch_hz, voicing, phase, numbers, inside)
-        audio = evened(total, self.overlap)
+        audio = audio_of(total, self.overlap)
         return audio[:, self.margin : self.margin + mel.shape[1] * self.hop_samples]
 
     def added_up(
@@ -72,7 +70,7 @@ class PatchVocoder(nn.Module):
         inside: Tensor | None = None,
         memory: Memory | None = None,
     ) -> Tensor:
-        """The same, before it is evened: (batch, frame + overlap - 1, hop), from `margin` samples before the first."""
+        """The same, before it becomes audio: (batch, frame + overlap - 1, hop), from `margin` samples before the first."""
         standard = ((mel - self.mean) / self.deviation).unflatten(1, (-1, self.side)).flatten(2)
         x = self.column(standard).unflatten(2, (self.side, -1)).flatten(1, 2)
         height = (pitch_hz.clamp(min=1.0) / 150.0).log2()
@@ -93,15 +91,9 @@ class PatchVocoder(nn.Module):
         return total
 
     def _noise(self, numbers: Tensor) -> Tensor:
-        """Spectra of the loop of noise in the windows of frames: (batch, frame) -> (batch, frame, bin).
-
-        Their magnitudes are all the same: those of noise as it comes vary by 5 dB, in every bin and frame, whatever the
-        network asks for.
-        """
+        """Spectra of the loop of noise in the windows of frames: (batch, frame) -> (batch, frame, bin)."""
         places = torch.arange(self.fft_samples, device=numbers.device) - self.margin
         samples = self.noise.flatten()[
             (numbers.unsqueeze(-1) * self.hop_samples + places) % self.noise.numel()
         ]
-        spectrum = torch.fft.rfft(samples * self.window)
-        mean = MEAN_MAGNITUDE * self.window.square().sum().sqrt()
-        return spectrum * (mean / spectrum.abs().clamp(min=1e-6))
+        return even(torch.fft.rfft(samples * self.window), self.window)
