@@ -28,7 +28,10 @@ SMALL = Profile(
     chunk_tokens=40,
 )
 SPARSE = dataclasses.replace(
-    SMALL, vocoder=VocoderConfig(fft_samples=1280, hop_frames=2, width=16, blocks=2, noise_frames=50)
+    SMALL,
+    vocoder=VocoderConfig(
+        fft_samples=1280, hop_frames=2, width=16, blocks=2, noise_frames=50, noise_even=True
+    ),
 )
 HIFIGAN = dataclasses.replace(SMALL, vocoder=VocoderConfig(name="hifigan", upsample_width=32), pitch=None)
 STRICT = dataclasses.replace(SMALL, timbre=None)

@@ -70,7 +70,7 @@ class PatchVocoder(nn.Module):
         inside: Tensor | None = None,
         memory: Memory | None = None,
     ) -> Tensor:
-        """The same, before it becomes audio: (batch, frame + overlap - 1, hop), from `margin` samples before the first."""
+        """The same, not yet audio: (batch, frame + overlap - 1, hop), from `margin` samples before the first."""
         standard = ((mel - self.mean) / self.deviation).unflatten(1, (-1, self.side)).flatten(2)
         x = self.column(standard).unflatten(2, (self.side, -1)).flatten(1, 2)
         height = (pitch_hz.clamp(min=1.0) / 150.0).log2()
