@@ -51,4 +51,5 @@ def test_a_column_waits_for_no_more_than_half_an_overlap(patch: Patch) -> None:
     column = sender.push(np.zeros(1, np.float32))
     assert len(column) == 1
     behind = SAMPLES - len(receiver.push(column))
-    assert (SAMPLES + ahead + behind) / SMALL.mel.rate_hz == pytest.approx(0.056)
+    assert SAMPLES + ahead + behind == patch.latency_samples
+    assert patch.latency_samples / SMALL.mel.rate_hz == pytest.approx(0.056)

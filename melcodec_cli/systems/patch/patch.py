@@ -150,6 +150,17 @@ class Patch(nn.Module):
         begin = torch.tensor([span.first - span.before for span in spans])
         return (begin.unsqueeze(1) + torch.arange(max(span.total for span in spans))).to(self.device)
 
+    @property
+    def latency_samples(self) -> int | None:
+        """From the first sample of a column to the last of it that sounds; None where HiFi-GAN looks ahead.
+
+        The column's last windows reach beyond it by half an overlap, and so do the frames into its last samples.
+        """
+        if isinstance(self.vocoder, HifiganVocoder):
+            return None
+        ahead = (self.profile.mel.fft_samples - self.profile.mel.hop_samples) // 2
+        return ahead + self.profile.column_samples + self.vocoder.margin
+
     def open_encoder(self, rows: int) -> PatchSender:
         return PatchSender(self)
 
