@@ -22,6 +22,7 @@ from melcodec_cli.systems.system import Shape
 from melcodec_cli.train.ahead import Source, drawn_ahead, workers_for
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.checkpoint import moments, read, restore_moments, save_atomically, under
+from melcodec_cli.train.clustering import grown
 from melcodec_cli.train.history import Leg, legs_of
 from melcodec_cli.train.log import Log
 from melcodec_cli.train.ranks import agreed, share_gradients
@@ -77,11 +78,13 @@ class Run:
         return (self.folder / "checkpoint.safetensors").exists()
 
     def start_from(self, weights: dict[str, Tensor], init: str, legs: list[Leg]) -> None:
-        """Start from the weights of another run, even of another profile: weights that do not fit stay as initialised.
+        """Start from the weights of another run, even of another profile: weights that do not fit stay as initialised,
+        but for a codebook, which may grow.
 
         init, legs: where the weights come from and how they were trained, to be recorded.
         """
         own = self.task.stage.state_dict()
+        weights = grown(weights, own)
         fitting = {
             key: value for key, value in weights.items() if key in own and value.shape == own[key].shape
         }
