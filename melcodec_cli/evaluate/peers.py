@@ -24,6 +24,7 @@ from melcodec_cli.evaluate.speech import RATE_HZ, Audio, Speech, resampled
 NARROW_HZ = 8000
 # By mode, bits of a frame; its program rounds every frame up to bytes.
 CODEC2_FRAME_BITS = {"450": 18, "700C": 28, "1200": 48, "2400": 48, "3200": 64}
+OPUS_KBIT_PER_S = (6, 8)  # the lowest that it takes, and one beside the patch codec
 # Narrow-band qualities: the lowest there is, and the one that most use at a low rate.
 SPEEX_QUALITIES = {"speex 2.15k": 0, "speex 4k": 1}
 
@@ -89,10 +90,12 @@ class Codec2(Program):
 
 
 class Opus(Program):
-    name = "opus 6k"
+    def __init__(self, kbit_per_s: int):
+        self.name = f"opus {kbit_per_s}k"
+        self._kbit_per_s = kbit_per_s
 
     def encode(self, wav: Path, coded: Path) -> None:
-        self.run("opusenc", "--quiet", "--bitrate", "6", "--padding", "0", wav, coded)
+        self.run("opusenc", "--quiet", "--bitrate", self._kbit_per_s, "--padding", "0", wav, coded)
 
     def decode(self, coded: Path, wav: Path) -> None:
         self.run("opusdec", "--quiet", "--rate", RATE_HZ, coded, wav)
@@ -157,7 +160,7 @@ def _codec2_modes() -> list[Contender]:
 
 FAMILIES = {
     "codec2": Family(("c2enc", "c2dec"), _codec2_modes, narrow=True),
-    "opus": Family(("opusenc", "opusdec"), lambda: [Opus()], narrow=False),
+    "opus": Family(("opusenc", "opusdec"), lambda: [Opus(kbit_per_s) for kbit_per_s in OPUS_KBIT_PER_S], narrow=False),
     "speex": Family(
         ("speexenc", "speexdec"),
         lambda: [Speex(name, quality) for name, quality in SPEEX_QUALITIES.items()],

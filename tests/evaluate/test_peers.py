@@ -61,6 +61,7 @@ def test_every_installed_peer_gives_back_the_clip_at_about_its_rate(family: str)
     expected = {f"codec2 {mode}": int(mode.rstrip("C")) for mode in CODEC2_FRAME_BITS}
     expected |= {
         "opus 6k": 6000,
+        "opus 8k": 8000,
         "speex 2.15k": 2150,
         "speex 4k": 3950,
         "original at 8 kHz": 0,
