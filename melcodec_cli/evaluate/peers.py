@@ -160,7 +160,9 @@ def _codec2_modes() -> list[Contender]:
 
 FAMILIES = {
     "codec2": Family(("c2enc", "c2dec"), _codec2_modes, narrow=True),
-    "opus": Family(("opusenc", "opusdec"), lambda: [Opus(kbit_per_s) for kbit_per_s in OPUS_KBIT_PER_S], narrow=False),
+    "opus": Family(
+        ("opusenc", "opusdec"), lambda: [Opus(kbit_per_s) for kbit_per_s in OPUS_KBIT_PER_S], narrow=False
+    ),
     "speex": Family(
         ("speexenc", "speexdec"),
         lambda: [Speex(name, quality) for name, quality in SPEEX_QUALITIES.items()],
