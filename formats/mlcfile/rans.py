@@ -92,7 +92,7 @@ class Steps:
 
 
 def encode(tables: Tables, indices: Indices) -> Stream | None:
-    """Codes indices (coded channel, frame, row); None if one of them is no codeword of the tables."""
+    """Codes indices (coded channel, frame, row); None if one of them is not in the tables."""
     if indices.max() >= tables.codewords:
         return None
     channels, frames, rows = indices.shape

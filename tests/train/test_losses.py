@@ -5,7 +5,7 @@ import torch
 
 from melcodec_cli.layers.pitch import Pitch
 from melcodec_cli.systems.fmel.config import PitchConfig
-from melcodec_cli.systems.fmel.train.hearing import pitch_loss
+from melcodec_cli.systems.fmel.train.hearing import hearing_loss
 from melcodec_cli.train.losses import average_loss
 
 pytestmark = pytest.mark.slow
@@ -31,5 +31,5 @@ def test_the_average_loss_leaves_out_the_bands_that_a_recording_does_not_hold() 
 def test_the_pitch_loss_is_least_where_the_same_is_heard() -> None:
     torch.manual_seed(2)
     pitch = Pitch(8, PitchConfig(bins=16, width=12, blocks=1))
-    same, near, far = (pitch_loss(pitch, MEL + step * torch.ones(8), MEL) for step in (0.0, 0.1, 1.0))
+    same, near, far = (hearing_loss(pitch, MEL + step * torch.ones(8), MEL) for step in (0.0, 0.1, 1.0))
     assert same < near < far

@@ -129,11 +129,6 @@ class Chain(nn.Module):
     def _refiner_context_frames(self, steps: int) -> int:
         return steps * self.refiner.context_frames_per_step if self.refiner else 0
 
-    def decode_context_tokens(self, steps: int) -> int:
-        """Tokens needed on either side of a chunk."""
-        frames = self._vocoder_context_frames() + self._refiner_context_frames(steps)
-        return -(-frames // self.profile.coder.token_frames) + self.coder.decoder.context_tokens
-
     # -- encoding
 
     @cached_property

@@ -152,7 +152,7 @@ class Patch(nn.Module):
 
     @property
     def latency_samples(self) -> int | None:
-        """From the first sample of a column to the last of it that sounds; None where HiFi-GAN looks ahead.
+        """How much later a sample comes out than it went in; None with HiFi-GAN, which looks ahead.
 
         The column's last windows reach beyond it by half an overlap, and so do the frames into its last samples.
         """

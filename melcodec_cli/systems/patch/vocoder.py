@@ -40,7 +40,7 @@ class PatchVocoder(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         self.bins = config.fft_samples // 2 + 1
         self.head = Linear(config.width, 3 * self.bins)
-        # Frames whose windows reach into a frame.  Each of them hangs on the field of the network, of which the first
+        # Frames whose windows reach into a frame.  Each of them depends on the field of the network, of which the first
         # frame wants its whole column, and on the pitch of the frame before.
         self.frames_after = self.overlap // 2
         self.frames_before = self.frames_after + max(self.stack.context + side - 1, 1)

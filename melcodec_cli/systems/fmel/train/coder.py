@@ -13,7 +13,7 @@ from melcodec_cli.systems.fmel.coder import Coder
 from melcodec_cli.systems.fmel.config import Profile
 from melcodec_cli.systems.fmel.phones import PhoneListener
 from melcodec_cli.systems.fmel.search import CHANGE_S, IndexSearch, Judge
-from melcodec_cli.systems.fmel.train.hearing import phones_loss, pitch_loss
+from melcodec_cli.systems.fmel.train.hearing import hearing_loss
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.clustering import cluster, usage_figures
 from melcodec_cli.train.discriminators import mel_discriminators
@@ -125,11 +125,11 @@ class CoderTask(MelTask):
             loss = loss + weight.envelope * envelope
             figures["envelope"] = envelope.item()
         if self.pitch:
-            voice = pitch_loss(self.pitch[0], restored, mel)
+            voice = hearing_loss(self.pitch[0], restored, mel)
             loss = loss + weight.pitch * voice
             figures["pitch"] = voice.item()
         if self.listener:
-            phones = phones_loss(self.listener[0], restored, mel)
+            phones = hearing_loss(self.listener[0], restored, mel)
             loss = loss + weight.phones * phones
             figures["phones"] = phones.item()
         return loss, figures

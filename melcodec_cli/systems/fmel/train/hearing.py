@@ -1,4 +1,4 @@
-"""Losses that compare what a trained stage hears in the decoded mel and in the original."""
+"""The loss that compares what a trained stage hears in the decoded mel and in the original."""
 
 from __future__ import annotations
 
@@ -9,15 +9,8 @@ from melcodec_cli.layers.pitch import Pitch
 from melcodec_cli.systems.fmel.phones import PhoneListener
 
 
-def pitch_loss(pitch: Pitch, decoded: Tensor, target: Tensor) -> Tensor:
-    """Difference in voicing, and in pitch where voiced, as heard by a trained pitch stage."""
+def hearing_loss(stage: Pitch | PhoneListener, decoded: Tensor, target: Tensor) -> Tensor:
+    """Difference in what a trained stage hears: voicing and pitch, or phones."""
     with torch.no_grad():
-        heard = pitch.heard(target)
-    return pitch.difference(decoded, heard).mean()
-
-
-def phones_loss(listener: PhoneListener, decoded: Tensor, target: Tensor) -> Tensor:
-    """Difference in the phones heard by a trained listener."""
-    with torch.no_grad():
-        heard = listener.heard(target)
-    return listener.difference(decoded, heard).mean()
+        heard = stage.heard(target)
+    return stage.difference(decoded, heard).mean()

@@ -17,7 +17,7 @@ from melcodec_cli.systems.fmel.coder import Coder
 from melcodec_cli.systems.fmel.config import Profile
 from melcodec_cli.systems.fmel.harmonic import HarmonicVocoder
 from melcodec_cli.systems.fmel.refiner import FlowRefiner
-from melcodec_cli.systems.fmel.train.hearing import pitch_loss
+from melcodec_cli.systems.fmel.train.hearing import hearing_loss
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.discriminators import audio_judges
 from melcodec_cli.train.losses import average_loss, envelope_loss, excess, masked_mean
@@ -158,7 +158,7 @@ class VocoderTask(MelTask):
         if weight.envelope:
             yield "envelope", weight.envelope, envelope_loss(made, mel, self.envelope)
         if weight.pitch and self.pitch:
-            yield "pitch", weight.pitch, pitch_loss(self.pitch[0], made, mel)
+            yield "pitch", weight.pitch, hearing_loss(self.pitch[0], made, mel)
 
     @torch.no_grad()
     def evaluate(self, crops: Crops) -> dict[str, float]:
