@@ -22,6 +22,11 @@ types:
         type: block(header)
         repeat: until
         repeat-until: _.type == block_type::end
+        if: not header.is_live
+      - id: live_chunks
+        type: live_chunk(header)
+        repeat: eos
+        if: header.is_live
   header:
     seq:
       - id: magic
@@ -48,7 +53,7 @@ types:
       - id: more_must_understand_flags
         type: varint
         if: is_extended
-        doc: Flags from 4 on, lowest bit first. Version 1.0 knows flag 4.
+        doc: Flags from 4 on, lowest bit first. Version 1.0 knows flags 4 and 5.
       - id: more_may_ignore_flags
         type: varint
         if: is_extended
@@ -74,6 +79,10 @@ types:
         size: 4
         if: is_entropy_coded
         doc: The tables with which chunks may be coded.
+      - id: packet_frames
+        type: u1
+        if: is_live
+        doc: Frames of each packet.
       - id: samples_plus_1
         type: varint
         doc: Length of the original per channel; 0 if it was unknown when the header was written.
@@ -83,6 +92,9 @@ types:
       is_entropy_coded:
         value: 'is_extended and (more_must_understand_flags.value & 1) != 0'
         doc: Must-understand flag 4.
+      is_live:
+        value: 'is_extended and (more_must_understand_flags.value & 2) != 0'
+        doc: Must-understand flag 5.
       channels:
         value: channels_less_1 + 1
       coded_channels:
@@ -93,6 +105,13 @@ types:
         value: 'has_layout ? explicit_layout.rows : 1'
       num_frame_indices:
         value: coded_channels * rows
+      num_packet_indices:
+        value: 'is_live ? packet_frames * num_frame_indices : 0'
+      len_packet:
+        value: (num_packet_indices * index_bits + 7) / 8
+        doc: Bytes of a packet.
+      num_chunk_packets:
+        value: 'is_live ? (has_layout ? explicit_layout.chunk_frames.value : 500) / packet_frames : 0'
       num_chunk_globals:
         value: 'has_globals and not global_indices.is_stream_scope ? global_indices.count * coded_channels : 0'
         doc: Global indices that every chunk begins with.
@@ -142,6 +161,43 @@ types:
             'block_type::tags': tags
       - id: checksum
         type: u4
+  live_chunk:
+    doc: Full, and with a check, unless it is the last.
+    params:
+      - id: header
+        type: header
+    seq:
+      - id: packets
+        size: header.len_packet
+        type: packet(header)
+        repeat: expr
+        repeat-expr: num_packets
+      - id: number
+        type: u1
+        if: is_full
+        doc: Its lowest 8 bits.
+      - id: checksum
+        type: u2
+        if: is_full
+    instances:
+      num_left:
+        value: (_io.size - _io.pos) / header.len_packet
+        doc: Packets that are there; computed before the first is read.
+      is_full:
+        value: num_packets == header.num_chunk_packets
+      num_packets:
+        value: 'num_left < 1 ? 1 : num_left < header.num_chunk_packets ? num_left : header.num_chunk_packets'
+  packet:
+    doc: Zeros fill its last byte.
+    params:
+      - id: header
+        type: header
+    seq:
+      - id: indices
+        type: index(header.index_bits)
+        repeat: expr
+        repeat-expr: header.num_packet_indices
+        doc: Frame by frame, in a frame channel by channel, in a channel row by row.
   codes:
     params:
       - id: header

@@ -4,6 +4,7 @@ from .blocks import Block, Chunk, End
 from .errors import CorruptError, MlcError, NoTablesError, NotMlcError, TruncatedError, UnsupportedError
 from .header import Header
 from .layout import Globals, Layout
+from .live import Packer, Piece, Unpacker
 from .reader import Reader, read_streams
 from .remux import remux
 from .tables import Source, Tables, pack_tables, unpack_tables
@@ -21,11 +22,14 @@ __all__ = [
     "MlcError",
     "NoTablesError",
     "NotMlcError",
+    "Packer",
+    "Piece",
     "Reader",
     "Source",
     "Tables",
     "Tags",
     "TruncatedError",
+    "Unpacker",
     "UnsupportedError",
     "Writer",
     "pack_tables",

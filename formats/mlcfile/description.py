@@ -28,7 +28,7 @@ from .errors import CorruptError
 
 MAX_VARINT_BYTES = 7  # 49 bits: what the longest length needs
 
-MUST_LAYOUT, MUST_GLOBALS, MUST_ALL_CHANNELS, MUST_EXTENDED, MUST_ENTROPY = 1, 2, 4, 8, 16
+MUST_LAYOUT, MUST_GLOBALS, MUST_ALL_CHANNELS, MUST_EXTENDED, MUST_ENTROPY, MUST_LIVE = 1, 2, 4, 8, 16, 32
 NIBBLE_BITS = 4  # of flags in the flags byte; flags from here on are among the "more flags"
 EXPLICIT_RATE = 0  # the rate code for: the rate follows as a varint
 
@@ -99,6 +99,7 @@ FIELDS = Struct(  # parsed and built with `must`, all must-understand flags
     "layout" / If(this._params.must & MUST_LAYOUT, LAYOUT),
     "globals_" / If(this._params.must & MUST_GLOBALS, GLOBALS),
     "tables_id" / If(this._params.must & MUST_ENTROPY, Bytes(4)),
+    "packet_frames" / If(this._params.must & MUST_LIVE, Byte),
 )
 LENGTH = Varint(stretchable=True)  # samples + 1, 0 for unknown
 HEADER_CHECKSUM = Int16ub

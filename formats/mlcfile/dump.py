@@ -52,6 +52,8 @@ def dump_header(header: Header) -> dict[str, Any]:
     }
     if header.tables_id is not None:
         described["tables_id"] = header.tables_id.hex()
+    if header.packet_frames is not None:
+        described["packet_frames"] = header.packet_frames
     return described
 
 

@@ -8,6 +8,7 @@ from .layout import MAX_BODY_BYTES, MAX_RATE_HZ, MIN_RATE_HZ, Globals, Layout, c
 
 MAX_SAMPLES = (1 << 48) - 2  # per channel: 23 years at 384 kHz
 MAX_CHUNKS = (1 << 32) - 1  # chunk numbers are four bytes where checksums need them
+MAX_LIVE_CHUNK_BYTES = 1024  # a search after damage checks one of these at every byte
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Header:
     layout: Layout = Layout()
     globals_: Globals | None = None
     tables_id: bytes | None = None  # 4: the tables with which chunks may be entropy coded
+    packet_frames: int | None = None  # of a live stream: frames that are sent at once; None: it is not live
 
     def __post_init__(self) -> None:
         _check_id("bitstream_id", self.bitstream_id, 4)
@@ -37,6 +39,16 @@ class Header:
                 raise ValueError(f"{self.samples} samples make more than {MAX_CHUNKS} chunks")
         if self.chunk_bytes > MAX_BODY_BYTES:
             raise ValueError(f"a chunk of {self.chunk_bytes} bytes is over the limit of {MAX_BODY_BYTES}")
+        if self.packet_frames is not None:
+            self._check_live(self.packet_frames)
+
+    def _check_live(self, packet_frames: int) -> None:
+        check_range("packet frames", packet_frames, 1, 255)
+        if self.layout.chunk_frames % packet_frames:
+            raise ValueError(f"packets of {packet_frames} frames do not fill {self.layout.chunk_frames}")
+        if self.samples is not None or self.globals_ is not None or self.tables_id is not None:
+            raise ValueError("a live stream has no length, no global indices and no tables")
+        check_range("bytes of a live chunk", self.live_chunk_bytes, 1, MAX_LIVE_CHUNK_BYTES)
 
     @property
     def coded_channels(self) -> int:
@@ -76,6 +88,16 @@ class Header:
     def frame_bits(self) -> int:
         """Bits of one frame, all coded channels together."""
         return self.layout.index_bits * self.layout.rows * self.coded_channels
+
+    @property
+    def packet_bytes(self) -> int:
+        """Bytes of a live stream's packet."""
+        return -(-(self.packet_frames or 0) * self.frame_bits // 8)
+
+    @property
+    def live_chunk_bytes(self) -> int:
+        """Bytes of the packets of a live stream's full chunk, without the check."""
+        return self.packet_bytes * self.layout.chunk_frames // (self.packet_frames or 1)
 
     @property
     def chunk_bytes(self) -> int:

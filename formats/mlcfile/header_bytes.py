@@ -16,6 +16,7 @@ from .description import (
     MUST_EXTENDED,
     MUST_GLOBALS,
     MUST_LAYOUT,
+    MUST_LIVE,
     NIBBLE_BITS,
     START,
     pack_varint,
@@ -68,6 +69,7 @@ def pack_header(header: Header, patchable: bool = False) -> HeaderBytes:
         | (MUST_GLOBALS if header.globals_ is not None else 0)
         | (MUST_ALL_CHANNELS if header.all_channels else 0)
         | (MUST_EXTENDED | MUST_ENTROPY if header.tables_id is not None else 0)
+        | (MUST_EXTENDED | MUST_LIVE if header.packet_frames is not None else 0)
     )
     more, must_nibble = divmod(must, 1 << NIBBLE_BITS)
     data = START.build({"magic": MAGIC, "version": {"major": VERSION_MAJOR, "minor": VERSION_MINOR}})
@@ -141,6 +143,7 @@ class _Fields(NamedTuple):
     layout: tuple[int, int, int, int, int, int] | None
     globals_: tuple[int, int] | None  # count, and width with scope
     tables_id: bytes | None
+    packet_frames: int | None
 
 
 def _read_fields(recorder: _Recorder, must: int) -> _Fields:
@@ -150,8 +153,10 @@ def _read_fields(recorder: _Recorder, must: int) -> _Fields:
     layout = (byte(), byte(), byte(), varint(), varint(), varint()) if must & MUST_LAYOUT else None
     globals_ = (byte(), byte()) if must & MUST_GLOBALS else None
     tables_id = recorder.take(4) if must & MUST_ENTROPY else None
+    packet_frames = byte() if must & MUST_LIVE else None
+    channels, rate_code = (sound >> 5) + 1, sound & 31
     return _Fields(
-        bitstream_id, renderer_id, (sound >> 5) + 1, sound & 31, rate_hz, layout, globals_, tables_id
+        bitstream_id, renderer_id, channels, rate_code, rate_hz, layout, globals_, tables_id, packet_frames
     )
 
 
@@ -175,6 +180,7 @@ def _fields_of(header: Header) -> dict[str, Any]:
             "width": {"stream_scope": SCOPES.index(globals_.scope), "bits": globals_.bits},
         },
         "tables_id": header.tables_id,
+        "packet_frames": header.packet_frames,
     }
 
 
@@ -193,6 +199,7 @@ def _header_of(fields: _Fields, must: int, length: int) -> Header:
             layout=_layout_of(*fields.layout) if fields.layout else Layout(),
             globals_=_globals_of(*fields.globals_) if fields.globals_ else None,
             tables_id=fields.tables_id,
+            packet_frames=fields.packet_frames,
         )
     except ValueError as error:
         raise CorruptError(f"the header breaks a limit: {error}") from None
@@ -219,8 +226,8 @@ def _check_start(start: bytes) -> None:
 
 
 def _check_more_must(more: int) -> None:
-    """Refuses unknown flags. All flags up to 4 are known, so this looks at those from 5 on."""
-    unknown = [str(5 + i) for i in range(more.bit_length()) if more >> 1 + i & 1]
+    """Refuses unknown flags. All flags up to 5 are known, so this looks at those from 6 on."""
+    unknown = [str(6 + i) for i in range(more.bit_length()) if more >> 2 + i & 1]
     if unknown:
         names = " and ".join(unknown)
         raise UnsupportedError(f"the header's must-understand flag {names} is not known to this version")

@@ -32,9 +32,9 @@ def pack_codes(
     header: Header, indices: Indices, globals_: Indices | None, tables: Tables | None = None
 ) -> bytes:
     """Packs indices (coded channel, frame, row) and, if chunks carry them, globals_ (coded channel, count)."""
-    bits = [_bits_of(indices.transpose(1, 0, 2), header.layout.index_bits)]  # frame by frame
+    bits = [bits_of(indices.transpose(1, 0, 2), header.layout.index_bits)]  # frame by frame
     if globals_ is not None and header.globals_ is not None:
-        bits.insert(0, _bits_of(globals_, header.globals_.bits))
+        bits.insert(0, bits_of(globals_, header.globals_.bits))
     raw = _pack(bits)
     if tables is None:
         return raw
@@ -51,7 +51,7 @@ def unpack_codes(header: Header, body: bytes, tables: Tables | None = None) -> C
     head, body_bits = np.split(bits, [header.chunk_globals_bits])
     globals_ = _globals_of(header, head) if head.size else None
     shape = (frames, header.coded_channels, header.layout.rows)
-    indices = _indices_of(body_bits, header.layout.index_bits).reshape(shape).transpose(1, 0, 2)
+    indices = indices_of(body_bits, header.layout.index_bits).reshape(shape).transpose(1, 0, 2)
     return Codes(frames, indices, globals_, frames * header.frame_bits)
 
 
@@ -89,7 +89,7 @@ def frames_in(header: Header, size: int, last_byte: bytes) -> int:
 
 def pack_globals(header: Header, globals_: Indices) -> bytes:
     assert header.globals_ is not None
-    return _pack([_bits_of(globals_, header.globals_.bits)])
+    return _pack([bits_of(globals_, header.globals_.bits)])
 
 
 def unpack_globals(header: Header, body: bytes) -> Indices:
@@ -118,12 +118,12 @@ def check_indices(name: str, values: ArrayLike, shape: tuple[int, ...], bits: in
     return array.astype(np.uint16)
 
 
-def _bits_of(values: Indices, width: int) -> NDArray[np.uint8]:
+def bits_of(values: Indices, width: int) -> NDArray[np.uint8]:
     shifts = np.arange(width - 1, -1, -1, dtype=np.uint16)
     return (values.reshape(-1, 1) >> shifts & 1).astype(np.uint8).reshape(-1)
 
 
-def _indices_of(bits: NDArray[np.uint8], width: int) -> Indices:
+def indices_of(bits: NDArray[np.uint8], width: int) -> Indices:
     values = np.zeros(bits.size // width, np.uint16)
     for column in bits.reshape(-1, width).T:  # in place, to avoid a copy sixteen times as large
         values *= 2
@@ -133,7 +133,7 @@ def _indices_of(bits: NDArray[np.uint8], width: int) -> Indices:
 
 def _globals_of(header: Header, bits: NDArray[np.uint8]) -> Indices:
     assert header.globals_ is not None
-    return _indices_of(bits, header.globals_.bits).reshape(header.coded_channels, header.globals_.count)
+    return indices_of(bits, header.globals_.bits).reshape(header.coded_channels, header.globals_.count)
 
 
 def _pack(bits: list[NDArray[np.uint8]]) -> bytes:

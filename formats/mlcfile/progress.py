@@ -9,7 +9,7 @@ from .blocks import ANCILLARY, CODES, GLOBAL, TAGS, Chunk, Content, End, RawBloc
 from .entropy import is_coded
 from .errors import CorruptError, UnsupportedError
 from .header import MAX_CHUNKS, Header
-from .payload import Indices, check_globals, frames_in, frames_of, unpack_codes, unpack_globals
+from .payload import Codes, Indices, check_globals, frames_in, frames_of, unpack_codes, unpack_globals
 from .tables import Tables
 from .tags import Tags, unpack_tags
 
@@ -66,6 +66,13 @@ class Progress:
             raise UnsupportedError(f"the critical block type {raw.name} is not known to this version")
         self.digest = None if self.digest is None else crc32(raw.body, self.digest)
         return content
+
+    def take_live(self, number: int, codes: Codes) -> Chunk:
+        """Takes a chunk of a live stream, whose check is right for this number."""
+        self.pass_over(number)
+        chunk = Chunk(number, number * self.header.layout.chunk_frames, codes, None)
+        self.chunk, self.frames = number + 1, chunk.first_frame + chunk.frames
+        return chunk
 
     def take_end(self, raw: RawBlock, damaged: bool = False) -> End:
         """Takes an END block. In a `damaged` stream, chunks may be missing before it and the digest may differ."""

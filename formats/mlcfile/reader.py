@@ -25,6 +25,7 @@ from .blocks import (
 from .errors import CorruptError, MlcError, TruncatedError, UnsupportedError
 from .header import MAX_CHUNKS
 from .header_bytes import MAGIC, read_header
+from .live_chunks import LiveChunks
 from .progress import Progress
 from .source import Source
 from .tables import Tables
@@ -86,7 +87,10 @@ class Reader:
                 yield block.content
 
     def blocks(self) -> Iterator[Block]:
-        """Every block that has not been read yet, END included."""
+        """Every block that has not been read yet, END included; of a live stream, which has none, every chunk as one."""
+        if self.header.packet_frames is not None:
+            yield from self._live_chunks()
+            return
         while not self._done:
             if self.conceal:
                 self._source.mark()
@@ -106,6 +110,14 @@ class Reader:
             if block is not None:
                 yield block
 
+    def _live_chunks(self) -> Iterator[Block]:
+        def note(error: CorruptError) -> None:
+            if not self.conceal:
+                raise error
+            self._note(error)
+
+        yield from LiveChunks(self._source, self.header, self.header_bytes, self._progress, note)
+
     def seek_chunk(self, number: int) -> None:
         """Makes chunk `number`, or with `conceal` the next intact one, the next to be read. Needs a seekable file.
 
@@ -113,8 +125,8 @@ class Reader:
         the first bytes, which say their size. If other blocks or damage lie between, the stream is read again from
         its beginning. If its length is unknown, seeking to its end is possible too.
         """
-        if not self._source.seekable():
-            raise ValueError("the file is not seekable")
+        if not self._source.seekable() or self.header.packet_frames is not None:
+            raise ValueError("the file is not seekable, or a live stream")
         if not 0 <= number < (MAX_CHUNKS if self.header.chunks is None else self.header.chunks):
             raise ValueError(f"there is no chunk {number}")
         while self._first_chunk is None and next(self.blocks(), None):

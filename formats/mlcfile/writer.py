@@ -38,6 +38,8 @@ class Writer:
             tables.check_for(header)
         elif header.tables_id is not None:
             raise ValueError(f"an entropy-coded stream needs its tables {header.tables_id.hex()}")
+        if header.packet_frames is not None:
+            raise ValueError("a live stream has no blocks; a Packer makes its packets")
         self.header = header
         self._tables = tables
         self.finished = False

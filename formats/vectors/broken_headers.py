@@ -83,7 +83,7 @@ def unknown_features() -> Iterator[Broken]:
     known, error = "only what is known is read", "UnsupportedError"
     version = "format version 2.0; this reader knows 1.x"
     yield Broken("major-version-2", known, error, version, sealed(put(PLAIN, VERSION_BYTE, b"\x20")))
-    for name, varint, flags in (("5", b"\x02", "5"), ("5-and-11", b"\x82\x01", "5 and 11")):
+    for name, varint, flags in (("6", b"\x04", "6"), ("6-and-11", b"\x84\x01", "6 and 11")):
         message = f"the header's must-understand flag {flags} is not known to this version"
         head = put(PLAIN, FLAGS_BYTE, b"\x90")
         head = head[: FLAGS_BYTE + 1] + varint + b"\x00" + head[FLAGS_BYTE + 1 :]

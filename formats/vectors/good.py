@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
-from mlcfile import Globals, Header, Layout, Tables, Writer
+import numpy as np
+from mlcfile import Globals, Header, Layout, Packer, Tables, Writer
 from mlcfile.dump import dump_header
 from tables import FAR, GRID, LINE, likely
 
@@ -28,6 +29,8 @@ class Stream:
     tables: Tables | None = None
 
     def bytes(self) -> bytes:
+        if self.header.packet_frames is not None:
+            return packed(self.header, self.blocks)
         file = Pipe() if self.piped else BytesIO()
         writer = Writer(file, self.header, self.tables)
         for block in self.blocks:
@@ -49,8 +52,19 @@ class Stream:
         samples = self.header.samples if self.samples is None else self.samples
         header = self.header if self.piped else replace(self.header, samples=samples)
         chunks = [block["indices"] for block in self.blocks if block["type"] == "CODES"]
+        if header.packet_frames is not None:
+            return {"header": dump_header(header), "blocks": self.blocks}
         end = {"type": "END", "frames": sum(len(chunk[0]) for chunk in chunks), "samples": samples}
         return {"header": dump_header(header), "blocks": [*self.blocks, end]}
+
+
+def packed(of: Header, blocks: list[Content]) -> bytes:
+    """A live stream of the indices of these chunks."""
+    packer, made = Packer(of), []
+    frames = np.concatenate([np.array(block["indices"]) for block in blocks], 1)
+    for start in range(0, frames.shape[1], packer.packet_frames):
+        made.append(packer.pack(frames[:, start : start + packer.packet_frames]))
+    return b"".join([packer.header_bytes, *made])
 
 
 def header(samples: int | None, **other: Any) -> Header:
@@ -212,6 +226,7 @@ def files() -> Iterator[tuple[str, str, list[Stream]]]:
         ],
     )
     yield from entropy_coded()
+    yield from live()
 
 
 GRID_LAYOUT = Layout(index_bits=6, rows=5, kind="column", frame_samples=512, chunk_frames=40)
@@ -270,4 +285,34 @@ def entropy_coded() -> Iterator[tuple[str, str, list[Stream]]]:
         "entropy-globals-of-stream",
         "entropy coded, with tags and a GLOBAL block between the chunks",
         [Stream(apart, [globals_, blocks[0], TAGS, *blocks[1:]], tables=GRID)],
+    )
+
+
+def live() -> Iterator[tuple[str, str, list[Stream]]]:
+    one, six = (Layout(12, rows, "stages", 24_000, 288, chunk_frames=42) for rows in (1, 6))
+    single = header(None, rate_hz=24_000, layout=one, packet_frames=1)
+    yield (
+        "live-1-kbit",
+        "live: packets of a 12-bit frame in 2 bytes, and a check of 3 bytes after 42 of them",
+        [Stream(single, chunks(single, 90))],
+    )
+    pairs = header(None, rate_hz=24_000, layout=one, packet_frames=2)
+    yield (
+        "live-1-kbit-pairs",
+        "live: packets of two 12-bit frames in 3 bytes, exactly two chunks",
+        [Stream(pairs, chunks(pairs, 84))],
+    )
+    whole = header(None, rate_hz=48_000, layout=six, packet_frames=1)
+    yield "live-6-kbit", "live: packets of 9 bytes, nothing to fill", [Stream(whole, chunks(whole, 50))]
+    voices = header(
+        None,
+        channels=2,
+        all_channels=True,
+        layout=Layout(index_bits=5, rows=3, chunk_frames=6),
+        packet_frames=3,
+    )
+    yield (
+        "live-two-voices",
+        "live: two coded channels, 90 bits in 12 bytes",
+        [Stream(voices, chunks(voices, 9))],
     )

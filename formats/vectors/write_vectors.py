@@ -15,6 +15,7 @@ import broken_blocks
 import broken_contents
 import broken_entropy
 import broken_headers
+import broken_live
 import good
 import newer
 import tables
@@ -28,7 +29,7 @@ def main(folder: Path) -> None:
         write_good(folder, name, about, data, [stream.description() for stream in streams])
     for name, about, data, described in newer.files():
         write_good(folder, name, about, data, described)
-    for module in (broken_headers, broken_blocks, broken_contents, broken_entropy):
+    for module in (broken_headers, broken_blocks, broken_contents, broken_entropy, broken_live):
         write_broken(folder, module.files())
     for name, made in tables.NAMED.items():
         path = folder / "tables" / f"{name}.tables"

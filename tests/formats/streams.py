@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 VECTORS = Path(__file__).parents[2] / "formats" / "vectors"
 GOOD = sorted((VECTORS / "good").glob("*.mlc"))
+NOT_LIVE = [path for path in GOOD if not path.stem.startswith("live-")]
 BROKEN = sorted((VECTORS / "broken").glob("*.mlc"))
 SMALL = Layout(chunk_frames=4)
 # By name and by id; LINE is for the standard layout, GRID for 6 bits and several rows, FAR for 4 bits.

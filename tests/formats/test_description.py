@@ -27,7 +27,7 @@ from mlcfile.header_bytes import MAGIC, RATES_HZ, pack_header, read_header
 from mlcfile.layout import KINDS, SCOPES
 from mlcfile.source import Source
 
-from tests.formats.streams import GOOD
+from tests.formats.streams import NOT_LIVE
 
 LAYOUTS = st.builds(
     Layout,
@@ -89,7 +89,7 @@ def test_a_header_is_read_as_it_is_described(header: Header, patchable: bool) ->
     assert found == described(data) == header
 
 
-@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", NOT_LIVE, ids=lambda path: path.stem)
 def test_blocks_are_read_as_they_are_described(path: Path) -> None:
     with path.open("rb") as file:
         blocks: list[Block] = list(Reader(file).blocks())

@@ -41,6 +41,9 @@ def assert_same_header(parsed: Any, header: Header) -> None:
     assert parsed.is_entropy_coded == (header.tables_id is not None)
     if header.tables_id is not None:
         assert parsed.tables_id == header.tables_id
+    assert parsed.is_live == (header.packet_frames is not None)
+    if parsed.is_live:
+        assert parsed.packet_frames == header.packet_frames
     if header.globals_ is None:
         assert not parsed.has_globals
     else:
@@ -49,6 +52,16 @@ def assert_same_header(parsed: Any, header: Header) -> None:
             header.globals_.bits,
         )
         assert parsed.global_indices.is_stream_scope == (header.globals_.scope == "stream")
+
+
+def assert_same_live_chunk(parsed: Any, block: Block) -> None:
+    assert isinstance(block.content, Chunk)
+    found = [value for packet in parsed.packets for value in values(packet.indices)]
+    assert found == block.content.indices.transpose(1, 0, 2).ravel().tolist()
+    if check := block.data[len(block.body) :]:
+        assert parsed.is_full and bytes([parsed.number]) + parsed.checksum.to_bytes(2, "big") == check
+    else:
+        assert not parsed.is_full
 
 
 def assert_same_block(parsed: Any, block: Block, header: Header) -> None:
@@ -93,6 +106,9 @@ def assert_agree(path: Path) -> None:
             assert_same_header(parsed_header, reader.header)
             for block in with_tables(reader).blocks():
                 assert stream.pos() == block.offset
+                if reader.header.packet_frames is not None:
+                    assert_same_live_chunk(Mlc.LiveChunk(parsed_header, stream), block)
+                    continue
                 assert_same_block(Mlc.Block(parsed_header, stream), block, reader.header)
     assert stream.is_eof()
 

@@ -12,7 +12,7 @@ import pytest
 from mlcfile import CorruptError, Reader, UnsupportedError, read_streams, remux
 from mlcfile.dump import dump
 
-from .streams import GOOD, VECTORS, Pipe, read_all
+from .streams import GOOD, NOT_LIVE, VECTORS, Pipe, read_all
 
 ANCILLARY = (VECTORS / "good" / "ancillary.mlc").read_bytes()
 
@@ -28,7 +28,7 @@ def test_a_copy_is_the_same_to_the_byte(path: Path) -> None:
     assert copied(path.read_bytes()) == path.read_bytes()
 
 
-@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", NOT_LIVE, ids=lambda path: path.stem)
 def test_other_tags_take_the_place_of_the_old_ones_and_all_else_stays(path: Path) -> None:
     changed = copied(path.read_bytes(), {"TITLE": "another"})
     assert copied(changed, {}) == copied(path.read_bytes(), {})
@@ -79,3 +79,9 @@ def test_the_package_says_in_one_line_what_is_not_an_mlc_file() -> None:
     done = subprocess.run([sys.executable, "-m", "mlcfile", path], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"mlcfile: {path}: not an .mlc file: it looks like a WAV file\n"
+
+
+def test_a_live_stream_has_no_place_for_tags() -> None:
+    path = next(path for path in GOOD if path not in NOT_LIVE)
+    with pytest.raises(UnsupportedError, match="a live stream has no place for tags"):
+        copied(path.read_bytes(), {"TITLE": "another"})

@@ -363,6 +363,10 @@ class Mlc(KaitaiStruct):
                 pass
                 self.tables_id = self._io.read_bytes(4)
 
+            if self.is_live:
+                pass
+                self.packet_frames = self._io.read_u1()
+
             self.samples_plus_1 = Mlc.Varint(self._io, self, self._root)
             self.checksum = self._io.read_u2be()
 
@@ -390,6 +394,9 @@ class Mlc(KaitaiStruct):
                 self.global_indices._fetch_instances()
 
             if self.is_entropy_coded:
+                pass
+
+            if self.is_live:
                 pass
 
             self.samples_plus_1._fetch_instances()
@@ -436,6 +443,24 @@ class Mlc(KaitaiStruct):
             return getattr(self, '_m_is_entropy_coded', None)
 
         @property
+        def is_live(self):
+            """Must-understand flag 5."""
+            if hasattr(self, '_m_is_live'):
+                return self._m_is_live
+
+            self._m_is_live =  ((self.is_extended) and (self.more_must_understand_flags.value & 2 != 0)) 
+            return getattr(self, '_m_is_live', None)
+
+        @property
+        def len_packet(self):
+            """Bytes of a packet."""
+            if hasattr(self, '_m_len_packet'):
+                return self._m_len_packet
+
+            self._m_len_packet = (self.num_packet_indices * self.index_bits + 7) // 8
+            return getattr(self, '_m_len_packet', None)
+
+        @property
         def num_chunk_globals(self):
             """Global indices that every chunk begins with."""
             if hasattr(self, '_m_num_chunk_globals'):
@@ -445,12 +470,28 @@ class Mlc(KaitaiStruct):
             return getattr(self, '_m_num_chunk_globals', None)
 
         @property
+        def num_chunk_packets(self):
+            if hasattr(self, '_m_num_chunk_packets'):
+                return self._m_num_chunk_packets
+
+            self._m_num_chunk_packets = ((self.explicit_layout.chunk_frames.value if self.has_layout else 500) // self.packet_frames if self.is_live else 0)
+            return getattr(self, '_m_num_chunk_packets', None)
+
+        @property
         def num_frame_indices(self):
             if hasattr(self, '_m_num_frame_indices'):
                 return self._m_num_frame_indices
 
             self._m_num_frame_indices = self.coded_channels * self.rows
             return getattr(self, '_m_num_frame_indices', None)
+
+        @property
+        def num_packet_indices(self):
+            if hasattr(self, '_m_num_packet_indices'):
+                return self._m_num_packet_indices
+
+            self._m_num_packet_indices = (self.packet_frames * self.num_frame_indices if self.is_live else 0)
+            return getattr(self, '_m_num_packet_indices', None)
 
         @property
         def rows(self):
@@ -620,6 +661,96 @@ class Mlc(KaitaiStruct):
             self.chunk_frames._fetch_instances()
 
 
+    class LiveChunk(KaitaiStruct):
+        """Full, and with a check, unless it is the last."""
+        def __init__(self, header, _io, _parent=None, _root=None):
+            super(Mlc.LiveChunk, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self.header = header
+            self._read()
+
+        def _read(self):
+            self._raw_packets = []
+            self.packets = []
+            for i in range(self.num_packets):
+                self._raw_packets.append(self._io.read_bytes(self.header.len_packet))
+                _io__raw_packets = KaitaiStream(BytesIO(self._raw_packets[i]))
+                self.packets.append(Mlc.Packet(self.header, _io__raw_packets, self, self._root))
+
+            if self.is_full:
+                pass
+                self.number = self._io.read_u1()
+
+            if self.is_full:
+                pass
+                self.checksum = self._io.read_u2be()
+
+
+
+        def _fetch_instances(self):
+            pass
+            for i in range(len(self.packets)):
+                pass
+                self.packets[i]._fetch_instances()
+
+            if self.is_full:
+                pass
+
+            if self.is_full:
+                pass
+
+
+        @property
+        def is_full(self):
+            if hasattr(self, '_m_is_full'):
+                return self._m_is_full
+
+            self._m_is_full = self.num_packets == self.header.num_chunk_packets
+            return getattr(self, '_m_is_full', None)
+
+        @property
+        def num_left(self):
+            """Packets that are there; computed before the first is read."""
+            if hasattr(self, '_m_num_left'):
+                return self._m_num_left
+
+            self._m_num_left = (self._io.size() - self._io.pos()) // self.header.len_packet
+            return getattr(self, '_m_num_left', None)
+
+        @property
+        def num_packets(self):
+            if hasattr(self, '_m_num_packets'):
+                return self._m_num_packets
+
+            self._m_num_packets = (1 if self.num_left < 1 else (self.num_left if self.num_left < self.header.num_chunk_packets else self.header.num_chunk_packets))
+            return getattr(self, '_m_num_packets', None)
+
+
+    class Packet(KaitaiStruct):
+        """Zeros fill its last byte."""
+        def __init__(self, header, _io, _parent=None, _root=None):
+            super(Mlc.Packet, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self.header = header
+            self._read()
+
+        def _read(self):
+            self.indices = []
+            for i in range(self.header.num_packet_indices):
+                self.indices.append(Mlc.Index(self.header.index_bits, self._io, self, self._root))
+
+
+
+        def _fetch_instances(self):
+            pass
+            for i in range(len(self.indices)):
+                pass
+                self.indices[i]._fetch_instances()
+
+
+
     class Padding(KaitaiStruct):
         """Finds the stop bit, which is the last 1 of the body and lies in its last byte."""
         def __init__(self, _io, _parent=None, _root=None):
@@ -677,22 +808,44 @@ class Mlc(KaitaiStruct):
 
         def _read(self):
             self.header = Mlc.Header(self._io, self, self._root)
-            self.blocks = []
-            i = 0
-            while True:
-                _ = Mlc.Block(self.header, self._io, self, self._root)
-                self.blocks.append(_)
-                if _.type == Mlc.BlockType.end:
-                    break
-                i += 1
+            if (not (self.header.is_live)):
+                pass
+                self.blocks = []
+                i = 0
+                while True:
+                    _ = Mlc.Block(self.header, self._io, self, self._root)
+                    self.blocks.append(_)
+                    if _.type == Mlc.BlockType.end:
+                        break
+                    i += 1
+
+            if self.header.is_live:
+                pass
+                self.live_chunks = []
+                i = 0
+                while not self._io.is_eof():
+                    self.live_chunks.append(Mlc.LiveChunk(self.header, self._io, self, self._root))
+                    i += 1
+
+
 
 
         def _fetch_instances(self):
             pass
             self.header._fetch_instances()
-            for i in range(len(self.blocks)):
+            if (not (self.header.is_live)):
                 pass
-                self.blocks[i]._fetch_instances()
+                for i in range(len(self.blocks)):
+                    pass
+                    self.blocks[i]._fetch_instances()
+
+
+            if self.header.is_live:
+                pass
+                for i in range(len(self.live_chunks)):
+                    pass
+                    self.live_chunks[i]._fetch_instances()
+
 
 
 
