@@ -71,6 +71,7 @@ class Unpacker:
         self._held = b""
         self._chunk = b""  # packets since the last check
         self._number = 0  # of the chunk
+        self._has_gap = False  # it lacks a packet that is known to be lost
         self._window: bytes | None = None  # while searching: bytes in which an intact chunk may begin
         self._passed = 0  # bytes since the search began
 
@@ -99,6 +100,15 @@ class Unpacker:
                 pieces.append(self._counted(self.packet_frames, unpack_packet(self.header, packet)))
         return pieces
 
+    def lose(self) -> Piece:
+        """Counts one packet as lost, with the check that came with it, where packets travel alone and some never come."""
+        self._chunk += bytes(self.header.packet_bytes)
+        piece = self._counted(self.packet_frames)
+        self._has_gap = not self._at_check
+        if self._at_check:
+            self._in_step(self._number % NUMBERS)
+        return piece
+
     def finish(self) -> None:
         """Notes what the end of the stream cut off."""
         if self._held or self._at_check:
@@ -117,7 +127,8 @@ class Unpacker:
         number = whole[-CHECK_BYTES]
         if is_intact(whole, self._seed):
             return self._in_step(number)
-        self._note(CorruptError(MISMATCH))
+        if not self._has_gap:
+            self._note(CorruptError(MISMATCH))
         if number == self._number % NUMBERS:
             return self._in_step(number)
         self._window, self._passed = whole[1:], 0
@@ -149,7 +160,7 @@ class Unpacker:
         if 0 < ahead < NUMBERS // 2:
             self._note(CorruptError(f"{ahead} live chunks are missing"))
         self._number += ahead if ahead < NUMBERS // 2 else ahead - NUMBERS  # in the past: one came twice
-        self._number, self._chunk = self._number + 1, b""
+        self._number, self._chunk, self._has_gap = self._number + 1, b"", False
         missing = self._number * self.header.layout.chunk_frames - self.frames
         return [self._counted(missing)] if missing > 0 else []
 

@@ -87,7 +87,7 @@ class Reader:
                 yield block.content
 
     def blocks(self) -> Iterator[Block]:
-        """Every block that has not been read yet, END included; of a live stream, which has none, every chunk as one."""
+        """Every block that has not been read yet, END included; of a live stream every chunk, as one."""
         if self.header.packet_frames is not None:
             yield from self._live_chunks()
             return

@@ -14,21 +14,23 @@ from melcodec_cli.audio.sink import AudioSink, PcmSink, start_of
 from melcodec_cli.audio.source import AudioSource, PcmSource
 from melcodec_cli.audio.stream import ByteStream, reason
 from melcodec_cli.audio.wav_header import WavHeader
-from melcodec_cli.errors import AudioUnreadable
+from melcodec_cli.errors import AudioUnreadable, UsageProblem
 from melcodec_cli.files.standard import standard_input
 
 
-def open_source(where: str | os.PathLike[str] | BinaryIO, raw: RawFormat | None = None) -> AudioSource:
+def open_source(
+    where: str | os.PathLike[str] | BinaryIO, raw: RawFormat | None = None, live: bool = False
+) -> AudioSource:
     """Open a path, "-" for standard input, or a binary file object (which the caller closes).
 
     WAV, AU and raw PCM are read as they arrive. Other formats need a seekable file: unless `where` is the path of
-    one, they are first copied to a temporary file.
+    one, they are first copied to a temporary file.  `live` refuses them.
     """
     if not isinstance(where, str | os.PathLike):
         name = getattr(where, "name", None)  # a pipe's name is its descriptor, a number
-        return _recognise(ByteStream(where, name if isinstance(name, str) else "audio input"), raw)
+        return _recognise(ByteStream(where, name if isinstance(name, str) else "audio input"), raw, live=live)
     if where == "-":
-        return _recognise(ByteStream(standard_input(), "standard input"), raw)
+        return _recognise(ByteStream(standard_input(), "standard input"), raw, live=live)
     path = os.fspath(where)
     try:
         file = cast(BinaryIO, open(path, "rb", buffering=0))  # noqa: SIM115 (the source closes it)
@@ -36,7 +38,8 @@ def open_source(where: str | os.PathLike[str] | BinaryIO, raw: RawFormat | None 
         raise AudioUnreadable(reason(error), path) from error
     try:
         stream = ByteStream(file, path)
-        source = _recognise(stream, raw, file if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None)
+        regular = file if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
+        source = _recognise(stream, raw, regular, live)
     except BaseException:
         file.close()
         raise
@@ -44,7 +47,9 @@ def open_source(where: str | os.PathLike[str] | BinaryIO, raw: RawFormat | None 
     return source
 
 
-def _recognise(stream: ByteStream, raw: RawFormat | None, file: BinaryIO | None = None) -> AudioSource:
+def _recognise(
+    stream: ByteStream, raw: RawFormat | None, file: BinaryIO | None = None, live: bool = False
+) -> AudioSource:
     """Choose the reader by the first bytes; `file` is the regular file behind the stream, if any."""
     if raw is not None:
         return PcmSource(stream, raw.rate_hz, raw.channels, encoding_named(raw.encoding))
@@ -60,6 +65,8 @@ def _recognise(stream: ByteStream, raw: RawFormat | None, file: BinaryIO | None 
             stream.rewind()
             if source := reader.open_stream(stream):
                 return source
+    if live:
+        raise UsageProblem("only WAV, AU and raw PCM (--raw) can be coded while they arrive", stream.name)
     stream.rewind()
     from melcodec_cli.audio.encoded_source import EncodedSource  # imported late: WAV needs no libsndfile
 

@@ -24,12 +24,21 @@ class CompressSettings:
     copy_tags: bool = True
     rows: int | None = None  # how many indices of each frame are sent; None: all
     entropy: bool | None = None  # code the indices with the model's tables; None: if it has any
+    packet_frames: int | None = None  # frames that a live stream sends at once; None: it is not live
 
     def __post_init__(self) -> None:
         if self.chunk_s is not None and not MIN_CHUNK_S <= self.chunk_s <= MAX_CHUNK_S:
             raise UsageProblem(
                 f"chunks of {self.chunk_s:g} s are outside {MIN_CHUNK_S:g} to {MAX_CHUNK_S:g} s"
             )
+        if self.packet_frames is not None:
+            chosen = {
+                "--channels keep": self.keep_channels,
+                "--chunk-seconds": self.chunk_s is not None,
+                "--entropy": self.entropy,
+            }
+            if unfit := [option for option, is_there in chosen.items() if is_there]:
+                raise UsageProblem(f"{unfit[0]} cannot be combined with --live")
 
 
 class Compression(Stream[EncodeJob, ChunkCodes]):

@@ -34,8 +34,11 @@ class DecompressSettings:
     end_s: float | None = None
     conceal: bool = False  # put silence in place of lost chunks
     channels: int | None = None  # None: the original's
+    live: bool = False  # a live stream, frame by frame
 
     def __post_init__(self) -> None:
+        if self.live and (self.start_s or self.end_s is not None):
+            raise UsageProblem("--start and --end cannot be combined with --live")
         if self.end_s is not None and self.end_s <= self.start_s:
             raise UsageProblem(f"the end at {self.end_s:g} s is not after the start at {self.start_s:g} s")
 
@@ -145,6 +148,8 @@ class Decompression(Stream[DecodeJob, NDArray[np.float32]]):
     def _check(self, header: mlcfile.Header) -> None:
         """Refuses a stream that cannot be decoded, before anything is loaded for it."""
         layout = header.layout
+        if header.packet_frames is not None:
+            raise UsageProblem("a live stream: decompress it with --live")
         chunk_s = layout.chunk_frames * layout.frame_samples / layout.model_rate_hz
         if chunk_s > MAX_CHUNK_S:
             raise Unsupported(

@@ -180,6 +180,7 @@ def stream_json(stream: Stream) -> dict[str, Any]:
         "layout": dict(vars(layout)),
         "globals": None if globals_ is None else dict(vars(globals_)),
         "entropy": _entropy_json(stream),
+        "packet_frames": header.packet_frames,
         "frames": stream.frames,
         "chunks": stream.chunks,
         "blocks": dict(stream.blocks),

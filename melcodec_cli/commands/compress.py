@@ -109,6 +109,15 @@ raw_options = options(
     "[default: if the model has tables]",
 )
 @click.option("--no-tags", is_flag=True, help="Do not copy title, artist and other tags.")
+@click.option(
+    "--live", is_flag=True, help="Send each frame as soon as it is complete; needs a model that can do so."
+)
+@click.option(
+    "--packet-frames",
+    type=click.IntRange(1, 255),
+    metavar="N",
+    help="With --live: frames sent at once; 2 cost fewer bytes and come a frame later.  [default: 1]",
+)
 @raw_options
 @model_options
 @engine_options
@@ -130,6 +139,8 @@ def compress(
     effort: int | None,
     entropy: bool | None,
     no_tags: bool,
+    live: bool,
+    packet_frames: int | None,
     raw: bool,
     raw_rate: int | None,
     raw_channels: int,
@@ -158,6 +169,7 @@ def compress(
       melcodec compress --profile auto *.wav       a 48 kHz model, if installed, from 32 kHz up
       find . -name '*.wav' -print0 | melcodec compress --files-from - -o coded/
       arecord -f S16_LE -r 16000 | melcodec compress - - | ssh far 'melcodec decompress - -' | aplay
+      arecord -f S16_LE -r 24000 | melcodec compress --live --profile speech-24k-live --bitrate 1k - - > talk.mlc
       melcodec compress --raw --rate 8000 --channels 2 --format s16be call.pcm
     """
     from melcodec_cli.audio import RawFormat
@@ -178,7 +190,12 @@ def compress(
         raise UsageProblem("--rate and a number for --channels need --raw")
     raw_channels = channels if isinstance(channels, int) else raw_channels
     raw_form = RawFormat(raw_rate, raw_channels, raw_format) if raw and raw_rate else None
-    settings = CompressSettings(channels == "keep", chunk_seconds, not no_tags, entropy=entropy)
+    if packet_frames is not None and not live:
+        raise UsageProblem("--packet-frames needs --live")
+    packet_frames = (packet_frames or 1) if live else None
+    settings = CompressSettings(
+        channels == "keep", chunk_seconds, not no_tags, entropy=entropy, packet_frames=packet_frames
+    )
     model_options = {} if effort is None else {"effort": effort}
     names = listed_names(files, files_from)
     inputs, target = (files, output) if files_from else split_output(files, output, is_mlc)

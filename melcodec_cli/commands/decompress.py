@@ -77,6 +77,7 @@ format_options = options(
 @format_options
 @click.option("--start", type=Seconds(), metavar="T", default=0.0, help="Start here: seconds or m:ss.")
 @click.option("--end", type=Seconds(), metavar="T", help="Stop here.")
+@click.option("--live", is_flag=True, help="Play a live stream: each frame as soon as it is there.")
 @click.option("--conceal", is_flag=True, help="Put silence in place of what is damaged.")
 @click.option("--steps", type=click.IntRange(min=0), metavar="N", help="Steps of the refiner; 0 skips it.")
 @click.option(
@@ -105,6 +106,7 @@ def decompress(
     no_tags: bool,
     start: float,
     end: float | None,
+    live: bool,
     conceal: bool,
     steps: int | None,
     bundle: str | None,
@@ -130,6 +132,7 @@ def decompress(
       melcodec decompress talk.mlc talk.flac
       melcodec decompress --start 3:20 --end 4:00 talk.mlc part.wav
       melcodec decompress --raw --rate 16000 --channels 1 --format s16le talk.mlc - | aplay -r 16000 -f S16_LE
+      ssh far cat talk.mlc | melcodec decompress --live --raw - - | aplay -f S16_LE -r 24000
       melcodec decompress --conceal damaged.mlc
       melcodec decompress -r coded/ -o decoded/      mirrors the tree
       melcodec decompress -r coded/ -o decoded/ --exclude 'draft*' --report run.jsonl
@@ -155,7 +158,7 @@ def decompress(
         raise UsageProblem(f"--raw and --format {form} cannot be combined")
     form = "raw" if raw else form
     settings = DecompressSettings(
-        rate if isinstance(rate, int) else None, rate == "model", start, end, conceal, channels
+        rate if isinstance(rate, int) else None, rate == "model", start, end, conceal, channels, live
     )
     names = listed_names(files, files_from)
     inputs, target = (

@@ -10,6 +10,8 @@ from melcodec_cli.errors import ExitCode, MelcodecError
 from melcodec_cli.report.console import show_fact, show_json, show_line
 
 if TYPE_CHECKING:
+    from mlcfile import Header
+
     from melcodec_cli.codec.inspection import Inspection, Stream
     from melcodec_cli.models.installed import BundleInfo
     from melcodec_cli.systems.system import Latency
@@ -86,8 +88,17 @@ def _record(name: str, inspection: "Inspection", failure: MelcodecError | None) 
 
 
 def _latency(bundle: "BundleInfo | None", stream: "Stream") -> "Latency | None":
-    shape = bundle.shape if bundle else None
+    shape = bundle.shape if bundle and stream.header.packet_frames is None else None
     return shape.latency(stream.header.layout.chunk_frames) if shape else None
+
+
+def _live_fact(header: "Header", bundle: "BundleInfo | None") -> str:
+    frames = header.packet_frames or 1
+    packets = f"packets of {frames} frame{'s' * (frames > 1)}, {header.packet_bytes} bytes"
+    if bundle is None or bundle.live is None:
+        return packets
+    waiting_s = (frames - 1) * header.layout.frame_samples / header.layout.model_rate_hz
+    return f"{packets}, with a delay of {1000 * (bundle.live.delay_s + waiting_s):.1f} ms"
 
 
 def _facts(stream: "Stream") -> Iterator[tuple[str, str]]:
@@ -117,6 +128,8 @@ def _facts(stream: "Stream") -> Iterator[tuple[str, str]]:
     if (saved := stream.saved_percent) is not None:
         coded = f"{stream.coded_chunks} of {stream.chunks} chunks"
         yield "entropy", f"coded {coded}, which saves {saved:.1f} % of the bits of the indices"
+    if header.packet_frames is not None:
+        yield "live", _live_fact(header, _bundle_for(header.bitstream_id, header.renderer_id))
     if globals_:
         yield "global", f"{globals_.count} indices of {globals_.bits} bits a {globals_.scope}"
     yield "chunks", f"{stream.chunks} of up to {layout.chunk_frames / frames_per_s:.2f} s"

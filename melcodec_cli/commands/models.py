@@ -129,6 +129,7 @@ def _record(bundle: BundleInfo) -> dict[str, Any]:
         "rate_hz": shape.rate_hz if shape else None,
         "bits_per_s": sorted(shape.bits_per_s.values()) if shape else None,
         "latency_s": shape.latency(shape.chunk_frames).compress_s if shape else None,
+        "live_delay_s": bundle.live.delay_s if bundle.live else None,
         "suits": list(bundle.suits),
         "licence": bundle.licence,
         "size_bytes": bundle.size_bytes,

@@ -15,8 +15,9 @@ from melcodec_cli.audio import FORMATS, AudioSink, open_sink, open_source
 from melcodec_cli.audio.speakers import how_mixed
 from melcodec_cli.codec.compression import Compression
 from melcodec_cli.codec.decompression import Decompression
+from melcodec_cli.codec.live_conversion import LiveCompression, LiveDecompression
 from melcodec_cli.codec.pipeline import Engine, Stream
-from melcodec_cli.codec.rows import Decoder
+from melcodec_cli.codec.rows import Decoder, Encoder
 from melcodec_cli.convert.request import CompressRequest, DecompressRequest, File, Request, name_of
 from melcodec_cli.errors import MelcodecError, MlcTruncated, UsageProblem, from_mlc_error
 from melcodec_cli.files.atomic import output_file
@@ -24,6 +25,7 @@ from melcodec_cli.files.standard import standard_input, standard_output
 from melcodec_cli.files.streams import STDIO
 from melcodec_cli.models.choose import Models, rows_of
 from melcodec_cli.report.record import Record
+from melcodec_cli.systems.system import Model
 
 DAMAGE_TOLD = 100  # places in a file
 Notice: TypeAlias = Callable[[str, str], None]  # a topic, reported once per run, and the line to print
@@ -116,12 +118,13 @@ class Conversion(Stream[Any, Any], Generic[Asked, Codec]):
         return self._files.enter_context(output_file(target, self.request.force, inputs))
 
 
-class CompressConversion(Conversion[CompressRequest, Compression]):
+class CompressConversion(Conversion[CompressRequest, Compression | LiveCompression]):
     """Converts a recording to an .mlc file."""
 
-    def _open(self) -> Compression:
+    def _open(self) -> Compression | LiveCompression:
         request = self.request
-        source = self._files.enter_context(open_source(request.source, request.raw))
+        live = request.settings.packet_frames is not None
+        source = self._files.enter_context(open_source(request.source, request.raw, live))
         settings = request.settings
         if source.channels > 1 and not settings.keep_channels:
             how = how_mixed(source.channels, source.speakers)
@@ -133,6 +136,10 @@ class CompressConversion(Conversion[CompressRequest, Compression]):
             raise UsageProblem(f"--entropy: {bundle.name} has no tables for entropy coding")
         encoder = self._models.encoder(bundle, request.options)
         self.record.bundle = bundle.name
+        if live:
+            model = model_alone(encoder)
+            with self._writing():
+                return LiveCompression(source, self._open_target(), model, settings, self._models.detail)
         with self._writing():
             return Compression(source, self._open_target(), encoder, settings, self.live)
 
@@ -145,7 +152,7 @@ class CompressConversion(Conversion[CompressRequest, Compression]):
             self._notice(record.source, f"{record.source}: is shorter than its header says")
 
 
-class DecompressConversion(Conversion[DecompressRequest, Decompression]):
+class DecompressConversion(Conversion[DecompressRequest, Decompression | LiveDecompression]):
     """Converts an .mlc file to a recording."""
 
     def finish(self) -> None:
@@ -154,9 +161,13 @@ class DecompressConversion(Conversion[DecompressRequest, Decompression]):
             saved_s = f"the {self.record.duration_s:.2f} s before that were decoded"
             raise MlcTruncated(f"{self.codec.truncated}; {saved_s}", self.record.source)
 
-    def _open(self) -> Decompression:
+    def _open(self) -> Decompression | LiveDecompression:
         self._form = self.request.output_form  # refuses an unknown format before anything is read
         file = self._open_source()
+        if self.request.settings.live:
+            return LiveDecompression(
+                file, self._open_sink, self._model_for, self.request.settings, self._models.detail
+            )
         return Decompression(file, self._open_sink, self._decoder_for, self.request.settings, self.live)
 
     def _open_source(self) -> BinaryIO:
@@ -184,6 +195,9 @@ class DecompressConversion(Conversion[DecompressRequest, Decompression]):
         self.record.bundle = self._models.name_of(decoder)
         return decoder
 
+    def _model_for(self, header: mlcfile.Header) -> Model:
+        return model_alone(self._decoder_for(header))
+
     def _describe(self) -> None:
         codec, record = self.codec, self.record
         assert codec.header is not None and codec.sink is not None
@@ -205,6 +219,15 @@ def conversion_of(request: Request, models: Models, notice: Notice) -> Conversio
     if isinstance(request, CompressRequest):
         return CompressConversion(request, models, notice)
     return DecompressConversion(request, models, notice)
+
+
+def model_alone(engine: Encoder | Decoder) -> Model:
+    """The model on one thread: a frame is too small for others to help."""
+    import torch
+
+    model = engine.model
+    torch.set_num_threads(1)
+    return model
 
 
 def is_regular(source: File) -> bool:

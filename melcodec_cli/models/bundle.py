@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from melcodec_cli.models import tables
 from melcodec_cli.models.installed import BUNDLE_FORMAT, BundleInfo, bundle_named, read_bundle_info
 from melcodec_cli.systems.registry import build_system, system_name
 from melcodec_cli.systems.span import Span
-from melcodec_cli.systems.system import Codes, Identity, Model, System
+from melcodec_cli.systems.system import Codes, Identity, Model, System, live_of
 
 MAX_BUNDLE_BYTES = 192 << 20  # in memory, with weights in single precision, still less than a gigabyte
 
@@ -60,7 +61,9 @@ def save_bundle(system: System, path: Path, name: str, licence: str, training: d
 
 def facts_of(system: System) -> dict[str, str]:
     """The metadata that describes the system, readable without torch."""
+    live = live_of(system)
     return {
+        **({} if live is None else {"live": json.dumps(dataclasses.asdict(live))}),
         "shape": json.dumps(system.shape.to_dict()),
         "options": json.dumps([vars(option) for option in system.options]),
         "suits": json.dumps(list(system.suits)),

@@ -56,7 +56,7 @@ class Models:
             raise UsageProblem("--profile and --bundle both name a model: give only one")
         self.loading_s = 0.0  # time spent so far
         self._notice = notice
-        self._detail = detail
+        self.detail = detail
         self._auto = self.choice.profile == AUTO
         named = self.choice.bundle or (None if self._auto else self.choice.profile)
         self._bundle = bundle_named(named) if named else None
@@ -188,7 +188,7 @@ class Models:
             raise UsageProblem(f"--device {self.choice.device}: torch cannot find this device")
         model = load_bundle(bundle, self.choice.device)
         where = f"{model.system.device}, {torch.get_num_threads()} threads"
-        self._detail(
+        self.detail(
             f"{bundle.path}: bitstream {bundle.bitstream_id}, renderer {bundle.renderer_id}, on {where}"
         )
         return model

@@ -16,7 +16,7 @@ from typing import Any
 from melcodec_cli.errors import ModelMismatch, ModelMissing
 from melcodec_cli.layers.settings import ProfileError, build
 from melcodec_cli.systems.registry import build_system, system_name
-from melcodec_cli.systems.system import Option, Shape
+from melcodec_cli.systems.system import Live, Option, Shape, live_of
 
 BUNDLE_FORMAT = "melcodec-bundle-1"
 HEADER_LIMIT_BYTES = 4 << 20  # real headers have about 100 kB, but a file may claim any size
@@ -50,6 +50,7 @@ class Facts:
     shape: Shape | None
     options: tuple[Option, ...]
     suits: tuple[str, ...]  # "speech", "music", "sound"
+    live: Live | None = None  # None: it codes whole chunks, or the bundle does not say
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,10 @@ class BundleInfo:
     @property
     def suits(self) -> tuple[str, ...]:
         return self.facts.suits
+
+    @property
+    def live(self) -> Live | None:
+        return self.facts.live
 
     @property
     def profile_name(self) -> str:
@@ -125,9 +130,10 @@ def _facts(metadata: dict[str, str]) -> Facts:
     try:
         shape = Shape.from_dict(_json_object(metadata["shape"]))
         options = tuple(build(Option, each, "option") for each in _json_list(metadata["options"]))
+        live = build(Live, _json_object(metadata["live"]), "live") if "live" in metadata else None
     except ProfileError as error:
         raise ValueError(str(error)) from None
-    return Facts(shape, options, tuple(map(str, _json_list(metadata["suits"]))))
+    return Facts(shape, options, tuple(map(str, _json_list(metadata["suits"]))), live)
 
 
 def _facts_of_older(profile: dict[str, Any]) -> Facts:
@@ -137,7 +143,7 @@ def _facts_of_older(profile: dict[str, Any]) -> Facts:
     try:
         with torch.device("meta"):
             system = build_system(profile)
-        return Facts(system.shape, tuple(system.options), tuple(system.suits))
+        return Facts(system.shape, tuple(system.options), tuple(system.suits), live_of(system))
     except (RuntimeError, ValueError, TypeError, KeyError):
         return Facts(None, (), ())
 

@@ -9,7 +9,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, cast
 
 import numpy as np
 from mlcfile import Globals, Layout
@@ -121,6 +121,26 @@ class Shape:
     def from_dict(cls, values: dict[str, Any]) -> Shape:
         shape: Shape = build(cls, values, "shape")
         return shape
+
+
+@dataclass(frozen=True)
+class Live:
+    """How a system runs frame by frame."""
+
+    delay_s: float  # from a sample's arrival to its leaving the decoder, in single frames, without computing time
+    rates_hz: tuple[int, ...]  # that it takes and gives without resampling
+
+    def __post_init__(self) -> None:
+        require(0 <= self.delay_s <= MAX_REACH_S, f"delay_s must lie in 0..{MAX_REACH_S}")
+        require(all(rate > 0 for rate in self.rates_hz), "rates_hz must be positive")
+
+
+def live_of(system: System) -> Live | None:
+    """None if the system codes whole chunks only."""
+    if getattr(system, "latency_samples", None) is None:
+        return None
+    streaming = cast(Streaming, system)
+    return Live(streaming.latency_samples / streaming.shape.rate_hz, tuple(streaming.live_rates_hz))
 
 
 @dataclass(frozen=True)
@@ -237,6 +257,13 @@ class Streaming(System, Protocol):
     @property
     def latency_samples(self) -> int:
         """How much later a sample leaves the decoder than it entered the encoder, without the time to compute."""
+
+    @property
+    def live_rates_hz(self) -> Sequence[int]:
+        """The rates at which the same indices can be made and heard without resampling."""
+
+    def at_rate(self, rate_hz: int) -> Streaming:
+        """The same system, with the same weights, at one of these rates."""
 
     def open_encoder(self, rows: int) -> Session: ...
 

@@ -114,6 +114,13 @@ class Toy(nn.Module):
     def latency_samples(self) -> int:
         return self.frame_samples
 
+    @property
+    def live_rates_hz(self) -> Sequence[int]:
+        return (self.shape.rate_hz,)
+
+    def at_rate(self, rate_hz: int) -> Toy:
+        return self
+
     def open_encoder(self, rows: int) -> Sending:
         return Sending(self, rows)
 

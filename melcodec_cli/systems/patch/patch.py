@@ -161,6 +161,13 @@ class Patch(nn.Module):
         ahead = (self.profile.mel.fft_samples - self.profile.mel.hop_samples) // 2
         return ahead + self.profile.column_samples + self.vocoder.margin
 
+    @property
+    def live_rates_hz(self) -> Sequence[int]:
+        return (self.profile.mel.rate_hz,)
+
+    def at_rate(self, rate_hz: int) -> Patch:
+        return self
+
     def open_encoder(self, rows: int) -> PatchSender:
         return PatchSender(self)
 

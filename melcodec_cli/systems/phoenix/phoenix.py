@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from melcodec_cli.layers.memory import Memory
 from melcodec_cli.layers.residual import ResidualQuantiser
 from melcodec_cli.layers.rows import padded
-from melcodec_cli.systems.phoenix.config import Profile
+from melcodec_cli.systems.phoenix.config import RATES_HZ, Profile
 from melcodec_cli.systems.phoenix.decoder import TimeDecoder
 from melcodec_cli.systems.phoenix.encoder import Encoder
 from melcodec_cli.systems.phoenix.istft import IstftDecoder
@@ -142,6 +143,17 @@ class Phoenix(nn.Module):
     def parts(self, options: Options) -> Mapping[str, nn.Module]:
         codec = self.codec
         return {"encoder": codec.encoder, "quantiser": codec.quantiser, "decoder": codec.decoder}
+
+    @property
+    def live_rates_hz(self) -> Sequence[int]:
+        return RATES_HZ
+
+    def at_rate(self, rate_hz: int) -> Phoenix:
+        if rate_hz == self.profile.rate_hz:
+            return self
+        other = Phoenix(dataclasses.replace(self.profile, rate_hz=rate_hz))
+        other.load_state_dict(self.state_dict())
+        return other.to(self.device)
 
     def open_encoder(self, rows: int) -> EncoderSession:
         return EncoderSession(self, rows)
