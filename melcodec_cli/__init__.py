@@ -6,7 +6,10 @@
     data = melcodec_cli.compress(samples, rate_hz=16000)
     samples, rate_hz = melcodec_cli.decompress(data)
 
-Both names are loaded on first use: they bring torch with them, which `--help`, `info` and `verify` do
+    encoder, decoder = melcodec_cli.open_encoder(24000, profile="speech-24k-live"), melcodec_cli.open_decoder()
+    samples = decoder.push(encoder.push(samples))  # live, frame by frame
+
+The names are loaded on first use: they bring torch with them, which `--help`, `info` and `verify` do
 without.
 """
 
@@ -14,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from melcodec_cli.api import compress, decompress
+    from melcodec_cli.live_api import open_decoder, open_encoder
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "compress", "decompress"]
+__all__ = ["__version__", "compress", "decompress", "open_decoder", "open_encoder"]
 
 
 def __getattr__(name: str) -> Any:
@@ -24,4 +28,8 @@ def __getattr__(name: str) -> Any:
         from melcodec_cli import api
 
         return getattr(api, name)
+    if name in ("open_decoder", "open_encoder"):
+        from melcodec_cli import live_api
+
+        return getattr(live_api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

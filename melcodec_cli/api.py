@@ -66,6 +66,9 @@ TERMS = {
     "--force": "force=True",
     "--conceal": "conceal=True",
     "--rate": "rate_hz",
+    "decompress it with --live": "decode it with open_decoder",
+    "decompress it without --live": "use decompress",
+    "--live": "a live stream",
 }
 
 
@@ -104,7 +107,7 @@ def compress(
     memory = io.BytesIO()
     with _in_python_terms():
         file, raw = _opened(source, rate_hz)
-        models = _models(bundle, device, threads, profile)
+        models = models_for(bundle, device, threads, profile)
         settings = CompressSettings(keep_channels, chunk_s, copy_tags, entropy=entropy)
         options = _options(effort=effort)
         sink = memory if target is None else target
@@ -145,8 +148,8 @@ def decompress(
         form, subtype = "raw", "f32le"
     with _in_python_terms():
         file = io.BytesIO(source) if isinstance(source, Bytes) else _checked(source)
-        models = _models(bundle, device, threads)
-        settings = DecompressSettings(_whole(rate_hz, "rate_hz"), False, start_s, end_s, conceal)
+        models = models_for(bundle, device, threads)
+        settings = DecompressSettings(whole(rate_hz, "rate_hz"), False, start_s, end_s, conceal)
         sink = memory if target is None else target
         options = _options(steps=steps)
         record = _run(
@@ -182,7 +185,7 @@ def _opened(
     if isinstance(source, Bytes):
         source = io.BytesIO(source)
     if is_array(source):
-        whole_hz = _whole(rate_hz, "rate_hz")
+        whole_hz = whole(rate_hz, "rate_hz")
         if whole_hz is None:
             raise TypeError("an array needs its rate_hz")
         return from_array(source, whole_hz)
@@ -200,11 +203,11 @@ def _checked(source: object) -> File:
 
 def _options(**values: object) -> dict[str, int]:
     """The model's options, as far as they were given."""
-    whole = {name: _whole(value, name) for name, value in values.items()}
-    return {name: value for name, value in whole.items() if value is not None}
+    given = {name: whole(value, name) for name, value in values.items()}
+    return {name: value for name, value in given.items() if value is not None}
 
 
-def _whole(value: object, name: str) -> int | None:
+def whole(value: object, name: str) -> int | None:
     """Check that a number is whole; it may be a float or come from an array."""
     if value is None:
         return None
@@ -218,16 +221,16 @@ def _whole(value: object, name: str) -> int | None:
 
 
 def _run(request: Request, models: Models) -> Record:
-    (outcome,) = LocalEngine(models, _warn).convert([request])
+    (outcome,) = LocalEngine(models, warn).convert([request])
     if outcome.error is not None:
         raise outcome.error
     return outcome.record
 
 
 @lru_cache(maxsize=4)
-def _models(bundle: str | None, device: str, threads: int | None, profile: str | None = None) -> Models:
-    return Models(_warn, lambda line: None, ModelChoice(device, threads, bundle, profile))
+def models_for(bundle: str | None, device: str, threads: int | None, profile: str | None = None) -> Models:
+    return Models(warn, lambda line: None, ModelChoice(device, threads, bundle, profile))
 
 
-def _warn(topic: str, line: str) -> None:
+def warn(topic: str, line: str) -> None:
     warnings.warn(in_python_terms(line), stacklevel=2)

@@ -19,6 +19,7 @@ from melcodec_cli.report.console import say, show_document
 COMMANDS = (
     "compress",
     "decompress",
+    "recode",
     "info",
     "verify",
     "models",

@@ -9,6 +9,8 @@ from melcodec_cli.systems.system import ABSENT, Audio, Session, Shape
 
 FADE_S = 0.060  # a vowel may go on for so long; after that, repeating it would buzz
 
+INAUDIBLE = 1e-6  # of a gain: what rounding leaves of 0
+
 
 class Concealment:
     """Repeats the last frame with a falling gain for 60 ms, and then is silent until a frame comes.
@@ -42,7 +44,8 @@ class Concealment:
             fading = self._last is not None and self._gain > 0
             frame = self._last if fading else np.full((1, self._shape.rows), ABSENT)
             assert frame is not None
-            heard.append(self._pushed(frame, max(0.0, self._gain - self._fall) if fading else 0.0))
+            gain = self._gain - self._fall if fading else 0.0
+            heard.append(self._pushed(frame, gain if gain > INAUDIBLE else 0.0))
             self._silent_frames += not fading
             frames -= 1
         # Nothing is left in the decoder: it need not know how long the silence is.

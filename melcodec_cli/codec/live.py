@@ -153,7 +153,9 @@ class LiveDecoder:
         except mlcfile.TruncatedError:
             return False
         except mlcfile.NotMlcError as error:
-            what = "" if "looks like" in str(error) else "; a live stream can be heard from its beginning only"
+            what = (
+                "" if "looks like" in str(error) else "; a live stream can be heard from its beginning only"
+            )
             raise MlcCorrupt(f"{error}{what}") from None
         self._held = self._held[source.offset :]
         if header.packet_frames is None:
@@ -196,7 +198,8 @@ def live_header(
     model: Model, rate_hz: int, channels: int, rows: int | None, packet_frames: int
 ) -> mlcfile.Header:
     shape: Shape = model.system.shape
-    chunk_frames = packet_frames * max(1, round(CHUNK_S * shape.frames_per_s / packet_frames))
+    at_once = max(1, packet_frames)  # whatever was asked for, which the header refuses if it is not possible
+    chunk_frames = at_once * max(1, round(CHUNK_S * shape.frames_per_s / at_once))
     try:
         return mlcfile.Header(
             bitstream_id=model.bitstream_id,

@@ -72,7 +72,9 @@ class LiveCompression(Stream[Piece[Audio], bytes]):
         self.header = self.encoder.header
         self.mlc_bytes = 0
         self._put(self.encoder.push(np.zeros(0, np.float32)))
-        detail(f"{source.name}: live at {source.rate_hz} Hz, with a delay of {delay_text(self.encoder.delay_s)}")
+        detail(
+            f"{source.name}: live at {source.rate_hz} Hz, with a delay of {delay_text(self.encoder.delay_s)}"
+        )
 
     @property
     def samples(self) -> int:

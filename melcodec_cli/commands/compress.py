@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from melcodec_cli.commands.options import (
+    BitRate,
     complete_bundle_or_file,
     complete_profile,
     engine_options,
@@ -29,24 +30,6 @@ class Channels(click.ParamType):
         if not value.isdecimal():
             self.fail(f"{value!r} is neither mix nor keep nor, with --raw, a number", param, ctx)
         return int(value)
-
-
-class BitRate(click.ParamType):
-    """Bits per second, such as 250, 1000, 1k or 7.5k."""
-
-    name = "bit rate"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if isinstance(value, int | float):
-            return float(value)
-        number, factor = (value[:-1], 1000) if value[-1:] in "kK" and value else (value, 1)
-        try:
-            bits_per_s = float(number) * factor
-        except ValueError:
-            bits_per_s = 0.0
-        if not 0 < bits_per_s < float("inf"):
-            self.fail(f"{value!r} is not a bit rate: give bits per second, such as 1000 or 1k", param, ctx)
-        return bits_per_s
 
 
 raw_options = options(

@@ -155,7 +155,7 @@ def _print_table(records: list[dict[str, Any]]) -> None:
             cells += [
                 f"{record['rate_hz'] / 1000:g} kHz",
                 ", ".join(map(bit_rate_text, record["bits_per_s"])),
-                f"{record['latency_s']:.2g} s",
+                _latency(record),
                 ", ".join(record["suits"]),
             ]
         ids = f"{record['bitstream_id']}/{record['renderer_id']}"
@@ -163,3 +163,9 @@ def _print_table(records: list[dict[str, Any]]) -> None:
     show_table(
         titles, [rows], sys.stdout, words=("system", "bit/s", "for", "licence", "ids"), width=LINE_WIDTH
     )
+
+
+def _latency(record: dict[str, Any]) -> str:
+    """Of a pipe of whole chunks and, if the model can do so, of a live stream."""
+    live = record["live_delay_s"]
+    return f"{record['latency_s']:.2g} s" + (f", live {1000 * live:.0f} ms" if live is not None else "")

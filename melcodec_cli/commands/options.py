@@ -34,6 +34,24 @@ class Seconds(click.ParamType):
         return seconds
 
 
+class BitRate(click.ParamType):
+    """Bits per second, such as 250, 1000, 1k or 7.5k."""
+
+    name = "bit rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, int | float):
+            return float(value)
+        number, factor = (value[:-1], 1000) if value[-1:] in "kK" and value else (value, 1)
+        try:
+            bits_per_s = float(number) * factor
+        except ValueError:
+            bits_per_s = 0.0
+        if not 0 < bits_per_s < float("inf"):
+            self.fail(f"{value!r} is not a bit rate: give bits per second, such as 1000 or 1k", param, ctx)
+        return bits_per_s
+
+
 def options(*parts: Callable[[Command], Command]) -> Callable[[Command], Command]:
     """Combine several click decorators into one, in the order of the help."""
 

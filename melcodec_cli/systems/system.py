@@ -127,7 +127,9 @@ class Shape:
 class Live:
     """How a system runs frame by frame."""
 
-    delay_s: float  # from a sample's arrival to its leaving the decoder, in single frames, without computing time
+    delay_s: (
+        float  # from a sample's arrival to its leaving the decoder, in single frames, without computing time
+    )
     rates_hz: tuple[int, ...]  # that it takes and gives without resampling
 
     def __post_init__(self) -> None:

@@ -61,6 +61,7 @@ def test_json_has_a_line_a_model_with_stable_keys(
             "rate_hz": 16000,
             "bits_per_s": [250.0],
             "latency_s": 1.6 + 0.96,
+            "live_delay_s": None,
             "suits": ["speech"],
             "licence": "CC0-1.0",
             "size_bytes": tiny_bundle.stat().st_size,

@@ -78,7 +78,10 @@ def test_other_rates_of_a_live_model_need_no_resampling(home: Path, rate_hz: int
 def test_pairs_come_a_frame_later_and_cost_less(home: Path, capsys: Capture) -> None:
     rate = ["--bitrate", "500"]  # one stage of 6 bits
     assert main([*LIVE, *rate, "talk.wav", "one.mlc"]) == ExitCode.OK
-    assert main(["compress", "--live", *LIVE[3:], *rate, "--packet-frames", "4", "-v", "talk.wav", "four.mlc"]) == 0
+    assert (
+        main(["compress", "--live", *LIVE[3:], *rate, "--packet-frames", "4", "-v", "talk.wav", "four.mlc"])
+        == 0
+    )
     assert "with a delay of 66.0 ms" in capsys.readouterr().err
     one, four = (Path(name).stat().st_size for name in ("one.mlc", "four.mlc"))
     assert four - 27 < 0.85 * (one - 27)
