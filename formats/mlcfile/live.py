@@ -101,7 +101,7 @@ class Unpacker:
         return pieces
 
     def lose(self) -> Piece:
-        """Counts one packet as lost, with the check that came with it, where packets travel alone and some never come."""
+        """Counts one packet as lost, with its check, where packets travel alone and some never come."""
         self._chunk += bytes(self.header.packet_bytes)
         piece = self._counted(self.packet_frames)
         self._has_gap = not self._at_check

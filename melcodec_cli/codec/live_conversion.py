@@ -17,7 +17,8 @@ from melcodec_cli.codec.live import LiveDecoder, LiveEncoder
 from melcodec_cli.codec.pipeline import Stream
 from melcodec_cli.systems.system import Audio, Model
 
-In, Out = TypeVar("In"), TypeVar("Out")
+In = TypeVar("In")
+Out = TypeVar("Out")
 Told = Callable[[str], None]
 MOST_KEPT = 1000  # places of damage
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 import mlcfile
+import numpy as np
 from mlcfile.blocks import CODES, GLOBAL, Block
 from mlcfile.sink import write_all
 
@@ -41,6 +42,7 @@ def _copy(
             own = block.content.globals_ if header.chunk_globals_bits else None
             writer.write_chunk(_kept(block, header), own)
         elif block.type == GLOBAL:
+            assert isinstance(block.content, np.ndarray)
             writer.write_globals(block.content)
         elif isinstance(block.content, mlcfile.End):
             writer.finish(block.content.samples)

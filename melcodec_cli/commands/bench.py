@@ -13,8 +13,10 @@ from melcodec_cli.report.console import show_json, show_line, show_table
 if TYPE_CHECKING:
     from melcodec_cli.bench.batch import BatchBenchmark
     from melcodec_cli.bench.stages import Audio, Benchmark, Figures
+    from melcodec_cli.systems.system import Model
 
 SECONDS, REPEATS = 60.0, 5
+LIVE_SECONDS = 10.0
 BATCH_SECONDS, BATCH_REPEATS = 3000.0, 2
 
 
@@ -24,7 +26,7 @@ BATCH_SECONDS, BATCH_REPEATS = 3000.0, 2
     "--seconds",
     type=click.FloatRange(0.1, 3600),
     metavar="S",
-    help="How many seconds to code; a shorter recording is repeated.  [default: 60; 3000 with --batch]",
+    help="How many seconds to code; a shorter recording is repeated.  [default: 60; 3000 with --batch, 10 with --live]",
 )
 @click.option(
     "--repeat",
@@ -42,6 +44,11 @@ BATCH_SECONDS, BATCH_REPEATS = 3000.0, 2
     is_flag=True,
     help="Compare the processor time of a 2-second clip from a cold start with that of importing torch.",
 )
+@click.option(
+    "--live",
+    is_flag=True,
+    help="Measure a live stream: delay, computing time of a frame, and how many streams a core carries.",
+)
 @click.option("--steps", type=click.IntRange(0, 64), metavar="N", help="Steps of the refiner; 0 skips it.")
 @click.option(
     "--bundle",
@@ -57,6 +64,7 @@ def bench(
     repeat: int | None,
     batch: bool,
     start: bool,
+    live: bool,
     steps: int | None,
     bundle: str | None,
     device: str,
@@ -78,6 +86,7 @@ def bench(
       melcodec bench --json --threads 1
       melcodec bench --batch                  1000 clips of 3 s, which takes minutes
       melcodec bench --batch --seconds 60     20 of them
+      melcodec bench --live --bundle speech-24k-live
       melcodec bench --start                  from a cold start
     """
     from melcodec_cli.audio.suffixes import AUDIO_SUFFIXES
@@ -87,7 +96,7 @@ def bench(
     from melcodec_cli.files.inputs import Selection, named
     from melcodec_cli.models.choose import ModelChoice, Models
 
-    seconds = seconds or (BATCH_SECONDS if batch else SECONDS)
+    seconds = seconds or (BATCH_SECONDS if batch else LIVE_SECONDS if live else SECONDS)
     repeat = repeat or (BATCH_REPEATS if batch else REPEATS)
     paths = [found.path for found in named(places, Selection(AUDIO_SUFFIXES))] or [str(CLIP)]
     choice = ModelChoice(device, threads, bundle)
@@ -96,7 +105,9 @@ def bench(
     rate_hz = model.system.shape.rate_hz
     decode_options = {} if steps is None else {"steps": steps}
     audio = read_audio(paths, rate_hz, seconds)
-    if start:
+    if live:
+        _bench_live(model, audio, str(models.bundle_for_rate(rate_hz).path), as_json)
+    elif start:
         _bench_start(audio, rate_hz, bundle, repeat, as_json)
     elif batch:
         _bench_batch(BatchBenchmark(models, audio, rate_hz, decode_options), repeat, as_json)
@@ -126,6 +137,28 @@ def _bench_start(audio: Audio, rate_hz: int, bundle: str | None, repeat: int, as
     for figures in ways:
         times = f"{figures.cpu_s:.2f} s, import torch {figures.torch_cpu_s:.2f} s"
         show_line(f"{figures.name:<11}{times}: {figures.ratio:.2f} times as long")
+
+
+def _bench_live(model: Model, audio: Audio, bundle: str, as_json: bool) -> None:
+    from melcodec_cli.bench.live import measure_pipe, measure_sessions
+
+    figures = measure_sessions(model, audio)
+    shape = model.system.shape
+    pipe = measure_pipe(bundle, shape.rate_hz, shape.frame_samples, audio)
+    if as_json:
+        show_json({"model": model.name, **vars(figures), "pipe": vars(pipe)})
+        return
+    frame_ms = 1000 * figures.frame_s
+    show_line(f"live with {model.name}: frames of {frame_ms:g} ms, a delay of {1000 * figures.delay_s:.1f} ms")
+    for name, each_s, streams in (
+        ("compress", figures.encode_s, figures.encoded_streams),
+        ("decompress", figures.decode_s, figures.decoded_streams),
+    ):
+        show_line(f"{name:<11}{1000 * each_s:.2f} ms a frame: one core carries {streams} streams")
+    show_line(
+        f"pipe       {1000 * pipe.median_s:.1f} ms more until a frame is through, {1000 * pipe.late_s:.1f} ms "
+        f"for the slowest twentieth, over {pipe.frames} frames"
+    )
 
 
 def _bench_batch(benchmark: BatchBenchmark, repeat: int, as_json: bool) -> None:

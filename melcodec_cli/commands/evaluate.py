@@ -9,6 +9,7 @@ import click
 from melcodec_cli.commands.options import complete_bundles, complete_listed, model_options, options
 
 EXISTING = click.Path(path_type=Path, dir_okay=False, exists=True)
+FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 OUTPUT = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
 speech_options = options(
@@ -18,6 +19,23 @@ speech_options = options(
     ),
     click.option(
         "--limit", type=click.IntRange(min=1), metavar="N", help="Take only N of the clips, evenly spread."
+    ),
+)
+noisy_options = options(
+    click.option(
+        "--noisy", is_flag=True, help="Code each clip in noise, then in a room, and compare with the clean one."
+    ),
+    click.option(
+        "--noise",
+        type=FOLDER,
+        metavar="DIR",
+        help="With --noisy: recordings of noise.  [default: other clips as babble, and made-up noise]",
+    ),
+    click.option(
+        "--rooms",
+        type=FOLDER,
+        metavar="DIR",
+        help="With --noisy: responses of rooms to an impulse.  [default: made-up ones]",
     ),
 )
 system_options = options(
@@ -76,6 +94,7 @@ result_options = options(
 @click.command(short_help="Measure quality, bitrate and speed on speech.")
 @speech_options
 @system_options
+@noisy_options
 @click.option(
     "--no-judges",
     is_flag=True,
@@ -104,6 +123,9 @@ def evaluate(
     bundles: tuple[str, ...],
     steps: str | None,
     against: str,
+    noisy: bool,
+    noise: Path | None,
+    rooms: Path | None,
     no_judges: bool,
     compare: tuple[Path, Path] | None,
     earlier: Path | None,
@@ -129,14 +151,19 @@ def evaluate(
       melcodec evaluate --files-from dev.txt --bundle mine.safetensors --json after.json
       melcodec evaluate --compare before.json after.json
       melcodec evaluate --from after.json --plot quality.svg
+      melcodec evaluate --noisy --against opus
       melcodec evaluate --steps 0,1,4 --limit 6 --no-judges
     """
+    from melcodec_cli.errors import UsageProblem
     from melcodec_cli.evaluate.clips import clips_listed, clips_of, spread
     from melcodec_cli.evaluate.contenders import models
-    from melcodec_cli.evaluate.peers import peers
+    from melcodec_cli.evaluate.noisy import Disturbances, NoisyInput, files_in
+    from melcodec_cli.evaluate.peers import Original, peers
     from melcodec_cli.evaluate.session import Outputs, Session, compare_files, page_path, show_again
     from melcodec_cli.models.choose import DEFAULT_BUNDLE
 
+    if (noise or rooms) and not noisy:
+        raise UsageProblem("--noise and --rooms need --noisy")
     outputs = Outputs(
         page_path(out) if out else None, json_file, csv_file, force, markdown, plot, _listed(plot_metrics)
     )
@@ -147,10 +174,13 @@ def evaluate(
     names = [name for bundle in bundles for name in _listed(bundle)] or [DEFAULT_BUNDLE]
     own = models(names, _numbers(steps), device, threads)
     others, absent = peers(_listed(against))
+    if noisy:
+        others = [*(each for each in others if not isinstance(each, Original)), NoisyInput()]
     clips = clips_of([*places, *(clips_listed(files_from) if files_from else [])])
     session = Session(outputs, quiet, judges=not no_judges)
     session.leave_out(absent)
-    session.run(spread(clips, limit), [*own, *others], threads)
+    disturb = Disturbances(files_in(noise), files_in(rooms)).of if noisy else None
+    session.run(spread(clips, limit), [*own, *others], threads, disturb)
     session.write()
 
 

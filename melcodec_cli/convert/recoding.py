@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from contextlib import ExitStack
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import mlcfile
 
@@ -29,7 +29,7 @@ def recode_file(source: str, target: str, bits_per_s: float, force: bool) -> tup
         reading, made = Counted(file), io.BytesIO()
         # Made in memory, as the length is to be filled in, and nothing may be written of a file that is refused.
         try:
-            recode(reading, made, lambda header: rows_for(header, bits_per_s), tables_for)
+            recode(cast(BinaryIO, reading), made, lambda header: rows_for(header, bits_per_s), tables_for)
         except mlcfile.MlcError as error:
             raise from_mlc_error(error, source) from error
         except UsageProblem as error:

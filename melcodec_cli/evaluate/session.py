@@ -6,10 +6,11 @@ import io
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TextIO
 
 from melcodec_cli import __version__
@@ -28,6 +29,7 @@ from melcodec_cli.files.atomic import check_output, output_file
 from melcodec_cli.report.console import say
 
 STDOUT = Path("-")
+Disturb = Callable[[Sequence[Recording], Path], Iterable[Recording]]
 
 
 @dataclass(frozen=True)
@@ -132,11 +134,20 @@ class Session:
             self._complain(f"without {name}: {reason}")
         self.missing |= missing
 
-    def run(self, clips: Sequence[Clip], contenders: Sequence[Contender], threads: int | None = None) -> None:
-        with warnings.catch_warnings():
+    def run(
+        self,
+        clips: Sequence[Clip],
+        contenders: Sequence[Contender],
+        threads: int | None = None,
+        disturb: Disturb | None = None,
+    ) -> None:
+        """disturb: makes recordings of others, and may write files of them to a folder."""
+        with warnings.catch_warnings(), TemporaryDirectory(prefix="melcodec-evaluate-") as folder:
             # Of the packages that measure, about themselves and each other.
             warnings.simplefilter("ignore")
             self.recordings = read_recordings(clips, self._complain)
+            if disturb:
+                self.recordings = list(disturb(self.recordings, Path(folder)))
             self.played = listened(self.recordings, len(contenders)) if self._outputs.page else []
             if not any(each.speech.full_band for each in self.recordings):
                 self._metrics = [metric for metric in self._metrics if not metric.full_band]

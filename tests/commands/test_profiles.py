@@ -229,9 +229,9 @@ def test_a_profile_and_a_bundle_cannot_be_combined(
 @pytest.fixture
 def fresh_models() -> Iterator[None]:
     """Unload models, which programs keep even when a test installs others."""
-    api._models.cache_clear()
+    api.models_for.cache_clear()
     yield
-    api._models.cache_clear()
+    api.models_for.cache_clear()
 
 
 def test_programs_choose_a_profile_too(

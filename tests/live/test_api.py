@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 import melcodec_cli
 from melcodec_cli.cli import main
 from melcodec_cli.errors import MlcCorrupt, ModelMissing, UsageProblem
+from melcodec_cli.live_api import Encoder
 from tests.live.conftest import RATE_HZ
 
 FRAME = 288
 
 
-def encoder(**more: object) -> melcodec_cli.live_api.Encoder:  # type: ignore[name-defined]
-    return melcodec_cli.open_encoder(RATE_HZ, profile="small-live", **more)
+def encoder(packet_frames: int = 1) -> Encoder:
+    return melcodec_cli.open_encoder(RATE_HZ, profile="small-live", packet_frames=packet_frames)
 
 
 def packets_of(talk: NDArray[np.float32]) -> list[bytes]:

@@ -46,7 +46,7 @@ def test_a_live_stream_holds_what_the_whole_is_coded_to_and_plays_it(
 
 
 def test_raw_pipes_give_the_same_as_files(
-    home: Path, talk: NDArray[np.float32], feed: Callable[[bytes], None], capsysbinary: Capture
+    home: Path, talk: NDArray[np.float32], feed: Callable[[bytes], None], capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     main([*LIVE, "talk.wav", "talk.mlc"])
     raw = ["--raw", "--rate", str(RATE_HZ), "--format", "f32le"]
@@ -194,3 +194,18 @@ def test_a_damaged_stream_is_played_in_full_length_and_the_places_are_named(
     Path("cut.mlc").write_bytes(data[:502])
     assert main(["decompress", "-q", "--live", "cut.mlc", "cut.wav"]) == ExitCode.MLC_CORRUPT
     assert "ends within a packet" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_bench_reports_the_delay_of_a_paced_pipe_and_the_streams_a_core_carries(
+    home: Path, live_bundle: Path, capsys: Capture
+) -> None:
+    arguments = ["bench", "--live", "--bundle", str(live_bundle), "--seconds", "1.5"]
+    assert main([*arguments, "--json"]) == ExitCode.OK
+    found = json.loads(capsys.readouterr().out)
+    assert (found["model"], found["frame_s"], found["delay_s"]) == ("small-live", 0.012, 0.030)
+    assert found["encoded_streams"] == int(0.012 / found["encode_s"])
+    assert found["pipe"]["frames"] == 125 - 40
+    assert 0 < found["pipe"]["median_s"] <= found["pipe"]["late_s"] <= found["pipe"]["longest_s"]
+    assert main(["bench", "--live", "--bundle", "speech-16k"]) == ExitCode.USAGE
+    assert "codes whole chunks" in capsys.readouterr().err
