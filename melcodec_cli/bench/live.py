@@ -1,4 +1,4 @@
-"""Measures a live stream: computing time of a frame, streams that a core can carry, and the delay of a paced pipe."""
+"""Measures a live stream: processor time of a frame, streams that a core can carry, and the delay of a paced pipe."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class LiveFigures:
 
     frame_s: float
     delay_s: float  # without computing time
-    encode_s: float  # of a frame, on one thread, median
+    encode_s: float  # processor time of a frame, on one thread, median
     decode_s: float
     encoded_streams: int  # that one core keeps up with
     decoded_streams: int
@@ -71,12 +71,12 @@ def measure_sessions(model: Model, audio: Audio) -> LiveFigures:
 
 
 def _each(items: Sequence[Item], work: Callable[[Item], object]) -> float:
-    """Median seconds of one item, after a few to warm up."""
+    """Median of the processor time of an item, after a few to warm up."""
     times = []
     for item in items:
-        began_s = time.perf_counter()
+        began_s = time.process_time()
         work(item)
-        times.append(time.perf_counter() - began_s)
+        times.append(time.process_time() - began_s)
     return statistics.median(times[min(WARM_UP_FRAMES, len(times) // 2) :])
 
 

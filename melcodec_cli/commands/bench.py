@@ -47,7 +47,7 @@ BATCH_SECONDS, BATCH_REPEATS = 3000.0, 2
 @click.option(
     "--live",
     is_flag=True,
-    help="Measure a live stream: delay, computing time of a frame, and how many streams a core carries.",
+    help="Measure a live stream: delay, processor time of a frame, and how many streams a core carries.",
 )
 @click.option("--steps", type=click.IntRange(0, 64), metavar="N", help="Steps of the refiner; 0 skips it.")
 @click.option(

@@ -39,8 +39,10 @@ class Disturbances:
             speech = recording.speech
             noise = self._noise(number, sounds, speech.rate_hz, random)
             wanted_db = random.uniform(NOISE_LOW_DB, NOISE_HIGH_DB)
-            yield _given(recording, f"{wanted_db:.0f} dB", mixed(speech.sound, noise, wanted_db), folder)
-            yield _given(recording, "room", in_room(speech.sound, self._room(speech.rate_hz, random)), folder)
+            heard = mixed(speech.sound, noise, wanted_db)
+            yield _given(recording, f"{wanted_db:.0f} dB", heard, folder / f"{number}-noise.wav")
+            heard = in_room(speech.sound, self._room(speech.rate_hz, random))
+            yield _given(recording, "room", heard, folder / f"{number}-room.wav")
 
     def _noise(
         self, number: int, sounds: Sequence[Audio], rate_hz: int, random: np.random.Generator
@@ -51,8 +53,8 @@ class Disturbances:
             return np.roll(np.resize(found, max(samples, len(found))), int(random.integers(1 << 30)))[:samples]
         if number % 2:
             return coloured(samples, rate_hz, random)
-        others = sounds[:number] + sounds[number + 1 :] or sounds
-        return babble(samples, others, random)
+        others = [sound for place, sound in enumerate(sounds) if place != number]
+        return babble(samples, others or sounds, random)
 
     def _room(self, rate_hz: int, random: np.random.Generator) -> Audio:
         if self.rooms:
@@ -117,9 +119,7 @@ def in_room(speech: Audio, response: Audio) -> Audio:
     return _within(heard[: len(speech)].astype(np.float32))
 
 
-def _given(recording: Recording, what: str, sound: Audio, folder: Path) -> Recording:
-    number = len(list(folder.iterdir()))
-    path = folder / f"{number}.wav"
+def _given(recording: Recording, what: str, sound: Audio, path: Path) -> Recording:
     write_wav(path, sound, recording.speech.rate_hz)
     clip = Clip(f"{recording.clip.name} ({what})", path)
     return Recording(clip, recording.speech, Speech(sound, recording.speech.rate_hz))
