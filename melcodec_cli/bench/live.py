@@ -138,9 +138,7 @@ def _delays(sent_s: Sequence[float], arrivals: Sequence[tuple[float, int]], hop:
             when_s, there = next(pending)
         delays.append(max(0.0, when_s - began_s))
     ordered = sorted(delays)
-    return PipeFigures(
-        statistics.median(delays), ordered[int(0.95 * len(ordered))], ordered[-1], len(delays)
-    )
+    return PipeFigures(statistics.median(delays), ordered[int(0.95 * len(ordered))], ordered[-1], len(delays))
 
 
 def _listen(descriptor: int, arrivals: list[tuple[float, int]]) -> None:

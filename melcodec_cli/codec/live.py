@@ -13,6 +13,7 @@ from mlcfile.header_bytes import read_header
 from mlcfile.source import Source
 
 from melcodec_cli.codec.concealment import Concealment
+from melcodec_cli.codec.decompression import MAX_SILENCE_S
 from melcodec_cli.errors import MlcCorrupt, Unsupported, UsageProblem
 from melcodec_cli.systems.system import Audio, Model, Shape, Streaming
 
@@ -110,6 +111,7 @@ class LiveDecoder:
         self.begun = False
         self.frames = 0  # so far
         self.lost: list[list[int]] = []  # [from, to], in frames; whoever has read it may clear it
+        self._lost_frames = 0
         self._model_for, self._rate_of = model_for, rate_of
         self._held = b""  # of an incomplete header
 
@@ -174,6 +176,11 @@ class LiveDecoder:
     def _heard(self, piece: mlcfile.Piece) -> Audio:
         begin, self.frames = self.frames, self.frames + piece.frames
         if piece.indices is None:
+            self._lost_frames += piece.frames
+            frame_s = self.header.layout.frame_samples / self.header.layout.model_rate_hz
+            silent_s = (2 * self._lost_frames - self.frames) * frame_s  # beyond what could be read
+            if silent_s > MAX_SILENCE_S:
+                raise MlcCorrupt(f"more than {MAX_SILENCE_S:.0f} s are missing: more than could be read")
             if self.lost and self.lost[-1][1] == begin:
                 begin = self.lost.pop()[0]
             self.lost.append([begin, self.frames])

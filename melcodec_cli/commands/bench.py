@@ -149,7 +149,9 @@ def _bench_live(model: Model, audio: Audio, bundle: str, as_json: bool) -> None:
         show_json({"model": model.name, **vars(figures), "pipe": vars(pipe)})
         return
     frame_ms = 1000 * figures.frame_s
-    show_line(f"live with {model.name}: frames of {frame_ms:g} ms, a delay of {1000 * figures.delay_s:.1f} ms")
+    show_line(
+        f"live with {model.name}: frames of {frame_ms:g} ms, a delay of {1000 * figures.delay_s:.1f} ms"
+    )
     for name, each_s, streams in (
         ("compress", figures.encode_s, figures.encoded_streams),
         ("decompress", figures.decode_s, figures.decoded_streams),

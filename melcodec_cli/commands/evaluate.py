@@ -23,7 +23,9 @@ speech_options = options(
 )
 noisy_options = options(
     click.option(
-        "--noisy", is_flag=True, help="Code each clip in noise, then in a room, and compare with the clean one."
+        "--noisy",
+        is_flag=True,
+        help="Code each clip in noise, then in a room, and compare with the clean one.",
     ),
     click.option(
         "--noise",

@@ -133,7 +133,8 @@ def _facts(stream: "Stream") -> Iterator[tuple[str, str]]:
     if globals_:
         yield "global", f"{globals_.count} indices of {globals_.bits} bits a {globals_.scope}"
     yield "chunks", f"{stream.chunks} of up to {layout.chunk_frames / frames_per_s:.2f} s"
-    yield "blocks", ", ".join(f"{count} {name}" for name, count in stream.blocks.items())
+    if header.packet_frames is None:
+        yield "blocks", ", ".join(f"{count} {name}" for name, count in stream.blocks.items())
 
     bundle = _bundle_for(header.bitstream_id, header.renderer_id)
     verdict = f"installed: {bundle.name}" if bundle else "not installed, so the file cannot be decoded"

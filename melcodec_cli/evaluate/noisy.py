@@ -50,7 +50,9 @@ class Disturbances:
         samples = len(sounds[number])
         if self.noises:
             found = read_speech(self.noises[int(random.integers(len(self.noises)))], rate_hz)
-            return np.roll(np.resize(found, max(samples, len(found))), int(random.integers(1 << 30)))[:samples]
+            return np.roll(np.resize(found, max(samples, len(found))), int(random.integers(1 << 30)))[
+                :samples
+            ]
         if number % 2:
             return coloured(samples, rate_hz, random)
         others = [sound for place, sound in enumerate(sounds) if place != number]

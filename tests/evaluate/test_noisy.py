@@ -32,7 +32,9 @@ def made(recordings: list[Recording], folder: Path, *more: list[Path]) -> list[R
 
 def test_every_run_makes_the_same_two_of_each_clip(recordings: list[Recording], tmp_path: Path) -> None:
     one, other = made(recordings, tmp_path / "a"), made(recordings, tmp_path / "b")
-    assert [np.array_equal(x.given.sound, y.given.sound) for x, y in zip(one, other, strict=True)] == [True] * 6
+    assert [np.array_equal(x.given.sound, y.given.sound) for x, y in zip(one, other, strict=True)] == [
+        True
+    ] * 6
     assert [each.speech for each in one] == [each.speech for each in recordings for _ in range(2)]
     assert all(len(each.given.sound) == len(each.speech.sound) for each in one)
     assert len({each.clip.name for each in one}) == 6 and "room" in one[1].clip.name

@@ -65,6 +65,18 @@ def test_a_packet_that_never_came_is_concealed_in_its_place(home: Path, talk: ND
     assert not np.array_equal(heard[20 * FRAME : 21 * FRAME], one[20 * FRAME : 21 * FRAME])
 
 
+def test_a_stream_of_little_but_gaps_is_given_up(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("melcodec_cli.codec.live.MAX_SILENCE_S", 2.0)
+    header, *packets = packets_of(np.zeros(RATE_HZ // 4, np.float32))
+    listening = melcodec_cli.open_decoder()
+    for data in (header, *packets):
+        listening.push(data)
+    for _ in range(2250 // 12):
+        listening.lose()
+    with pytest.raises(MlcCorrupt, match="more than 2 s are missing"):
+        listening.lose()
+
+
 def test_what_cannot_be_is_an_error_in_pythons_terms(home: Path) -> None:
     with pytest.raises(UsageProblem, match=r"^a live stream: small-live takes 16000 or 24000 or 48000 Hz"):
         melcodec_cli.open_encoder(44100, profile="small-live")

@@ -46,7 +46,10 @@ def test_a_live_stream_holds_what_the_whole_is_coded_to_and_plays_it(
 
 
 def test_raw_pipes_give_the_same_as_files(
-    home: Path, talk: NDArray[np.float32], feed: Callable[[bytes], None], capsysbinary: pytest.CaptureFixture[bytes]
+    home: Path,
+    talk: NDArray[np.float32],
+    feed: Callable[[bytes], None],
+    capsysbinary: pytest.CaptureFixture[bytes],
 ) -> None:
     main([*LIVE, "talk.wav", "talk.mlc"])
     raw = ["--raw", "--rate", str(RATE_HZ), "--format", "f32le"]

@@ -200,6 +200,18 @@ def test_streamed_frames_equal_the_whole(home: Path) -> None:
     assert np.allclose(heard, expected, atol=1e-6)
 
 
+def test_it_goes_live(installed: Path) -> None:
+    Path("slow.wav").write_bytes(wav(noise(1, 8000), 8000))
+    assert main(["compress", "-q", "--live", "--profile", "toy", "slow.wav", "live.mlc"]) == 0
+    assert main(["decompress", "-q", "--live", "live.mlc", "live.wav"]) == 0
+    main(["compress", "-q", "--profile", "toy", "slow.wav", "slow.mlc"])
+    main(["decompress", "-q", "slow.mlc", "whole.wav"])
+    live, whole = (soundfile.read(f"{name}.wav", dtype="float32")[0] for name in ("live", "whole"))
+    assert np.abs(live - whole).max() < 1e-4 and np.abs(whole).max() > 0.01
+    assert main(["recode", "-q", "--bitrate", "500", "live.mlc", "half.mlc"]) == 0
+    assert Path("half.mlc").stat().st_size < Path("live.mlc").stat().st_size
+
+
 def test_an_unknown_system_is_named(tmp_path: Path) -> None:
     (tmp_path / "strange.toml").write_text(PRESET.replace('system = "toy"', 'system = "opera"'))
     with pytest.raises(UsageProblem, match="system 'opera' is unknown; known systems: fmel"):
