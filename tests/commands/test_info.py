@@ -193,6 +193,7 @@ def test_json_has_a_line_a_file_with_stable_keys(
         },
         "globals": {"count": 32, "bits": 3, "scope": "chunk"},
         "entropy": None,
+        "packet_frames": None,
         "frames": 250,
         "chunks": 1,
         "blocks": {"TAGS": 1, "CODES": 1, "END": 1},

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
+from mlcfile import Header, Packer
 
 from melcodec_cli.cli import main
 from tests.commands.conftest import make_stream
@@ -58,6 +59,10 @@ def full_disk() -> None:
     Path("full.wav.mlc").symlink_to("/dev/full")
 
 
+def live() -> None:
+    Path("live.mlc").write_bytes(Packer(Header(b"live", b"st", 16000, 1, None, packet_frames=1)).header_bytes)
+
+
 CASES: dict[str, tuple[Callable[[], object], str]] = {
     "existing output": (compressed, "compress talk.wav"),
     "no file": (lambda: None, "compress absent.wav"),
@@ -80,6 +85,8 @@ CASES: dict[str, tuple[Callable[[], object], str]] = {
     "full disk": (full_disk, "compress full.wav"),
     "collision": (two_of_a_name, "decompress -r coded -o out"),
     "link": (with_links, "compress -r in"),
+    "middle": (lambda: Path("middle.mlc").write_bytes(b"frames"), "decompress --live middle.mlc"),
+    "live": (live, "decompress live.mlc"),
     "raw": (lambda: None, "compress --raw x.pcm"),
     "batch": (lambda: None, "compress talk.wav absent.wav"),
 }
