@@ -26,8 +26,8 @@ def live_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def talk() -> NDArray[np.float32]:
-    """Not quite a whole number of frames."""
-    return speechlike(RATE_HZ - 77)
+    """Not quite a whole number of frames, and more than one chunk."""
+    return speechlike(RATE_HZ * 6 // 10 - 77)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def home(
     talk: NDArray[np.float32],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Path:
-    """The current folder, with a second of talk in it; this bundle is installed, and the usual tiny one."""
+    """The current folder, with a recording of talk in it; this bundle is installed, and the usual tiny one."""
     folders = [tiny_bundle.parent, live_bundle.parent]
     monkeypatch.setattr("melcodec_cli.models.installed.bundle_folders", lambda: folders)
     monkeypatch.chdir(tmp_path)

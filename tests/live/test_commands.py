@@ -65,7 +65,7 @@ def test_raw_pipes_give_the_same_as_files(
 
 @pytest.mark.parametrize("rate_hz", [16_000, 48_000])
 def test_other_rates_of_a_live_model_need_no_resampling(home: Path, rate_hz: int, capsys: Capture) -> None:
-    Path("other.wav").write_bytes(wav(noise(0.5, rate_hz), rate_hz))
+    Path("other.wav").write_bytes(wav(noise(0.25, rate_hz), rate_hz))
     assert main([*LIVE[:1], *LIVE[2:], "-v", "other.wav", "other.mlc"]) == ExitCode.OK
     said = capsys.readouterr().err
     assert f"live at {rate_hz} Hz, with a delay of 30.0 ms" in said and "ms a packet" in said
@@ -73,7 +73,7 @@ def test_other_rates_of_a_live_model_need_no_resampling(home: Path, rate_hz: int
     said = capsys.readouterr().err
     assert "with a delay of 30.0 ms" in said and "ms a packet" in said
     heard, heard_hz = soundfile.read("out.wav")
-    assert heard_hz == rate_hz and 0.5 <= len(heard) / rate_hz <= 0.512
+    assert heard_hz == rate_hz and 0.25 <= len(heard) / rate_hz <= 0.262
     assert main(["decompress", "-q", "--live", "--rate", "model", "other.mlc", "model.wav"]) == ExitCode.OK
     assert soundfile.info("model.wav").samplerate == RATE_HZ
 
@@ -115,7 +115,7 @@ def test_info_and_verify_know_a_live_file(home: Path, capsys: Capture) -> None:
     assert "live" in said and "packets of 1 frame" in said and "small-live" in said
     assert main(["info", "--json", "talk.mlc"]) == ExitCode.OK
     (stream,) = json.loads(capsys.readouterr().out)["streams"]
-    assert stream["packet_frames"] == 1 and stream["frames"] == 84 and stream["complete"]
+    assert stream["packet_frames"] == 1 and stream["frames"] == 50 and stream["complete"]
     assert main(["verify", "talk.mlc"]) == ExitCode.OK
     data = Path("talk.mlc").read_bytes()
     Path("bad.mlc").write_bytes(data[:100] + b"?" + data[101:])
@@ -182,7 +182,7 @@ def _of_another_model(data: bytes) -> bytes:
 def test_a_damaged_stream_is_played_in_full_length_and_the_places_are_named(
     home: Path, capsys: Capture
 ) -> None:
-    Path("talk.wav").write_bytes(wav(noise(4, RATE_HZ), RATE_HZ))
+    Path("talk.wav").write_bytes(wav(noise(2.2, RATE_HZ), RATE_HZ))
     main([*LIVE, "talk.wav", "talk.mlc"])
     main(["decompress", "-q", "--live", "talk.mlc", "sound.wav"])
     data = Path("talk.mlc").read_bytes()
@@ -203,12 +203,10 @@ def test_a_damaged_stream_is_played_in_full_length_and_the_places_are_named(
 def test_bench_reports_the_delay_of_a_paced_pipe_and_the_streams_a_core_carries(
     home: Path, live_bundle: Path, capsys: Capture
 ) -> None:
-    arguments = ["bench", "--live", "--bundle", str(live_bundle), "--seconds", "1.5"]
+    arguments = ["bench", "--live", "--bundle", str(live_bundle), "--seconds", "1"]
     assert main([*arguments, "--json"]) == ExitCode.OK
     found = json.loads(capsys.readouterr().out)
     assert (found["model"], found["frame_s"], found["delay_s"]) == ("small-live", 0.012, 0.030)
     assert found["encoded_streams"] == int(0.012 / found["encode_s"])
-    assert found["pipe"]["frames"] == 125 - 40
+    assert found["pipe"]["frames"] == 83 - 40
     assert 0 < found["pipe"]["median_s"] <= found["pipe"]["late_s"] <= found["pipe"]["longest_s"]
-    assert main(["bench", "--live", "--bundle", "speech-16k"]) == ExitCode.USAGE
-    assert "codes whole chunks" in capsys.readouterr().err

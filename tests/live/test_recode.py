@@ -21,7 +21,7 @@ Capture = pytest.CaptureFixture[str]
 COMPRESS = ["compress", "-q", "--profile", "small-live"]
 
 
-@pytest.mark.parametrize("live", [[], ["--live"], ["--live", "--packet-frames", "2"]], ids=" ".join)
+@pytest.mark.parametrize("live", [[], ["--live", "--packet-frames", "2"]], ids=["file", "live"])
 def test_a_cut_file_is_the_one_that_compressing_at_that_rate_makes(home: Path, live: list[str]) -> None:
     assert main([*COMPRESS, *live, "talk.wav", "six.mlc"]) == ExitCode.OK
     assert main([*COMPRESS, *live, "--bitrate", "1k", "talk.wav", "two.mlc"]) == ExitCode.OK
