@@ -105,7 +105,9 @@ def test_each_stage_takes_the_codeword_nearest_to_what_is_left(
     found = quantiser(x)
     left = x
     for stage in range(3):
-        distances = torch.cdist(quantiser.project_in[stage](left), quantiser.codebooks[stage].expand(2, -1, -1))
+        distances = torch.cdist(
+            quantiser.project_in[stage](left), quantiser.codebooks[stage].expand(2, -1, -1)
+        )
         assert torch.equal(found.indices[..., stage], distances.argmin(-1))
         left = left - quantiser.project_out[stage](quantiser.codebooks[stage][found.indices[..., stage]])
     assert torch.allclose(x - found.latent, left, atol=1e-5)
