@@ -26,6 +26,9 @@ picture: demo
 	ffmpeg -loglevel error -y -i demo/spectrograms.png -vf "scale=800:-1:flags=area,split[a][b];\
 	[a]palettegen=max_colors=48:reserve_transparent=0[p];[b][p]paletteuse=dither=none" man/pictures/spectrograms.png
 
+# The tests start hundreds of processes: each finds its modules compiled, even where the shell forbids to write that down.
+test test-quick test-cluster: export PYTHONDONTWRITEBYTECODE =
+
 # One thread a worker, as the tests are many small computations.  An idle worker takes tests from the other's end, so
 # that no long one is left at the end; neighbours stay together, which share what they train.
 test: $(VENV)/installed-for-tests

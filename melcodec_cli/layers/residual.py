@@ -1,7 +1,8 @@
 """Residual vector quantiser: each stage codes what those before it left over, so that any number of them may be sent.
 
-Every stage looks up its codewords by cosine in a few dimensions of its own and is kept alive by online clustering, as
-in quantiser.py.  There a codeword is only a direction; here it has a length too, as what is left over grows smaller.
+Every stage looks up the nearest codeword in a few dimensions of its own and is kept alive by online clustering, as in
+quantiser.py.  There a codeword is only a direction; here its length counts, too: what is left over grows smaller, and
+while a network is young its points differ in hardly anything but length.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 
 AT_ONCE = 256  # points that are compared with all codewords
 GROUP = 64  # codewords
@@ -26,6 +26,13 @@ class Quantised(NamedTuple):
         Tensor  # pulls the codewords towards these points; mean of the stages, 0 without gradients ...
     )
     commitment_loss: Tensor  # ... and the points towards the codewords
+
+
+class Columns(NamedTuple):
+    """What points are compared with."""
+
+    codewords: Tensor  # (stage, lookup, codeword)
+    biases: Tensor  # (stage, codeword): minus half of their squared lengths
 
 
 class ResidualQuantiser(nn.Module):
@@ -52,14 +59,14 @@ class ResidualQuantiser(nn.Module):
     def stages(self) -> int:
         return len(self.codebooks)
 
-    def directions(self) -> Tensor:
-        """The codewords at length 1, in columns: (stage, lookup, codeword)."""
-        return normalize(self.codebooks.detach(), dim=-1).transpose(1, 2).contiguous()
+    def columns(self) -> Columns:
+        codewords = self.codebooks.detach().transpose(1, 2).contiguous()
+        return Columns(codewords, -codewords.square().sum(1) / 2)
 
-    def forward(self, x: Tensor, sent: Tensor | None = None, directions: Tensor | None = None) -> Quantised:
+    def forward(self, x: Tensor, sent: Tensor | None = None, columns: Columns | None = None) -> Quantised:
         """x (batch, frame, width); sent (batch,): how many stages go into each row's latent, None for all.
 
-        directions: as above, from callers that would otherwise have them computed again and again.
+        columns: as above, from callers that would otherwise have them computed again and again.
 
         All stages are looked up and have their losses.  Computed in float32: an index must not depend on bfloat16
         rounding.
@@ -68,11 +75,11 @@ class ResidualQuantiser(nn.Module):
             left = x.float()
             latent, indices, points = torch.zeros_like(left), [], []
             codebook_loss = commitment_loss = left.new_zeros(())
-            columns = self.directions() if directions is None else directions
+            codewords, biases = self.columns() if columns is None else columns
             for stage, codebook in enumerate(self.codebooks):
                 point = self.project_in[stage](left)  # (batch, frame, lookup)
                 point = self._normalised(stage, point)
-                index = nearest(point.flatten(0, 1), columns[stage]).view(point.shape[:2])
+                index = nearest(point.flatten(0, 1), codewords[stage], biases[stage]).view(point.shape[:2])
                 chosen = nn.functional.embedding(index, codebook)
                 if torch.is_grad_enabled():
                     codebook_loss = codebook_loss + (chosen - point.detach()).square().sum(-1).mean()
@@ -132,18 +139,17 @@ class ResidualQuantiser(nn.Module):
 
 
 @torch.no_grad()
-def nearest(points: Tensor, directions: Tensor) -> Tensor:
-    """The direction (lookup, codeword) at the smallest angle to each point (point, lookup), whatever its length.
+def nearest(points: Tensor, codewords: Tensor, biases: Tensor) -> Tensor:
+    """The codeword (lookup, codeword) nearest to each point (point, lookup): the largest product less half its square.
 
     A few points at a time, so that their likenesses stay in a processor's cache, and by groups of codewords, as
     maxima are found much faster than their places.
     """
-    codewords = directions.shape[1]
-    group = math.gcd(codewords, GROUP)
-    likeness = points.new_empty(min(len(points), AT_ONCE), codewords)
+    group = math.gcd(len(biases), GROUP)
+    likeness = points.new_empty(min(len(points), AT_ONCE), len(biases))
     found = []
     for some in points.split(AT_ONCE):
-        grouped = torch.mm(some, directions, out=likeness[: len(some)]).view(len(some), -1, group)
+        grouped = torch.addmm(biases, some, codewords, out=likeness[: len(some)]).view(len(some), -1, group)
         best = grouped.amax(-1).argmax(-1)
         within = grouped[torch.arange(len(some), device=points.device), best].argmax(-1)
         found.append(best * group + within)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from melcodec_cli.evaluate.clips import BUILT_IN
 from melcodec_cli.evaluate.metrics import Metric
@@ -50,9 +51,14 @@ def make() -> Make:
 
 
 @pytest.fixture(scope="session")
-def two_clips() -> list[str]:
-    """Short ones."""
-    return [str(BUILT_IN / f"speechocean762-{name}.opus") for name in ("027400171", "027400246")]
+def two_clips(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Beginnings of two, just long enough for every measure."""
+    folder = tmp_path_factory.mktemp("clips")
+    paths = [folder / f"speechocean762-{name}.wav" for name in ("027400171", "027400246")]
+    for path in paths:
+        audio, rate_hz = soundfile.read(BUILT_IN / f"{path.stem}.opus")
+        soundfile.write(path, audio[: 11 * rate_hz // 5], rate_hz)
+    return [str(path) for path in paths]
 
 
 @pytest.fixture

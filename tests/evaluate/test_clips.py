@@ -31,7 +31,7 @@ def test_a_folder_is_searched_through_and_names_are_relative_to_it(two_clip_fold
     (two_clip_folder / "deep" / "a.WAV").touch()
     (two_clip_folder / "notes.txt").touch()
     names = [clip.name for clip in clips_of([two_clip_folder])]
-    assert names == ["deep/a.WAV", "speechocean762-027400171.opus", "speechocean762-027400246.opus"]
+    assert names == ["deep/a.WAV", "speechocean762-027400171.wav", "speechocean762-027400246.wav"]
 
 
 def test_files_of_one_name_keep_their_whole_paths(tmp_path: Path) -> None:

@@ -98,18 +98,17 @@ def quantiser() -> ResidualQuantiser:
     return ResidualQuantiser(6, 3, 48, 4).eval()
 
 
-def test_each_stage_takes_the_codeword_at_the_smallest_angle_to_what_is_left(
+def test_each_stage_takes_the_codeword_nearest_to_what_is_left(
     quantiser: ResidualQuantiser,
 ) -> None:
     x = torch.randn(2, 300, 6)
     found = quantiser(x)
     left = x
     for stage in range(3):
-        point = nn.functional.normalize(quantiser.project_in[stage](left), dim=-1)
-        codewords = nn.functional.normalize(quantiser.codebooks[stage], dim=-1)
-        assert torch.equal(
-            found.indices[..., stage], torch.cdist(point, codewords.expand(2, -1, -1)).argmin(-1)
+        distances = torch.cdist(
+            quantiser.project_in[stage](left), quantiser.codebooks[stage].expand(2, -1, -1)
         )
+        assert torch.equal(found.indices[..., stage], distances.argmin(-1))
         left = left - quantiser.project_out[stage](quantiser.codebooks[stage][found.indices[..., stage]])
     assert torch.allclose(x - found.latent, left, atol=1e-5)
     assert torch.allclose(quantiser.lookup(found.indices), found.latent, atol=1e-5)

@@ -39,7 +39,7 @@ class EncoderConfig:
 class QuantiserConfig:
     stages: int = 6
     codewords: int = 4096  # of each stage
-    lookup_width: int = 8  # codewords are compared by cosine in this many dimensions
+    lookup_width: int = 8  # codewords are compared in this many dimensions
 
     def __post_init__(self) -> None:
         require_range("quantiser.", self, 1, 32, "stages")

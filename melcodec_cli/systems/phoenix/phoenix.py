@@ -169,7 +169,7 @@ class EncoderSession:
         self.system, self.rows = system, rows
         self.memory = Memory()
         self.held = np.zeros(0, np.float32)  # of an incomplete frame
-        self.directions = system.codec.quantiser.directions()
+        self.columns = system.codec.quantiser.columns()
 
     @torch.inference_mode()
     def push(self, data: NDArray[Any]) -> NDArray[Any]:
@@ -182,7 +182,7 @@ class EncoderSession:
             return np.zeros((0, self.rows), np.int64)
         codec = self.system.codec
         audio = torch.from_numpy(joined[None, :whole]).to(self.system.device)
-        found = codec.quantiser(codec.encoder(audio, self.memory), directions=self.directions)
+        found = codec.quantiser(codec.encoder(audio, self.memory), columns=self.columns)
         return found.indices[0, :, : self.rows].cpu().numpy()
 
     def flush(self) -> NDArray[Any]:

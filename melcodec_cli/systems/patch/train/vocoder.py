@@ -18,6 +18,7 @@ from melcodec_cli.systems.patch.vocoder import PatchVocoder
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.discriminators import audio_judges
 from melcodec_cli.train.losses import envelope_loss, masked_mean
+from melcodec_cli.train.loudness import Loudness
 from melcodec_cli.train.spectra import narrowed, spectral_loss
 from melcodec_cli.train.steady_noise import steady_noise
 from melcodec_cli.train.task import MelTask, Moment
@@ -28,6 +29,9 @@ class VocoderLosses:
     spectrum: float = 1.0
     mel: float = 0.5
     envelope: float = 0.0  # intelligibility
+    loudness: float = (
+        0.0  # what a model of hearing notices, that of PESQ: a model so trained is optimised for PESQ
+    )
     adversary: float = 0.0  # weight of the adversarial loss; 0: none
     features: float = 2.0  # weight of feature matching, relative to the adversary's
     adversary_from: float = 0.0  # progress at which the adversary joins
@@ -46,6 +50,7 @@ class VocoderTask(MelTask):
         self.profile = profile
         self.losses = losses
         self.envelope = EnvelopeSegments(self.mel.filters, profile.mel)
+        self.loudness = Loudness(profile.mel.rate_hz)
         self.stage = vocoder_for(profile)
         if isinstance(self.stage, PatchVocoder):
             self.stage.noise.copy_(steady_noise(profile.mel, profile.vocoder.noise_frames))
@@ -93,8 +98,14 @@ class VocoderTask(MelTask):
             envelope = envelope_loss(ours, theirs, self.envelope)
             loss = loss + weight.envelope * envelope
             figures["envelope"] = envelope.item()
-        if weight.adversary and self.active("adversary", moment):
+        judged = weight.adversary and self.active("adversary", moment)
+        if judged or weight.loudness:
             shown_real, shown_made = (narrowed(each, rate_hz, crops.bandwidth_hz) for each in (real, made))
+        if weight.loudness:
+            loudness = self.loudness(shown_made, shown_real)
+            loss = loss + weight.loudness * loudness
+            figures["loudness"] = loudness.item()
+        if judged:
             self.shown = (shown_real, shown_made.detach())
             deception, verdict = self.deception(shown_real, shown_made, weight.features)
             loss = loss + weight.adversary * deception
