@@ -38,6 +38,15 @@ def even(noise: Tensor, window: Tensor) -> Tensor:
     return noise * (mean / noise.abs().clamp(min=1e-6))
 
 
+def loop_spectra(noise: Tensor, numbers: Tensor, hop_samples: int, window: Tensor) -> Tensor:
+    """Even spectra of a loop of noise (..., sample) in the windows of frames: their absolute numbers (batch, frame)
+    -> (batch, frame, bin)."""
+    loop, margin = noise.flatten(), (len(window) - hop_samples) // 2
+    places = torch.arange(len(window), device=numbers.device) - margin
+    samples = loop[(numbers.unsqueeze(-1) * hop_samples + places) % len(loop)]
+    return even(torch.fft.rfft(samples * window), window)
+
+
 def overlap_add(total: Tensor, parts: Tensor) -> None:
     """Add parts (batch, frame, fft), each a hop after the one before, to `total` (batch, hop, samples)."""
     for hops, part in enumerate(parts.unflatten(2, (-1, total.shape[2])).unbind(2)):
