@@ -239,7 +239,10 @@ def open_data(preset: Preset, folders: tuple[Path, ...], cache: Path) -> Corpus:
     from melcodec_cli.train.corpus import open_corpus
     from melcodec_cli.train.ranks import is_first
 
-    corpus = open_corpus(list(folders), cache, preset.shape.rate_hz, preset.corpus.speed_copies)
+    chosen = preset.corpus
+    corpus = open_corpus(
+        list(folders), cache, preset.shape.rate_hz, chosen.speed_copies, without=chosen.without
+    )
     if is_first():
         for path, reason in corpus.left_out.items():
             say(f"{path}: left out: {reason}")
