@@ -1,4 +1,4 @@
-"""Meltok with random weights, small enough to run in no time, but loud."""
+"""Meltok with random weights, small enough to run in no time, but such that all of its field matters."""
 
 import dataclasses
 
@@ -31,8 +31,11 @@ def small_meltok(kind: str = "mel") -> Meltok:
     torch.manual_seed(1)
     meltok = Meltok(small_profile(kind))
     meltok.tokenizer.mean.fill_(-4.0)
+    meltok.tokenizer.deviation.fill_(0.5)
     nn.init.normal_(meltok.vocoder.noise)
     for name, parameter in meltok.named_parameters():
         if name.endswith(".scale"):
             nn.init.ones_(parameter)
+        if ".depthwise" in name:
+            nn.init.normal_(parameter)
     return meltok
