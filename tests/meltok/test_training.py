@@ -49,8 +49,6 @@ def preset_of(kind: str) -> str:
     text = text.replace("[profile.vocoder]", f"[profile.vocoder]\n{vocoder}")
     text = re.sub("seconds = .*", "seconds = 0.5", text)
     return text.replace("batch = 4", "batch = 2\nlog_steps = 1\ndev_seconds = 0.6")
-        "batch = 4", "batch = 2\nlog_steps = 1\ndev_seconds = 0.6"
-    )
 
 
 @pytest.fixture(scope="module")
