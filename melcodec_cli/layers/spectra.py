@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 SPECTRA_AT_ONCE = 128  # more would only take more memory
+LOUDEST = 8.0  # limit of the logarithm of a gain
 MEAN_MAGNITUDE = 0.89  # of the spectrum of noise of unit power, relative to its root mean square
 
 
@@ -24,8 +25,8 @@ def shaped(gains: Tensor, pulses: Tensor, noise: Tensor, window: Tensor) -> Tens
     (batch, frame, bin or more) -> (batch, frame, fft), ready to be added up.  Bins without gains stay silent."""
     pulse_gain, turn, noise_gain = gains.chunk(3, dim=-1)
     bins = turn.shape[-1]
-    voice = pulses[..., :bins] * torch.polar(pulse_gain.clamp(max=8).exp(), turn)
-    breath = noise[..., :bins] * noise_gain.clamp(max=8).exp()
+    voice = pulses[..., :bins] * torch.polar(pulse_gain.clamp(max=LOUDEST).exp(), turn)
+    breath = noise[..., :bins] * noise_gain.clamp(max=LOUDEST).exp()
     return torch.fft.irfft(voice + breath, n=len(window)) * window
 
 

@@ -147,6 +147,9 @@ class Meltok(nn.Module):
         }
         return parts
 
+    def bounds(self) -> Mapping[str, float]:
+        return self.vocoder.bounds()
+
 
 def tokenizer_for(profile: Profile) -> Tokenizer:
     bands, config = profile.mel.bands, profile.tokenizer

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from melcodec_cli.layers.blocks import BlockStack, masked
+from melcodec_cli.layers.lipschitz import linear_bound, norm_bound, stack_bound
 from melcodec_cli.layers.pointwise import Linear
 from melcodec_cli.layers.spectra import (
+    LOUDEST,
     MEAN_MAGNITUDE,
     SPECTRA_AT_ONCE,
     audio_of,
@@ -39,6 +41,9 @@ class MelEar(nn.Module):
         """(batch, frame, band) -> (batch, frame / hop_frames, width)."""
         return self.widen(mel.unflatten(1, (-1, self.frames)).flatten(2))
 
+    def bound(self) -> float:
+        return linear_bound(self.widen)
+
 
 class TokenEar(nn.Module):
     """Hears codewords, and what a mel decoder of its own makes of them."""
@@ -56,6 +61,10 @@ class TokenEar(nn.Module):
         rows = self.split(torch.cat([features, points.to(features.dtype)], -1))
         frames = rows.unflatten(3, (self.frames, -1)).transpose(2, 3)  # (batch, column, frame, row, channel)
         return self.widen(frames.flatten(3).flatten(1, 2))
+
+    def bound(self) -> float:
+        """Of what it hears, which the decoder's features are part of."""
+        return linear_bound(self.split) + linear_bound(self.widen)
 
 
 class Vocoder(nn.Module):
@@ -99,3 +108,18 @@ class Vocoder(nn.Module):
             overlap_add(total[:, first:], masked(part, None if inside is None else inside[:, here]))
         audio = audio_of(total, self.overlap)
         return audio[:, self.margin : self.margin + x.shape[1] * self.hop_samples]
+
+    def bounds(self) -> dict[str, float]:
+        """Lipschitz constants of its steps, as logarithms to 10: how far apart two sounds are at most, in the length of
+        their difference, relative to what was heard."""
+        # A bin's part and its noise change with their gains at most as fast as when these are greatest, the inverse
+        # transform spreads both halves of a spectrum over the window, and every sample lies in `overlap` windows.
+        fastest = float(self.impulse.abs().max()) * math.exp(LOUDEST) * math.sqrt(2)
+        spread = math.sqrt(2 / self.fft_samples) * math.sqrt(self.overlap) / (0.375 * self.overlap)
+        return {
+            "ear": self.ear.bound(),
+            "blocks": stack_bound(self.stack),
+            "norm": norm_bound(self.norm),
+            "head": linear_bound(self.head),
+            "spectra": math.log10(fastest * spread),
+        }
