@@ -171,7 +171,8 @@ def test_steps_of_the_phase_tell_a_shuffled_phase_from_a_delayed_sound() -> None
     from melcodec_cli.train.spectra import phase_loss
 
     time_s = torch.arange(44100) / 44100
-    real = sum(torch.sin(2 * torch.pi * hz * time_s) for hz in (220.0, 331.0, 1234.0))[None]
+    tones_hz = torch.tensor([[220.0], [331.0], [1234.0]])
+    real = torch.sin(2 * torch.pi * tones_hz * time_s).sum(0, keepdim=True)
     full = torch.full((1,), 22050.0)
     spectrum = torch.stft(real, 2048, 512, window=torch.hann_window(2048), return_complex=True)
     turned = torch.polar(spectrum.abs(), 6.28 * torch.rand(spectrum.shape))

@@ -172,8 +172,9 @@ class _Composer:
 
     def _drums(self) -> Part:
         chance, loudness = self.chance, self.chance.uniform(0.4, 0.9)
-        often = {
-            KICK: chance.choice([[1, 0, 0, 0, 1, 0, 0, 0], [1, 0, 0, 1, 0.3, 0, 0.5, 0], [1, 0] * 4]),
+        kicks = ((1, 0, 0, 0, 1, 0, 0, 0), (1, 0, 0, 1, 0.3, 0, 0.5, 0), (1, 0, 1, 0, 1, 0, 1, 0))
+        often = {  # how likely each half of a beat is struck
+            KICK: np.array(kicks[chance.integers(len(kicks))]),
             SNARE: np.array([0, 0, 1, 0, 0, 0, 1, 0.15]),
             CLAP: np.array([0, 0, 0.3, 0, 0, 0, 0.3, 0]),
             CLOSED_HAT: np.full(8, chance.uniform(0.3, 1)),
