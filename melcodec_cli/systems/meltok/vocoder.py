@@ -26,6 +26,7 @@ from melcodec_cli.layers.tokenizer import PatchDecoder
 from melcodec_cli.systems.meltok.config import Profile
 
 AHEAD = 2  # columns that each block of patches looks ahead, as many as it looks back
+FLAT = 1e-2  # variance below which nothing is normalised: each norm has part in the bound by the root of 1 / FLAT
 ROW_CHANNELS = 32  # that each row of tokens adds to a frame
 
 
@@ -79,10 +80,9 @@ class Vocoder(nn.Module):
         self.overlap = config.fft_samples // self.hop_samples
         self.margin = (config.fft_samples - self.hop_samples) // 2
         self.ear = (TokenEar if config.hears == "tokens" else MelEar)(profile)
-        self.stack = BlockStack(
-            config.width, (1,) * config.blocks, snake=config.nonlinearity == "snake"
-        )  # fmt: skip
-        self.norm = nn.LayerNorm(config.width)
+        snake = config.nonlinearity == "snake"
+        self.stack = BlockStack(config.width, (1,) * config.blocks, snake=snake, flat=FLAT)
+        self.norm = nn.LayerNorm(config.width, FLAT)
         self.bins = 1 + math.ceil(profile.mel.high_hz * config.fft_samples / profile.mel.rate_hz)
         self.bins = min(self.bins, config.fft_samples // 2 + 1)
         self.head = Linear(config.width, 3 * self.bins)
