@@ -27,6 +27,7 @@ from melcodec_cli.systems.meltok.config import Profile
 
 AHEAD = 2  # columns that each block of patches looks ahead, as many as it looks back
 FLAT = 1e-2  # variance below which nothing is normalised: each norm has part in the bound by the root of 1 / FLAT
+USUAL = -6.0  # logarithm of the gains that it begins with, those of a soft sound
 ROW_CHANNELS = 32  # that each row of tokens adds to a frame
 
 
@@ -86,6 +87,9 @@ class Vocoder(nn.Module):
         self.bins = 1 + math.ceil(profile.mel.high_hz * config.fft_samples / profile.mel.rate_hz)
         self.bins = min(self.bins, config.fft_samples // 2 + 1)
         self.head = Linear(config.width, 3 * self.bins)
+        with torch.no_grad():
+            for gains in self.head.bias.view(3, -1)[::2]:  # of the part with a phase, and of noise
+                gains.fill_(USUAL)
         window = torch.hann_window(config.fft_samples, device="cpu")
         self.register_buffer("window", window, persistent=False)
         # What a phase of 0 means: an impulse in the middle of the window, as strong as the noise.
