@@ -162,6 +162,12 @@ def files() -> Iterator[tuple[str, str, list[Stream]]]:
         "12-bit grid of 80 mel bands in patches of 4 x 4",
         simple(header(7_000, layout=grid)),
     )
+    wide = Layout(13, 12, "column", model_rate_hz=44_100, frame_samples=2_048, chunk_frames=10)
+    yield (
+        "grid-12-rows",
+        "13-bit grid of 96 mel bands at 44.1 kHz in patches of 8 x 8, two channels, each coded",
+        simple(header(44_100, rate_hz=44_100, channels=2, all_channels=True, layout=wide)),
+    )
     for stages in range(1, 7):
         residual = Layout(12, stages, "stages", model_rate_hz=24_000, frame_samples=320, chunk_frames=8)
         yield (

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from melcodec_cli.commands.options import complete_preset, licence_option
-from melcodec_cli.report.console import show_json, show_line
+from melcodec_cli.report.console import show_fact, show_json, show_line
 
 BUNDLE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -25,6 +25,7 @@ def bundle() -> None:
       melcodec bundle tables mine.safetensors --data speech/ -o smaller.safetensors
       melcodec bundle show mine.safetensors
       melcodec bundle check mine.safetensors
+      melcodec bundle bound mine.safetensors
     """
 
 
@@ -200,3 +201,29 @@ def check(path: Path) -> None:
     show_line(
         f"{path}: {info.name}, ids {info.bitstream_id}/{info.renderer_id}, {count / 1e6:.1f} M parameters: ok"
     )
+
+
+@bundle.command(short_help="Bound how much a model's sound can change.")
+@click.argument("path", metavar="BUNDLE", type=BUNDLE)
+def bound(path: Path) -> None:
+    """Print a Lipschitz bound of BUNDLE's vocoder: by what factor two sounds can be farther apart than what it heard.
+
+    It is the product of those of its steps, which rest on the spectral norms of their weights. All are powers of ten.
+
+    \b
+    Examples:
+      melcodec bundle bound mine.safetensors
+    """
+    from melcodec_cli.errors import UsageProblem
+    from melcodec_cli.models.bundle import load_bundle
+    from melcodec_cli.models.installed import read_bundle_info
+    from melcodec_cli.systems.system import Bounded
+
+    info = read_bundle_info(path)
+    system = load_bundle(info, "cpu").system
+    if not isinstance(system, Bounded):
+        raise UsageProblem(f"no bound is known for models of the system {info.system}", path)
+    bounds = system.bounds()
+    for step, power in bounds.items():
+        show_fact(step, f"10^{power:.1f}")
+    show_fact("bound", f"10^{sum(bounds.values()):.1f}")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from melcodec_cli.layers.memory import Memory, surrounded
 from melcodec_cli.layers.pointwise import Linear, LinearGelu
+from melcodec_cli.layers.snake import LinearSnake
 
 
 def masked(x: Tensor, inside: Tensor | None) -> Tensor:
@@ -64,7 +65,8 @@ class FrameConv(nn.Module):
 class ConvNeXtBlock(nn.Module):
     """Depthwise convolution, then a two-layer perceptron, added to the input; a condition may scale and shift.
 
-    There is no GRN: its statistics over time would make an index depend on audio a minute away.
+    There is no GRN: its statistics over time would make an index depend on audio a minute away.  snake: whether the
+    perceptron has Snake rather than GELU.  flat: the variance below which an input is no longer normalised.
     """
 
     def __init__(
@@ -75,12 +77,14 @@ class ConvNeXtBlock(nn.Module):
         dilation: int = 1,
         condition: int = 0,
         causal: bool = False,
+        snake: bool = False,
+        flat: float = 1e-5,
     ) -> None:
         super().__init__()
         self.depthwise = FrameConv(width, width, kernel, dilation=dilation, groups=width, causal=causal)
-        self.norm = nn.LayerNorm(width, elementwise_affine=condition == 0)
+        self.norm = nn.LayerNorm(width, flat, elementwise_affine=condition == 0)
         self.film = nn.Linear(condition, 2 * width) if condition else None
-        self.widen = LinearGelu(width, expansion * width)
+        self.widen = (LinearSnake if snake else LinearGelu)(width, expansion * width)
         self.narrow = Linear(expansion * width, width)
         self.scale = nn.Parameter(torch.full((width,), 0.2))
 
@@ -109,10 +113,12 @@ class BlockStack(nn.Module):
         condition: int = 0,
         expansion: int = 2,
         causal: bool = False,
+        snake: bool = False,
+        flat: float = 1e-5,
     ) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(
-            ConvNeXtBlock(width, expansion, dilation=dilation, condition=condition, causal=causal)
+            ConvNeXtBlock(width, expansion, 7, dilation, condition, causal, snake, flat)
             for dilation in dilations
         )
         # Frames before, and unless it is causal as many after.

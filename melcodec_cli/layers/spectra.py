@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 SPECTRA_AT_ONCE = 128  # more would only take more memory
+LOUDEST = 8.0  # limit of the logarithm of a gain
 MEAN_MAGNITUDE = 0.89  # of the spectrum of noise of unit power, relative to its root mean square
 
 
@@ -24,8 +25,8 @@ def shaped(gains: Tensor, pulses: Tensor, noise: Tensor, window: Tensor) -> Tens
     (batch, frame, bin or more) -> (batch, frame, fft), ready to be added up.  Bins without gains stay silent."""
     pulse_gain, turn, noise_gain = gains.chunk(3, dim=-1)
     bins = turn.shape[-1]
-    voice = pulses[..., :bins] * torch.polar(pulse_gain.clamp(max=8).exp(), turn)
-    breath = noise[..., :bins] * noise_gain.clamp(max=8).exp()
+    voice = pulses[..., :bins] * torch.polar(pulse_gain.clamp(max=LOUDEST).exp(), turn)
+    breath = noise[..., :bins] * noise_gain.clamp(max=LOUDEST).exp()
     return torch.fft.irfft(voice + breath, n=len(window)) * window
 
 
@@ -36,6 +37,15 @@ def even(noise: Tensor, window: Tensor) -> Tensor:
     """
     mean = MEAN_MAGNITUDE * window.square().sum().sqrt()
     return noise * (mean / noise.abs().clamp(min=1e-6))
+
+
+def loop_spectra(noise: Tensor, numbers: Tensor, hop_samples: int, window: Tensor) -> Tensor:
+    """Even spectra of a loop of noise (..., sample) in the windows of frames: their absolute numbers (batch, frame)
+    -> (batch, frame, bin)."""
+    loop, margin = noise.flatten(), (len(window) - hop_samples) // 2
+    places = torch.arange(len(window), device=numbers.device) - margin
+    samples = loop[(numbers.unsqueeze(-1) * hop_samples + places) % len(loop)]
+    return even(torch.fft.rfft(samples * window), window)
 
 
 def overlap_add(total: Tensor, parts: Tensor) -> None:

@@ -13,6 +13,7 @@ from melcodec_cli.systems.system import System
 SYSTEMS = {
     "fmel": "melcodec_cli.systems.fmel.chain:Chain",
     "patch": "melcodec_cli.systems.patch.patch:Patch",
+    "meltok": "melcodec_cli.systems.meltok.meltok:Meltok",
     "phoenix": "melcodec_cli.systems.phoenix.phoenix:Phoenix",
 }
 FIRST = "fmel"  # the system of old profiles, which do not name one

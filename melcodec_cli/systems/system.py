@@ -9,7 +9,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
 from mlcfile import Globals, Layout
@@ -270,6 +270,14 @@ class Streaming(System, Protocol):
     def open_encoder(self, rows: int) -> Session: ...
 
     def open_decoder(self) -> Session: ...
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """A system whose sound changes by no more than a known factor of the change in what its vocoder hears."""
+
+    def bounds(self) -> Mapping[str, float]:
+        """Lipschitz constants of the vocoder's steps, as logarithms to 10; their sum bounds the whole."""
 
 
 def bit_rate_text(bits_per_s: float) -> str:

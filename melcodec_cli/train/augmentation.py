@@ -41,6 +41,9 @@ class Augmentation:
     babble: float = 0.0  # share of this noise that is speech of other crops
     echo: float = 0.0  # share of crops whose input, but not target, sounds in a room; they get no noise
     edge: float = 0.15  # share of crops that begin or end in digital silence
+    mixed: float = 0.0  # share of crops to which another crop of the batch is added, such as music to speech
+    mixed_low_db: float = 0.0  # how much softer the other one is
+    mixed_high_db: float = 25.0
 
 
 def augmented(
@@ -62,6 +65,10 @@ def augmented(
             sound = no_speech(int(strange.sum()), samples, rate_hz, uniform)
             audio, other = audio.clone(), other.clone()
             audio[strange], other[strange] = sound, sound
+    if setting.mixed:
+        softer_db = uniform(setting.mixed_low_db, setting.mixed_high_db, batch, 1)
+        under = mixed_under(audio, audio.roll(1, 0), softer_db)
+        audio = torch.where(chosen(setting.mixed), under, audio)
 
     curve_db = torch.where(
         chosen(setting.equaliser), uniform(-1, 1, batch, CURVE_POINTS) * setting.equaliser_db, 0.0
@@ -112,6 +119,15 @@ def _disturbed(
     heard = _convolved(audio, room_response(white, fall_s, share_db, rate_hz))
     echoing = (place >= setting.noise) & (place < setting.noise + setting.echo)
     return torch.where(echoing, heard, disturbed)
+
+
+def mixed_under(audio: Tensor, under: Tensor, softer_db: Tensor) -> Tensor:
+    """Audio (batch, sample) with another sound under it, softer (batch, 1) by so much on average.
+
+    What the other one has above the bandwidth of the first is not judged: a crop keeps its bandwidth.
+    """
+    loudness, its_own = (each.square().mean(1, keepdim=True).sqrt() for each in (audio, under))
+    return audio + under * (10 ** (-softer_db / 20) * loudness / its_own.clamp(min=1e-6))
 
 
 def babble(audio: Tensor, uniform: Uniform) -> Tensor:

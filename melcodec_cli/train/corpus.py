@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Collection
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,12 +55,20 @@ class Corpus:
         return {source: " and ".join(b for a, b in pairs if a == source) for source, _ in pairs}
 
 
-def open_corpus(folders: list[Path], cache: Path, rate_hz: int, speed_copies: int = 0) -> Corpus:
+def open_corpus(
+    folders: list[Path],
+    cache: Path,
+    rate_hz: int,
+    speed_copies: int = 0,
+    without: Collection[str] = (),
+) -> Corpus:
     """Decode the folders into `cache`, or open what an earlier call left there.
 
     Only samples come from the cache; source, speaker, split, licence and text are read from the folders again.
+    without: sources that are to be left out.
     """
-    clips = with_speeds(index_folders(folders), speed_copies)
+    indexed = [clip for clip in index_folders(folders) if clip.source not in without]
+    clips = with_speeds(indexed, speed_copies)
     if not clips:
         raise UsageProblem(f"no audio found in {', '.join(map(str, folders))}")
     clips.sort(key=lambda c: (c.split, c.source, c.speaker, c.path))

@@ -6,11 +6,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, pad
-from torch.nn.utils.parametrizations import weight_norm
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
+from torch.nn.utils.parametrize import remove_parametrizations
 
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.layers.mel import LogMel
 from melcodec_cli.layers.mel_config import MelConfig
+from melcodec_cli.train.spectra import samples_of
 
 PERIODS = (2, 3, 5, 7, 11)
 PATCHED_MS = ((16, 4), (32, 8), (64, 16))  # FFT and hop of the spectra that are judged in patches
@@ -173,9 +175,9 @@ def patched_discriminators(rate_hz: int, width: int) -> Discriminators:
     """Adversaries on the audio that are cheap enough for a CPU."""
     judges: list[nn.Module] = []
     for fft_ms, hop_ms in PATCHED_MS:
-        judges.append(PatchedSpectrum(fft_ms * rate_hz // 1000, hop_ms * rate_hz // 1000, width))
+        judges.append(PatchedSpectrum(samples_of(fft_ms, rate_hz), samples_of(hop_ms, rate_hz), width))
     for fft_ms, hop_ms, bands in MEL_MS:
-        fft, hop = fft_ms * rate_hz // 1000, hop_ms * rate_hz // 1000
+        fft, hop = samples_of(fft_ms, rate_hz), samples_of(hop_ms, rate_hz)
         fft -= fft % hop
         judges.append(
             PatchedMel(LogMel(MelConfig(rate_hz, fft, fft, hop, bands, 0.0, rate_hz / 2, 1e-4)), width)
@@ -195,6 +197,15 @@ def audio_judges(kind: str, rate_hz: int, width: int) -> Discriminators:
     if kind == "published":
         return audio_discriminators(width)
     raise UsageProblem(f"vocoder.losses.judges {kind!r} must be patched or published")
+
+
+def spectrally_normalised(adversary: Discriminators) -> Discriminators:
+    """The adversary with the spectral norm of each layer's weights held at 1, in place of a free length."""
+    for layer in adversary.modules():
+        if isinstance(layer, nn.Conv2d):
+            remove_parametrizations(layer, "weight")
+            spectral_norm(layer)
+    return adversary
 
 
 def mel_discriminators(width: int, mels: int) -> Discriminators:

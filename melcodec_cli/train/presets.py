@@ -33,9 +33,13 @@ else:
 @dataclass(frozen=True)
 class CorpusConfig:
     speed_copies: int = 2  # copies of each training clip at other speeds
-    # Multiply the duration of a source; 1 if not named.
+    # Multiply the duration of a source; 1 if not named.  A source of weight 0 is left out, with its licence.
     weights: dict[str, float] = field(default_factory=dict)
     dev_sources: tuple[str, ...] = ()  # sources whose dev clips measure progress; empty: all
+
+    @property
+    def without(self) -> set[str]:
+        return {source for source, weight in self.weights.items() if weight == 0}
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from melcodec_cli.layers.pitch_config import PitchConfig
-from melcodec_cli.systems.patch.config import Profile, TokenizerConfig, VocoderConfig
+from melcodec_cli.layers.tokenizer_config import TokenizerConfig
+from melcodec_cli.systems.patch.config import Profile, VocoderConfig
 from melcodec_cli.systems.patch.patch import Patch
 from melcodec_cli.systems.patch.vocoder import PatchVocoder
 
@@ -24,7 +25,7 @@ def small_patch(vocoder: str = "harmonic") -> Patch:
     torch.manual_seed(1)
     patch = Patch(dataclasses.replace(SMALL, vocoder=dataclasses.replace(SMALL.vocoder, name=vocoder)))
     patch.tokenizer.mean.fill_(-4.0)
-    stacks: list[nn.Module] = [patch.tokenizer.encoder.stack, patch.tokenizer.decoder.stack]
+    stacks: list[nn.Module] = [patch.tokenizer.encoder, patch.tokenizer.decoder]
     if isinstance(patch.vocoder, PatchVocoder):
         nn.init.normal_(patch.vocoder.noise)
         stacks.append(patch.vocoder.stack)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from melcodec_cli.systems.patch.config import Profile, TokenizerConfig, VocoderConfig
+from melcodec_cli.layers.tokenizer_config import TokenizerConfig
+from melcodec_cli.systems.patch.config import Profile, VocoderConfig
 from melcodec_cli.systems.patch.patch import Patch
 from melcodec_cli.systems.span import Span
 from melcodec_cli.systems.system import Audio, Codes, Reach

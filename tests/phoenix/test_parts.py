@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from melcodec_cli.layers.causal import CausalUpsample, RecurrentNet, Snake
-from melcodec_cli.layers.causal import snake as snaked
+from melcodec_cli.layers.causal import CausalUpsample, RecurrentNet
 from melcodec_cli.layers.memory import Memory
 from melcodec_cli.layers.residual import ResidualQuantiser
+from melcodec_cli.layers.snake import Snake
+from melcodec_cli.layers.snake import snake as snaked
 from melcodec_cli.systems.phoenix.interpolation import Interpolation, group_delay, impulse_response
 from melcodec_cli.systems.phoenix.istft import synthesis_window
 

@@ -57,6 +57,18 @@ def test_noise_is_added_to_the_input_alone_at_the_ratio_asked_for() -> None:
     assert torch.allclose(10 * ratio.log10(), torch.full((4,), 20.0), atol=0.1)
 
 
+def test_another_crop_lies_under_target_and_input_alike_as_soft_as_asked_for() -> None:
+    audio = speech() * torch.tensor([[1.0], [0.1], [0.5], [2.0]])
+    setting = dataclasses.replace(OFF, mixed=1.0, mixed_low_db=12.0, mixed_high_db=12.0)
+    target, source, _ = run(setting, audio)
+    assert source is target
+    under = target - audio
+    ratio = audio.square().mean(1) / under.square().mean(1)
+    assert torch.allclose(10 * ratio.log10(), torch.full((4,), 12.0), atol=0.1)
+    likeness = torch.cosine_similarity(under, audio.roll(1, 0), dim=1)
+    assert torch.allclose(likeness, torch.ones(4), atol=1e-3)
+
+
 def test_level_stays_below_full_scale_and_edges_are_silent() -> None:
     loud = dataclasses.replace(OFF, level_low_db=40.0, level_high_db=40.0, edge=1.0)
     target, _, other = run(loud, speech())

@@ -89,7 +89,10 @@ def test_settings_of_every_kind_are_among_those_that_must_be_named() -> None:
         ("", "profile must be a table"),
         ("[profile]\n[colour]\nred = 1", "unknown setting colour"),
         ("[profile]\ncolour = 1", "profile has no setting colour"),
-        ('[profile]\nsystem = "waves"', "system 'waves' is unknown; known systems: fmel, patch, phoenix"),
+        (
+            '[profile]\nsystem = "waves"',
+            "system 'waves' is unknown; known systems: fmel, patch, meltok, phoenix",
+        ),
         ("[profile]\nrefiner = false\n[stages.refiner.run]\nbatch = 4", "no stage refiner"),
         ("[profile]\n[stages.coder]\ncolour = 1", "stages.coder has no setting colour"),
         ("[profile]\n[stages.coder.network]\nwidth = 4", "stages.coder has no setting network"),

@@ -14,32 +14,12 @@ from typing import Any
 from melcodec_cli.layers.mel_config import MAX_SAMPLES, MelConfig
 from melcodec_cli.layers.pitch_config import PitchConfig
 from melcodec_cli.layers.settings import build, require, require_range, require_upsampling
+from melcodec_cli.layers.tokenizer_config import TokenizerConfig
 
 MAX_WIDTH, MAX_BLOCKS = 4096, 64
 MAX_NOISE_FRAMES = 1 << 14
 MAX_CHUNK_S = 60
 MAX_SPECTRUM_VALUES = 1 << 26  # values in the spectra of the longest chunk
-MAX_ROWS = 32  # patches of a column: the container takes no more
-
-
-@dataclass(frozen=True)
-class TokenizerConfig:
-    side: int = 4  # mel frames, and bands, of a patch
-    codewords: int = 4096
-    lookup_width: int = 8  # codewords are compared by cosine in this many dimensions
-    width: int = 128
-    encoder_blocks: int = 4
-    decoder_blocks: int = 6
-
-    def __post_init__(self) -> None:
-        require_range("tokenizer.", self, 1, 64, "side")
-        require_range("tokenizer.", self, 2, 65536, "codewords")
-        require_range("tokenizer.", self, 1, MAX_WIDTH, "lookup_width", "width")
-        require_range("tokenizer.", self, 0, MAX_BLOCKS, "encoder_blocks", "decoder_blocks")
-
-    @property
-    def index_bits(self) -> int:
-        return (self.codewords - 1).bit_length()
 
 
 @dataclass(frozen=True)
@@ -76,11 +56,7 @@ class Profile:
     chunk_columns: int = 625  # 20 s at 31.25 columns a second
 
     def __post_init__(self) -> None:
-        side = self.tokenizer.side
-        require(
-            self.mel.bands % side == 0 and self.mel.bands // side <= MAX_ROWS,
-            f"mel.bands must be a multiple of tokenizer.side, at most {MAX_ROWS} times it",
-        )
+        self.tokenizer.require_fit(self.mel)
         hop_samples = self.mel.hop_samples
         require(
             self.vocoder.name != "hifigan" or math.prod(self.vocoder.upsample_strides) == hop_samples,

@@ -18,10 +18,10 @@ from melcodec_cli.layers.mel import LogMel
 from melcodec_cli.layers.memory import Memory
 from melcodec_cli.layers.pitch import Pitch
 from melcodec_cli.layers.rows import inside_of, narrowed_rows, padded
+from melcodec_cli.layers.tokenizer import patch_tokenizer
 from melcodec_cli.systems.patch.config import Profile
 from melcodec_cli.systems.patch.excitation import chunk_phase, cycles_per_frame
 from melcodec_cli.systems.patch.live import PatchReceiver, PatchSender
-from melcodec_cli.systems.patch.tokenizer import Tokenizer
 from melcodec_cli.systems.patch.vocoder import PatchVocoder
 from melcodec_cli.systems.span import Span
 from melcodec_cli.systems.system import Audio, Codes, Identity, Option, Options, Reach, Shape
@@ -50,7 +50,7 @@ class Patch(nn.Module):
         super().__init__()
         self.profile = profile
         self.mel = LogMel(profile.mel)
-        self.tokenizer = Tokenizer(profile.mel.bands, profile.tokenizer)
+        self.tokenizer = patch_tokenizer(profile.mel.bands, profile.tokenizer)
         self.vocoder = vocoder_for(profile)
         harmonic = isinstance(self.vocoder, PatchVocoder)
         self.pitch = Pitch(profile.mel.bands, profile.pitch, causal=True) if harmonic else None
@@ -84,7 +84,7 @@ class Patch(nn.Module):
             chunk_frames=profile.chunk_columns,
             index_bits=profile.tokenizer.index_bits,
             codewords=profile.tokenizer.codewords,
-            encode=Reach(self.tokenizer.encoder.stack.context + window_columns, window_columns),
+            encode=Reach(self.tokenizer.encoder.before + window_columns, window_columns),
             decode=self.decode_reach({}),
             rows=rows,
             kind="column",
@@ -93,7 +93,7 @@ class Patch(nn.Module):
 
     def decode_reach(self, options: Options) -> Reach:
         sounding = self._sounding_reach
-        return Reach(self.tokenizer.decoder.stack.context + sounding.before, sounding.after)
+        return Reach(self.tokenizer.decoder.before + sounding.before, sounding.after)
 
     @property
     def _sounding_reach(self) -> Reach:

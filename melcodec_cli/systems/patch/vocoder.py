@@ -13,7 +13,7 @@ from melcodec_cli.layers.blocks import BlockStack, masked
 from melcodec_cli.layers.mel_config import MelConfig
 from melcodec_cli.layers.memory import Memory, surrounded
 from melcodec_cli.layers.pointwise import Linear
-from melcodec_cli.layers.spectra import SPECTRA_AT_ONCE, audio_of, even, overlap_add, shaped
+from melcodec_cli.layers.spectra import SPECTRA_AT_ONCE, audio_of, loop_spectra, overlap_add, shaped
 from melcodec_cli.systems.patch.config import VocoderConfig
 from melcodec_cli.systems.patch.excitation import gate, glides, local_pulses
 
@@ -86,14 +86,7 @@ class PatchVocoder(nn.Module):
                 self.fft_samples,
             )  # fmt: skip
             voice = torch.fft.rfft(pulses * self.window)
-            part = shaped(self.head(x[:, here]).float(), voice, self._noise(numbers[:, here]), self.window)
+            noise = loop_spectra(self.noise, numbers[:, here], self.hop_samples, self.window)
+            part = shaped(self.head(x[:, here]).float(), voice, noise, self.window)
             overlap_add(total[:, first:], masked(part, None if inside is None else inside[:, here]))
         return total
-
-    def _noise(self, numbers: Tensor) -> Tensor:
-        """Spectra of the loop of noise in the windows of frames: (batch, frame) -> (batch, frame, bin)."""
-        places = torch.arange(self.fft_samples, device=numbers.device) - self.margin
-        samples = self.noise.flatten()[
-            (numbers.unsqueeze(-1) * self.hop_samples + places) % self.noise.numel()
-        ]
-        return even(torch.fft.rfft(samples * self.window), self.window)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from melcodec_cli.layers.causal import RecurrentNet, Snake
+from melcodec_cli.layers.causal import RecurrentNet
 from melcodec_cli.layers.memory import Memory
+from melcodec_cli.layers.snake import Snake
 
 
 class BandsBlock(nn.Module):

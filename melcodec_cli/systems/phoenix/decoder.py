@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from melcodec_cli.layers.causal import CausalConv, CausalUpsample, RecurrentNet, Snake
+from melcodec_cli.layers.causal import CausalConv, CausalUpsample, RecurrentNet
 from melcodec_cli.layers.memory import Memory, delayed
+from melcodec_cli.layers.snake import Snake
 from melcodec_cli.systems.phoenix.config import CORE_HZ, Profile
 from melcodec_cli.systems.phoenix.interpolation import Interpolation
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from melcodec_cli.layers.causal import Snake
 from melcodec_cli.layers.memory import Memory, surrounded
+from melcodec_cli.layers.snake import Snake
 from melcodec_cli.systems.phoenix.bands import BandsBlock, Merger
 from melcodec_cli.systems.phoenix.config import Profile
 

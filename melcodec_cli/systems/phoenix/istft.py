@@ -10,8 +10,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from melcodec_cli.layers.causal import Snake
 from melcodec_cli.layers.memory import Memory
+from melcodec_cli.layers.snake import Snake
 from melcodec_cli.systems.phoenix.bands import BandsBlock, Splitter
 from melcodec_cli.systems.phoenix.config import Profile
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.layers.pitch import Pitch
+from melcodec_cli.layers.tokenizer import Tokenizer, patch_tokenizer
 from melcodec_cli.systems.patch.config import Profile
-from melcodec_cli.systems.patch.tokenizer import Tokenizer
-from melcodec_cli.systems.patch.train.tokenizer import TokenizerLosses, TokenizerTask
 from melcodec_cli.systems.patch.train.vocoder import VocoderLosses, VocoderTask
 from melcodec_cli.train.ahead import Source
 from melcodec_cli.train.batches import Crops
@@ -14,6 +13,7 @@ from melcodec_cli.train.clustering import with_usage
 from melcodec_cli.train.pitch import PitchLosses, PitchTask
 from melcodec_cli.train.pitch_labels import labelled_crops, require_world
 from melcodec_cli.train.stage import Drawing, Stage, Training
+from melcodec_cli.train.tokenizer import TokenizerLosses, TokenizerTask
 
 
 def _profile(training: Training) -> Profile:
@@ -21,7 +21,8 @@ def _profile(training: Training) -> Profile:
 
 
 def _tokenizer(training: Training) -> TokenizerTask:
-    return TokenizerTask(_profile(training), training.losses("tokenizer"))
+    profile = _profile(training)
+    return TokenizerTask(profile.mel, _new_tokenizer(profile), training.losses("tokenizer"))
 
 
 def _pitch(training: Training) -> PitchTask:
@@ -46,8 +47,11 @@ def _new_pitch(training: Training) -> Pitch:
 
 
 def _trained_tokenizer(training: Training) -> Tokenizer | None:
-    profile = _profile(training)
-    return training.trained(Tokenizer(profile.mel.bands, profile.tokenizer), "tokenizer")
+    return training.trained(_new_tokenizer(_profile(training)), "tokenizer")
+
+
+def _new_tokenizer(profile: Profile) -> Tokenizer:
+    return patch_tokenizer(profile.mel.bands, profile.tokenizer)
 
 
 def _labelled(drawing: Drawing) -> tuple[Source, Crops]:

@@ -1,4 +1,4 @@
-"""Training of the tokenizer."""
+"""Training of a tokenizer, of whatever system."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from melcodec_cli.layers.envelope import EnvelopeSegments
-from melcodec_cli.systems.patch.config import Profile
-from melcodec_cli.systems.patch.tokenizer import Tokenizer
+from melcodec_cli.layers.mel_config import MelConfig
+from melcodec_cli.layers.tokenizer import Tokenizer
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.clustering import cluster, usage_figures
 from melcodec_cli.train.discriminators import mel_discriminators
@@ -39,11 +39,11 @@ class TokenizerLosses:
 class TokenizerTask(MelTask):
     stage: Tokenizer
 
-    def __init__(self, profile: Profile, losses: TokenizerLosses) -> None:
-        super().__init__(profile.mel)
+    def __init__(self, mel: MelConfig, stage: Tokenizer, losses: TokenizerLosses) -> None:
+        super().__init__(mel)
         self.losses = losses
-        self.stage = Tokenizer(profile.mel.bands, profile.tokenizer)
-        self.envelope = EnvelopeSegments(self.mel.filters, profile.mel)
+        self.stage = stage
+        self.envelope = EnvelopeSegments(self.mel.filters, mel)
         self.texture = Texture() if losses.texture else None
         self.latest: tuple[Tensor, Tensor] | None = None  # indices and points of the last batch
         if losses.adversary:
