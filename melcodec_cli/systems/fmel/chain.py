@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -30,21 +30,20 @@ from melcodec_cli.systems.fmel.phones import PhoneListener
 from melcodec_cli.systems.fmel.refiner import FlowRefiner
 from melcodec_cli.systems.fmel.search import IndexSearch, Judge
 from melcodec_cli.systems.fmel.voicing import measured_voicing
+from melcodec_cli.systems.networks import Networks
 from melcodec_cli.systems.span import Span
 from melcodec_cli.systems.system import Audio, Codes, Identity, Option, Options, Reach, Shape
-
-if TYPE_CHECKING:
-    from melcodec_cli.train.stage import Stage
 
 MOST_EFFORT = 8
 
 
-class Chain(nn.Module):
+class Chain(Networks[Profile]):
     """The system fmel: a coder, refiner, pitch stage and vocoder, as set in the profile.
 
     Its frames are tokens, each of which covers several frames of the mel.
     """
 
+    profile_class = Profile
     identity: ClassVar[Identity] = Identity(
         bitstream_parts=("coder.decoder.", "coder.quantiser.codebook", "coder.mean", "coder.deviation"),
         bitstream_settings=("mel", "coder", "timbre"),
@@ -59,8 +58,7 @@ class Chain(nn.Module):
     suits = ("speech",)
 
     def __init__(self, profile: Profile) -> None:
-        super().__init__()
-        self.profile = profile
+        super().__init__(profile)
         bands = profile.mel.bands
         self.mel = LogMel(profile.mel)
         self.coder = Coder(profile.mel, profile.coder, profile.timbre)
@@ -71,24 +69,6 @@ class Chain(nn.Module):
         self.vocoder = vocoder_for(profile)
         self.contrast = Contrast(bands, profile.vocoder.contrast, self.mel.silence)
         self.eval().requires_grad_(False)
-
-    @classmethod
-    def from_profile(cls, profile: Mapping[str, Any]) -> Chain:
-        return cls(Profile.from_dict(profile))
-
-    @classmethod
-    def stages(cls, profile: Mapping[str, Any]) -> Sequence[Stage]:
-        from melcodec_cli.systems.fmel.train.stages import stages_of
-
-        return stages_of(Profile.from_dict(profile))
-
-    @property
-    def profile_values(self) -> dict[str, Any]:
-        return self.profile.to_dict()
-
-    @property
-    def device(self) -> torch.device:
-        return self.coder.mean.device
 
     @property
     def shape(self) -> Shape:

@@ -9,15 +9,13 @@ one is refused before anything is built or allocated.
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from melcodec_cli.layers.mel_config import MAX_SAMPLES, MelConfig
 from melcodec_cli.layers.pitch_config import PitchConfig
-from melcodec_cli.layers.settings import build, require, require_range, require_upsampling
+from melcodec_cli.layers.settings import require, require_range, require_upsampling
+from melcodec_cli.systems.profile import SystemProfile
 
 MAX_WIDTH, MAX_BLOCKS = 4096, 64
 MAX_DILATION_SUM = 128  # of a refiner: bounds its receptive field per step
@@ -154,7 +152,7 @@ class VocoderConfig:
 
 
 @dataclass(frozen=True)
-class Profile:
+class Profile(SystemProfile):
     name: str = "speech-16k"
     mel: MelConfig = field(default_factory=MelConfig)
     coder: CoderConfig = field(default_factory=CoderConfig)
@@ -204,12 +202,3 @@ class Profile:
     @property
     def tokens_per_second(self) -> float:
         return self.mel.rate_hz / self.token_samples
-
-    def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Profile:
-        own = {name: value for name, value in values.items() if name != "system"}
-        profile: Profile = build(cls, own, "profile")
-        return profile

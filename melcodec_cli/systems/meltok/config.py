@@ -5,15 +5,13 @@ Bundles may come from untrusted sources, so every size has a limit, far above an
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from melcodec_cli.layers import tokenizer_config
 from melcodec_cli.layers.mel_config import MAX_SAMPLES, MelConfig
-from melcodec_cli.layers.settings import build, require, require_range
+from melcodec_cli.layers.settings import require, require_range
 from melcodec_cli.layers.tokenizer_config import MAX_BLOCKS, MAX_WIDTH
+from melcodec_cli.systems.profile import SystemProfile
 
 MAX_NOISE_FRAMES = 1 << 14
 MAX_CHUNK_S = 60
@@ -74,7 +72,8 @@ def _mel() -> MelConfig:
 
 
 @dataclass(frozen=True)
-class Profile:
+class Profile(SystemProfile):
+    system = "meltok"
     name: str = "audio-44k-3400"
     mel: MelConfig = field(default_factory=_mel)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
@@ -116,12 +115,3 @@ class Profile:
     @property
     def vocoder_hop_samples(self) -> int:
         return self.mel.hop_samples * self.vocoder.hop_frames
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"system": "meltok", **dataclasses.asdict(self)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Profile:
-        own = {name: value for name, value in values.items() if name != "system"}
-        profile: Profile = build(cls, own, "profile")
-        return profile

@@ -7,7 +7,7 @@ chunk with enough context on either side gives the same result as the whole stre
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -18,14 +18,13 @@ from melcodec_cli.layers.tokenizer import Tokenizer, patch_tokenizer
 from melcodec_cli.systems.meltok.config import Profile
 from melcodec_cli.systems.meltok.line import line_tokenizer
 from melcodec_cli.systems.meltok.vocoder import AHEAD, TokenEar, Vocoder
+from melcodec_cli.systems.networks import Networks
 from melcodec_cli.systems.span import Span
 from melcodec_cli.systems.system import Audio, Codes, Identity, Option, Options, Reach, Shape
 
-if TYPE_CHECKING:
-    from melcodec_cli.train.stage import Stage
 
-
-class Meltok(nn.Module):
+class Meltok(Networks[Profile]):
+    profile_class = Profile
     identity: ClassVar[Identity] = Identity(
         bitstream_parts=(
             "tokenizer.decoder.",
@@ -42,30 +41,11 @@ class Meltok(nn.Module):
     options: Sequence[Option] = ()
 
     def __init__(self, profile: Profile) -> None:
-        super().__init__()
-        self.profile = profile
+        super().__init__(profile)
         self.mel = LogMel(profile.mel)
         self.tokenizer = tokenizer_for(profile)
         self.vocoder = Vocoder(profile)
         self.eval().requires_grad_(False)
-
-    @classmethod
-    def from_profile(cls, profile: Mapping[str, Any]) -> Meltok:
-        return cls(Profile.from_dict(profile))
-
-    @classmethod
-    def stages(cls, profile: Mapping[str, Any]) -> Sequence[Stage]:
-        from melcodec_cli.systems.meltok.train.stages import stages_of
-
-        return stages_of(Profile.from_dict(profile))
-
-    @property
-    def profile_values(self) -> dict[str, Any]:
-        return self.profile.to_dict()
-
-    @property
-    def device(self) -> torch.device:
-        return self.tokenizer.mean.device
 
     @property
     def shape(self) -> Shape:

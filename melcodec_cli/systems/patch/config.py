@@ -5,16 +5,14 @@ Bundles may come from untrusted sources, so every size has a limit, far above an
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from melcodec_cli.layers.mel_config import MAX_SAMPLES, MelConfig
 from melcodec_cli.layers.pitch_config import PitchConfig
-from melcodec_cli.layers.settings import build, require, require_range, require_upsampling
+from melcodec_cli.layers.settings import require, require_range, require_upsampling
 from melcodec_cli.layers.tokenizer_config import TokenizerConfig
+from melcodec_cli.systems.profile import SystemProfile
 
 MAX_WIDTH, MAX_BLOCKS = 4096, 64
 MAX_NOISE_FRAMES = 1 << 14
@@ -45,7 +43,8 @@ class VocoderConfig:
 
 
 @dataclass(frozen=True)
-class Profile:
+class Profile(SystemProfile):
+    system = "patch"
     name: str = "speech-16k-near"
     mel: MelConfig = field(
         default_factory=lambda: MelConfig(fft_samples=512, window_samples=512, hop_samples=128)
@@ -77,12 +76,3 @@ class Profile:
     @property
     def column_samples(self) -> int:
         return self.mel.hop_samples * self.tokenizer.side
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"system": "patch", **dataclasses.asdict(self)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Profile:
-        own = {name: value for name, value in values.items() if name != "system"}
-        profile: Profile = build(cls, own, "profile")
-        return profile

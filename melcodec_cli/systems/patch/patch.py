@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from melcodec_cli.layers.memory import Memory
 from melcodec_cli.layers.pitch import Pitch
 from melcodec_cli.layers.rows import inside_of, narrowed_rows, padded
 from melcodec_cli.layers.tokenizer import patch_tokenizer
+from melcodec_cli.systems.networks import Networks
 from melcodec_cli.systems.patch.config import Profile
 from melcodec_cli.systems.patch.excitation import chunk_phase, cycles_per_frame
 from melcodec_cli.systems.patch.live import PatchReceiver, PatchSender
@@ -26,11 +27,9 @@ from melcodec_cli.systems.patch.vocoder import PatchVocoder
 from melcodec_cli.systems.span import Span
 from melcodec_cli.systems.system import Audio, Codes, Identity, Option, Options, Reach, Shape
 
-if TYPE_CHECKING:
-    from melcodec_cli.train.stage import Stage
 
-
-class Patch(nn.Module):
+class Patch(Networks[Profile]):
+    profile_class = Profile
     identity: ClassVar[Identity] = Identity(
         bitstream_parts=(
             "tokenizer.decoder.",
@@ -47,32 +46,13 @@ class Patch(nn.Module):
     options: Sequence[Option] = ()
 
     def __init__(self, profile: Profile) -> None:
-        super().__init__()
-        self.profile = profile
+        super().__init__(profile)
         self.mel = LogMel(profile.mel)
         self.tokenizer = patch_tokenizer(profile.mel.bands, profile.tokenizer)
         self.vocoder = vocoder_for(profile)
         harmonic = isinstance(self.vocoder, PatchVocoder)
         self.pitch = Pitch(profile.mel.bands, profile.pitch, causal=True) if harmonic else None
         self.eval().requires_grad_(False)
-
-    @classmethod
-    def from_profile(cls, profile: Mapping[str, Any]) -> Patch:
-        return cls(Profile.from_dict(profile))
-
-    @classmethod
-    def stages(cls, profile: Mapping[str, Any]) -> Sequence[Stage]:
-        from melcodec_cli.systems.patch.train.stages import stages_of
-
-        return stages_of(Profile.from_dict(profile))
-
-    @property
-    def profile_values(self) -> dict[str, Any]:
-        return self.profile.to_dict()
-
-    @property
-    def device(self) -> torch.device:
-        return self.tokenizer.mean.device
 
     @property
     def shape(self) -> Shape:

@@ -8,13 +8,12 @@ Bundles may come from untrusted sources, so every size has a limit, far above an
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-from melcodec_cli.layers.settings import build, require, require_range
+from melcodec_cli.layers.settings import require, require_range
+from melcodec_cli.systems.profile import SystemProfile
 
 CORE_HZ = 16_000  # the rate at which the time-domain decoder works
 RATES_HZ = (16_000, 24_000, 48_000)
@@ -94,7 +93,8 @@ class IstftConfig:
 
 
 @dataclass(frozen=True)
-class Profile:
+class Profile(SystemProfile):
+    system = "phoenix"
     name: str = "speech-24k-live"
     rate_hz: int = 24_000
     window_ms: int = 30  # of the spectrum
@@ -145,15 +145,6 @@ class Profile:
     @property
     def hop_samples(self) -> int:
         return self.hop_ms * self.rate_hz // 1000
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"system": "phoenix", **dataclasses.asdict(self)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Profile:
-        own = {name: value for name, value in values.items() if name != "system"}
-        profile: Profile = build(cls, own, "profile")
-        return profile
 
 
 def require_levels(

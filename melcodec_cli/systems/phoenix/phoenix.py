@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,15 +14,13 @@ from torch import Tensor, nn
 from melcodec_cli.layers.memory import Memory
 from melcodec_cli.layers.residual import ResidualQuantiser
 from melcodec_cli.layers.rows import padded
+from melcodec_cli.systems.networks import Networks
 from melcodec_cli.systems.phoenix.config import RATES_HZ, Profile
 from melcodec_cli.systems.phoenix.decoder import TimeDecoder
 from melcodec_cli.systems.phoenix.encoder import Encoder
 from melcodec_cli.systems.phoenix.istft import IstftDecoder
 from melcodec_cli.systems.span import Span
 from melcodec_cli.systems.system import ABSENT, Audio, Codes, Identity, Option, Options, Reach, Shape
-
-if TYPE_CHECKING:
-    from melcodec_cli.train.stage import Stage
 
 
 class Codec(nn.Module):
@@ -36,13 +34,14 @@ class Codec(nn.Module):
         self.decoder = (TimeDecoder if profile.decoder == "time" else IstftDecoder)(profile, width)
 
 
-class Phoenix(nn.Module):
+class Phoenix(Networks[Profile]):
     """Chunks of a file are coded as if nothing had come before their context.
 
     The recurrent layers would remember all of the stream.  In a file they start from nothing `warmup_frames` before
     each chunk, so that a chunk can be decoded alone; in a session they never start anew.
     """
 
+    profile_class = Profile
     identity: ClassVar[Identity] = Identity(
         bitstream_parts=("codec.quantiser.codebooks", "codec.quantiser.project_out."),
         bitstream_settings=("rate_hz", "hop_ms", "quantiser"),
@@ -51,30 +50,12 @@ class Phoenix(nn.Module):
         unshipped=("codec.quantiser.usage",),  # the running usage that guides online clustering
     )
     suits = ("speech",)
+    options: Sequence[Option] = ()
 
     def __init__(self, profile: Profile) -> None:
-        super().__init__()
-        self.profile = profile
+        super().__init__(profile)
         self.codec = Codec(profile)
         self.eval().requires_grad_(False)
-
-    @classmethod
-    def from_profile(cls, profile: Mapping[str, Any]) -> Phoenix:
-        return cls(Profile.from_dict(profile))
-
-    @classmethod
-    def stages(cls, profile: Mapping[str, Any]) -> Sequence[Stage]:
-        from melcodec_cli.systems.phoenix.train.stages import stages_of
-
-        return stages_of(Profile.from_dict(profile))
-
-    @property
-    def profile_values(self) -> dict[str, Any]:
-        return self.profile.to_dict()
-
-    @property
-    def device(self) -> torch.device:
-        return self.codec.quantiser.codebooks.device
 
     @property
     def shape(self) -> Shape:
@@ -91,10 +72,6 @@ class Phoenix(nn.Module):
             kind="stages",
             rows_sent=tuple(range(1, stages + 1)),
         )
-
-    @property
-    def options(self) -> Sequence[Option]:
-        return []
 
     @property
     def ahead_frames(self) -> int:
