@@ -7,8 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.sounds import noise, wav
+
+settings.register_profile("patient", deadline=None)  # a busy machine is no failure
+settings.load_profile("patient")
 
 # Tests may be skipped for these reasons alone where everything that they need can be installed.
 ALLOWED_SKIPS = (
