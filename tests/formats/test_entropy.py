@@ -83,7 +83,7 @@ tables_like = st.builds(
 shapes = st.tuples(st.integers(1, 8), st.integers(1, 40), st.integers(1, 32))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(tables_like, shapes, st.integers(0, 999), st.booleans())
 def test_what_is_coded_comes_back(
     tables: Tables, shape: tuple[int, int, int], seed: int, likely: bool
@@ -100,7 +100,7 @@ def test_what_is_coded_comes_back(
     np.testing.assert_array_equal(rans.decode(tables, coded, *shape), indices)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(tables_like, shapes, st.integers(0, 999))
 def test_lanes_together_decode_as_one_by_one_whatever_the_words(
     tables: Tables, shape: tuple[int, int, int], seed: int
@@ -287,7 +287,7 @@ def test_a_chunk_that_decodes_wrongly_is_lost_alone() -> None:
         read_all(broken)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.binary(max_size=130), st.sampled_from([b"\x00", b""]), st.integers(0, 2))
 def test_hostile_bodies_raise_only_the_formats_errors(body: bytes, last: bytes, kind: int) -> None:
     of = [
@@ -309,7 +309,7 @@ def test_hostile_bodies_raise_only_the_formats_errors(body: bytes, last: bytes, 
             read_all(data, conceal)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 3_000), st.sampled_from(list(TABLES)))
 def test_hostile_tables_raise_value_error(noise: bytes, place: int, name: str) -> None:
     sound = pack_tables(TABLES[name])

@@ -42,7 +42,7 @@ def samples_of(of: Header, frames: int) -> int:
     return frames * of.layout.frame_samples * of.rate_hz // of.layout.model_rate_hz
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(headers, frame_counts, st.integers(0, 99), st.booleans())
 def test_whatever_is_written_is_read_again(of: Header, frames: int, seed: int, known: bool) -> None:
     samples = samples_of(of, frames)
