@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from melcodec_cli.commands.options import complete_preset, licence_option
+from melcodec_cli.commands.options import change_option, complete_preset, licence_option
 from melcodec_cli.report.console import show_fact, show_json, show_line
 
 BUNDLE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -35,6 +35,7 @@ def bundle() -> None:
 @click.option("--preset", "preset_name", default="speech-16k", show_default=True, metavar="NAME|FILE",
               shell_complete=complete_preset,
               help="The preset that the run was trained with.")  # fmt: skip
+@change_option
 @click.option("--data", "folders", multiple=True, metavar="FOLDER",
               type=click.Path(path_type=Path, exists=True, file_okay=False),
               help="What it was trained on, to be named in the bundle.")  # fmt: skip
@@ -48,6 +49,7 @@ def pack(
     run_folder: Path,
     target: Path,
     preset_name: str,
+    changes: tuple[str, ...],
     folders: tuple[Path, ...],
     cache: Path | None,
     name: str | None,
@@ -67,7 +69,7 @@ def pack(
 
     if target.exists() and not force:
         raise OutputExists("already exists (use --force to replace it)", target)
-    preset = read_preset(preset_name)
+    preset = read_preset(preset_name, changes)
     corpus = open_data(preset, folders, cache or run_folder / "cache") if folders else None
     pack_run(preset, run_folder, target, corpus, licence, name)
 

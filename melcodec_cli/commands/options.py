@@ -168,6 +168,14 @@ licence_option = click.option(
     help="Licence of the weights.  [default: what that of the speech in --data requires]",
 )
 
+change_option = click.option(
+    "--set",
+    "changes",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Change a setting of the preset, such as stages.vocoder.run.batch=64; may be given several times.",
+)
+
 model_options = options(
     click.option(
         "--device",

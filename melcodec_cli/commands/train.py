@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from melcodec_cli.commands.options import complete_preset, licence_option
+from melcodec_cli.commands.options import change_option, complete_preset, licence_option
 from melcodec_cli.report.console import say, show_line
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--preset", "preset_name", default=DEFAULT_PRESET, show_default=True, metavar="NAME|FILE",
                          shell_complete=complete_preset,
                          help="A preset that ships, or a TOML file like one."),
+            change_option,
             click.option("--minutes", metavar="N", type=click.FloatRange(min=0, min_open=True),
                          help="Length of the run in minutes, instead of the preset's."),
             click.option("--steps", metavar="N", type=click.IntRange(min=1),
@@ -168,6 +169,30 @@ def train_all(
         path = rest["run_folder"] / f"{preset.profile['name']}.safetensors"
         pack_run(preset, rest["run_folder"], path, corpus, licence)
         show_line(path)
+
+
+@train.command("sample", short_help="Copy the most useful part of a corpus.")
+@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--data", "folders", multiple=True, required=True, metavar="FOLDER",
+              type=click.Path(path_type=Path, exists=True, file_okay=False),
+              help="Folder of audio; may be given several times.")  # fmt: skip
+@click.option("--preset", "preset_name", default=DEFAULT_PRESET, show_default=True, metavar="NAME|FILE",
+              shell_complete=complete_preset,
+              help="Whose weights of sources decide.")  # fmt: skip
+@click.option("--megabytes", metavar="N", type=click.FloatRange(min=0, min_open=True), default=60, show_default=True,
+              help="How much to copy at most; a twentieth of it is for measuring.")  # fmt: skip
+def copy_sample(folder: Path, folders: tuple[Path, ...], preset_name: str, megabytes: float) -> None:
+    """Copy the clips that the preset would draw most often into FOLDER, with a manifest, to train elsewhere.
+
+    \b
+    Examples:
+      melcodec train sample packed/ --data speech/ --data more/ --megabytes 60
+    """
+    from melcodec_cli.train.presets import read_preset
+    from melcodec_cli.train.sampling import sample
+
+    counts = sample(list(folders), read_preset(preset_name).corpus, int(megabytes * 1e6), folder)
+    show_line(f"{folder}: {counts['train']} clips to train on, {counts.get('dev', 0)} to measure by")
 
 
 @train.command("make-music", short_help="Compose music to train on.")
@@ -263,6 +288,7 @@ def _command_line() -> str:
 def _prepare(
     stage: str,
     preset_name: str,
+    changes: tuple[str, ...],
     folders: tuple[Path, ...],
     run_folder: Path,
     cache: Path | None,
@@ -280,7 +306,7 @@ def _prepare(
     from melcodec_cli.train.ranks import first_of_the_ranks, join_ranks
     from melcodec_cli.train.stages import stage_named
 
-    preset = read_preset(preset_name)
+    preset = read_preset(preset_name, changes)
     stages = preset.declared if stage == "all" else [stage_named(preset, stage)]
     for each in stages:
         each.check(list(folders))

@@ -80,10 +80,13 @@ def preset_names() -> list[str]:
     return sorted(_shipped())
 
 
-def read_preset(name: str) -> Preset:
-    """Read a built-in preset, by name, or a TOML file, by its path."""
+def read_preset(name: str, changes: Sequence[str] = ()) -> Preset:
+    """Read a built-in preset, by name, or a TOML file, by its path.
+
+    changes: settings with other values, such as "stages.vocoder.run.batch=64".
+    """
     text = Path(name).read_text(encoding="utf-8") if name.endswith(".toml") else preset_text(name)
-    return parse_preset(text, name)
+    return parse_preset(text, name, changes)
 
 
 def preset_text(name: str) -> str:
@@ -108,9 +111,11 @@ def _shipped() -> dict[str, Traversable]:
     return found
 
 
-def parse_preset(text: str, name: str) -> Preset:
+def parse_preset(text: str, name: str, changes: Sequence[str] = ()) -> Preset:
     try:
         values: dict[str, Any] = tomllib.loads(text)
+        for change in changes:
+            _change(values, change)
         known = {"profile", "profile_in_training", "corpus", "augmentation", "stages"}
         unknown = values.keys() - known
         require(not unknown, f"unknown setting {', '.join(sorted(unknown))[:100]}")
@@ -134,6 +139,20 @@ def parse_preset(text: str, name: str) -> Preset:
         )
     except (tomllib.TOMLDecodeError, ProfileError, TypeError) as error:
         raise UsageProblem(f"preset {name}: {error}") from None
+
+
+def _change(values: dict[str, Any], change: str) -> None:
+    """Set what KEY=VALUE says; a value that is no TOML is a word."""
+    key, equals, text = change.partition("=")
+    *tables, setting = key.strip().split(".")
+    require(bool(tables and equals), f"{change!r} is not KEY=VALUE, such as stages.vocoder.run.batch=64")
+    for table in tables:
+        values = values.setdefault(table, {})
+        require(isinstance(values, dict), f"{key}: {table} is not a table of settings")
+    try:
+        values[setting] = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        values[setting] = text.strip()
 
 
 def _in_training(profile: dict[str, Any], changes: Any) -> dict[str, Any]:
