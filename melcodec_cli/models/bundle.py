@@ -78,23 +78,22 @@ def load_bundle(bundle: BundleInfo | Path | str, device: str = "auto") -> Model:
             raise ProfileError(
                 f"its size of {info.size_bytes >> 20} MiB is over the limit of {MAX_BUNDLE_BYTES >> 20} MiB"
             )
-        # Before anything is allocated for this profile, check that all weights are there, in the right shapes.
+        # Nothing is allocated for this profile before all weights are known to be there, in the right shapes.
         # Constants are made on the CPU even so, as torch's meta device takes a second to make its first window.
         with torch.device("meta"):
-            promised = build_system(info.profile)
-        identity = promised.identity
+            system = build_system(info.profile)
+        module, identity = as_module(system), system.identity
         tensors = {key: value for key, value in load_file(info.path).items() if key != tables.TENSOR}
-        _check_tensors(tensors, as_module(promised).state_dict(), identity)
-        found = tuple(part.hex() for part in ids(tensors, promised.profile_values, identity))
+        promised = module.state_dict()
+        _check_tensors(tensors, promised, identity)
+        found = tuple(part.hex() for part in ids(tensors, system.profile_values, identity))
         if found != (info.bitstream_id, info.renderer_id):
             raise ModelMismatch(
                 f"the weights do not match the ids {info.bitstream_id}/{info.renderer_id}",
                 info.path,
             )
-        system = build_system(info.profile)
-        module = as_module(system)
-        own = module.state_dict()
-        module.load_state_dict({**{key: own[key] for key in identity.unshipped}, **tensors})
+        unshipped = {key: torch.zeros(promised[key].shape) for key in identity.unshipped}
+        module.load_state_dict(unshipped | tensors, assign=True)
         if info.shape is not None and info.shape != system.shape:
             raise ProfileError("its metadata describes another shape than its profile")
     except (ProfileError, SafetensorError, RuntimeError, ValueError, TypeError, KeyError) as error:
