@@ -121,7 +121,8 @@ def clues(levels_db: Levels) -> Levels:
 
 def _filters(rate_hz: int, fft_samples: int) -> Levels:
     """Triangles on the mel scale: (bin, band)."""
-    mels = np.linspace(*(2595 * np.log10(1 + np.array([LOW_HZ, HIGH_HZ]) / 700)), BANDS + 2)
+    low, high = (2595 * np.log10(1 + hz / 700) for hz in (LOW_HZ, HIGH_HZ))
+    mels = np.linspace(low, high, BANDS + 2)
     edges_hz = 700 * (10 ** (mels / 2595) - 1)
     bins_hz = np.arange(fft_samples // 2 + 1) * rate_hz / fft_samples
     widths_hz = np.diff(edges_hz)

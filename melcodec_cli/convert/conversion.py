@@ -137,7 +137,8 @@ class CompressConversion(Conversion[CompressRequest, Compression | LiveCompressi
             raise UsageProblem(f"--entropy: {bundle.name} has no tables for entropy coding")
         encoder = self._models.encoder(bundle, request.options)
         self.record.bundle = bundle.name
-        self._hint = music_hint(source, bundle, self._notice)
+        # Listening would hold up a live stream for some frames.
+        self._hint = None if live else music_hint(source, bundle, self._notice)
         if live:
             model = model_alone(encoder)
             with self._writing():

@@ -19,20 +19,20 @@ class MusicHint:
         self._source = source
         self._bundle = bundle
         self._notice = notice
-        self._detector = VoiceDetector(source.rate_hz)
+        self._detector: VoiceDetector | None = VoiceDetector(source.rate_hz)
         source.listener = self._hear
 
     def _hear(self, block: Samples) -> None:
+        assert self._detector is not None
         self._detector.hear(mix_down(block, self._source.speakers)[:, 0])
         if self._detector.heard_enough:
             self.decide()
 
     def decide(self) -> None:
         """Give the hint, if it is due, on what has been heard so far."""
-        if self._source.listener is None:
-            return
+        detector, self._detector = self._detector, None  # which holds seconds of audio
         self._source.listener = None
-        if self._detector.is_voice() is False:
+        if detector is not None and detector.is_voice() is False:
             self._notice(TOPIC, self._line)
 
     @property

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,15 +63,13 @@ def fit(found: Sequence[Example]) -> Numbers:
 
     A source counts by the root of its size, so that a large one does not decide alone.
     """
-    clues_ = np.array([each.clues for each in found])
+    values = np.array([each.clues for each in found])
     voice = np.array([each.voice for each in found])
-    mean, deviation = clues_.mean(axis=0), clues_.std(axis=0)
-    x = np.column_stack([np.ones(len(found)), (clues_ - mean) / deviation])
+    mean, deviation = values.mean(axis=0), values.std(axis=0)
+    x = np.column_stack([np.ones(len(found)), (values - mean) / deviation])
     rows, columns = np.triu_indices(x.shape[1])
     terms = x[:, rows] * x[:, columns]  # the first is 1
-    sizes = {
-        source: sum(each.source == source for each in found) for source in {each.source for each in found}
-    }
+    sizes = Counter(each.source for each in found)
     counts = np.array([sizes[each.source] ** -0.5 for each in found])
     for kind in (voice, ~voice):
         counts[kind] /= counts[kind].sum()
@@ -78,9 +77,9 @@ def fit(found: Sequence[Example]) -> Numbers:
     penalty[0] = 0
     weights = np.zeros(len(rows))
     for _ in range(STEPS):
-        odds = 1 / (1 + np.exp(-np.clip(terms @ weights, -30, 30)))
-        slope = terms.T @ (counts * (odds - voice)) + penalty * weights
-        bend = (terms * (counts * odds * (1 - odds))[:, None]).T @ terms + np.diag(penalty + 1e-9)
+        likely = 1 / (1 + np.exp(-np.clip(terms @ weights, -30, 30)))
+        slope = terms.T @ (counts * (likely - voice)) + penalty * weights
+        bend = (terms * (counts * likely * (1 - likely))[:, None]).T @ terms + np.diag(penalty + 1e-9)
         weights -= np.linalg.solve(bend, slope)
     square = np.zeros((x.shape[1], x.shape[1]))
     square[rows, columns] = weights
@@ -88,12 +87,12 @@ def fit(found: Sequence[Example]) -> Numbers:
 
 
 def right(found: Sequence[Example]) -> NDArray[np.bool_]:
-    """Which of them a fit without their fold gets right."""
+    """Say which of them a fit without their fold gets right."""
     fold = np.array([zlib.crc32(each.group.encode()) % FOLDS for each in found])
     verdicts = np.zeros(len(found), bool)
     for number in range(FOLDS):
         numbers = fit([each for each, own in zip(found, fold, strict=True) if own != number])
-        for place in np.flatnonzero(fold == number):
+        for place in np.flatnonzero(fold == number).tolist():
             called_voice = voice_log_odds(found[place].clues, numbers) >= NO_VOICE
             verdicts[place] = called_voice == found[place].voice
     return verdicts

@@ -56,7 +56,7 @@ def test_music_and_noise_are_none_at_any_rate(make: Callable[[float, int], Audio
 
 def test_a_quiet_voice_is_a_voice_and_silence_is_nothing() -> None:
     speech = read_speech(CLIP)
-    assert verdict(speech / 50, 16000) is True
+    assert verdict(speech / np.float32(50), 16000) is True
     assert verdict(np.zeros(160_000, np.float32), 16000) is None
 
 
