@@ -14,6 +14,7 @@ from tests.sounds import wav
 
 pytestmark = pytest.mark.slow
 Capture = pytest.CaptureFixture[str]
+QUICKLY = ("compress", "--effort", "1")
 HINT = "sounds like music or noise, but speech-16k is made for speech"
 
 
@@ -27,7 +28,7 @@ def music(tmp_path: Path) -> list[str]:
 
 @pytest.mark.usefixtures("user_bundles")
 def test_music_is_pointed_out_once_in_a_run_and_on_stderr(music: list[str], capsys: Capture) -> None:
-    assert main(["compress", *music, "-o", str(Path(music[0]).parent / "coded")]) == 0
+    assert main([*QUICKLY, *music, "-o", str(Path(music[0]).parent / "coded")]) == 0
     out, err = capsys.readouterr()
     assert err.count(HINT) == 1 and "--profile" not in err
     assert HINT not in out
@@ -35,10 +36,10 @@ def test_music_is_pointed_out_once_in_a_run_and_on_stderr(music: list[str], caps
 
 @pytest.mark.usefixtures("user_bundles")
 def test_quiet_runs_and_speech_are_left_in_peace(music: list[str], tmp_path: Path, capsys: Capture) -> None:
-    assert main(["compress", "-q", music[0]]) == 0
+    assert main([*QUICKLY, "-q", music[0]]) == 0
     speech = tmp_path / "speech.wav"
     speech.write_bytes(wav(read_speech(CLIP)[: 5 * 16000]))
-    assert main(["compress", str(speech)]) == 0
+    assert main([*QUICKLY, str(speech)]) == 0
     assert HINT not in capsys.readouterr().err
 
 
@@ -51,7 +52,7 @@ def test_a_model_for_music_is_named_and_gives_no_hint_itself(
 
     user_bundles.mkdir(parents=True)
     edited(tiny_bundle, user_bundles / "any-sound.safetensors", for_music)
-    assert main(["compress", music[0]]) == 0
+    assert main([*QUICKLY, music[0]]) == 0
     assert f"{HINT}; --profile any-sound takes any sound" in capsys.readouterr().err
-    assert main(["compress", "--profile", "any-sound", music[1]]) == 0
+    assert main([*QUICKLY, "--profile", "any-sound", music[1]]) == 0
     assert "sounds like" not in capsys.readouterr().err
