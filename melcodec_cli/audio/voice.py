@@ -4,7 +4,7 @@ A voice has some five syllables a second and pauses between words; its bands ris
 and apart from vowel to consonant.  Music and noise move less, or all at once, or at other speeds.  Everything is
 measured below 3.8 kHz, so that a telephone is heard like a studio, and no recording is told by its bandwidth.
 
-The numbers are those of a logistic regression, fitted by `python -m melcodec_cli.train.voice`; RUNS.md in the same
+The numbers are those of a logistic regression, fitted by `python -m melcodec_cli.train.voice`; RUNS.md in that
 folder says on what, and how often it is right.
 """
 
