@@ -1,7 +1,7 @@
 """Reads audio: any file or pipe as blocks of float32 (frame, channel)."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import BinaryIO
 
@@ -31,6 +31,7 @@ class AudioSource(ABC):
         self.tags = tags
         self.speakers: tuple[Speaker, ...] = USUAL.get(channels, NOWHERE)  # of each channel
         self.truncated = False
+        self.listener: Callable[[Samples], None] | None = None  # gets every block before it is yielded
         self._resources = ExitStack()
 
     def blocks(self, frames: int) -> Iterator[Samples]:
@@ -47,6 +48,8 @@ class AudioSource(ABC):
                     f"{place} is {value:g}, which is not sound (full scale is 1)", self.name
                 )
             delivered += len(block)
+            if self.listener:
+                self.listener(block)
             yield block
         self.truncated |= self.samples is not None and delivered < self.samples
         self.samples = delivered

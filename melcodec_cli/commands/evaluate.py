@@ -12,13 +12,20 @@ EXISTING = click.Path(path_type=Path, dir_okay=False, exists=True)
 FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 OUTPUT = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
-speech_options = options(
+clip_options = options(
     click.argument("places", metavar="[FOLDER|FILE]...", nargs=-1, type=click.Path(path_type=Path)),
     click.option(
         "--files-from", type=EXISTING, metavar="LIST", help="Take the files named in LIST, one per line."
     ),
     click.option(
         "--limit", type=click.IntRange(min=1), metavar="N", help="Take only N of the clips, evenly spread."
+    ),
+    click.option(
+        "--content",
+        type=click.Choice(["speech", "music", "sound"]),
+        default="speech",
+        show_default=True,
+        help="What the clips are; of music and sound, nothing is measured that is only true of a voice.",
     ),
 )
 noisy_options = options(
@@ -83,9 +90,9 @@ result_options = options(
     click.option(
         "--plot-metrics",
         metavar="NAME,...",
-        default="pesq_wb,estoi",
-        show_default=True,
-        help="What to draw: names of metrics as in the JSON.",
+        default="",
+        help="What to draw: names of metrics as in the JSON.  [default: pesq_wb,estoi; of music and sound "
+        "log_mel_l1,lsd_db]",
     ),
     click.option("--markdown", is_flag=True, help="Print the table as Markdown."),
     click.option("-f", "--force", is_flag=True, help="Replace outputs that exist."),
@@ -93,8 +100,8 @@ result_options = options(
 )
 
 
-@click.command(short_help="Measure quality, bitrate and speed on speech.")
-@speech_options
+@click.command(short_help="Measure quality, bitrate and speed on recordings.")
+@clip_options
 @system_options
 @noisy_options
 @click.option(
@@ -122,6 +129,7 @@ def evaluate(
     places: tuple[Path, ...],
     files_from: Path | None,
     limit: int | None,
+    content: str,
     bundles: tuple[str, ...],
     steps: str | None,
     against: str,
@@ -142,9 +150,9 @@ def evaluate(
     device: str,
     threads: int | None,
 ) -> None:
-    """Code speech, and compare what comes back with what went in (needs the extra "eval").
+    """Code recordings, and compare what comes back with what went in (needs the extra "eval").
 
-    Without a FOLDER or FILE, a small built-in set is used.
+    Without a FOLDER or FILE, a small built-in set of speech is used.
 
     \b
     Examples:
@@ -154,6 +162,7 @@ def evaluate(
       melcodec evaluate --compare before.json after.json
       melcodec evaluate --from after.json --plot quality.svg
       melcodec evaluate --noisy --against opus
+      melcodec evaluate --content music pieces/ --bundle audio.safetensors --against opus --out report/
       melcodec evaluate --steps 0,1,4 --limit 6 --no-judges
     """
     from melcodec_cli.errors import UsageProblem
@@ -166,6 +175,8 @@ def evaluate(
 
     if (noise or rooms) and not noisy:
         raise UsageProblem("--noise and --rooms need --noisy")
+    if noisy and content != "speech":
+        raise UsageProblem("--noisy is about speech: it cannot be combined with --content music or sound")
     outputs = Outputs(
         page_path(out) if out else None, json_file, csv_file, force, markdown, plot, _listed(plot_metrics)
     )
@@ -173,13 +184,15 @@ def evaluate(
         return compare_files(*compare, outputs)
     if earlier:
         return show_again(earlier, outputs, quiet)
+    if content != "speech" and not (places or files_from):
+        raise UsageProblem(f"--content {content} needs a FOLDER or FILE: the built-in set is speech")
     names = [name for bundle in bundles for name in _listed(bundle)] or [DEFAULT_BUNDLE]
     own = models(names, _numbers(steps), device, threads)
-    others, absent = peers(_listed(against))
+    others, absent = peers(_listed(against), content)
     if noisy:
         others = [*(each for each in others if not isinstance(each, Original)), NoisyInput()]
     clips = clips_of([*places, *(clips_listed(files_from) if files_from else [])])
-    session = Session(outputs, quiet, judges=not no_judges)
+    session = Session(outputs, quiet, judges=not no_judges, content=content)
     session.leave_out(absent)
     disturb = Disturbances(files_in(noise), files_in(rooms)).of if noisy else None
     session.run(spread(clips, limit), [*own, *others], threads, disturb)

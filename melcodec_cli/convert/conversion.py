@@ -18,6 +18,7 @@ from melcodec_cli.codec.decompression import Decompression
 from melcodec_cli.codec.live_conversion import LiveCompression, LiveDecompression
 from melcodec_cli.codec.pipeline import Engine, Stream
 from melcodec_cli.codec.rows import Decoder, Encoder
+from melcodec_cli.convert.music_hint import music_hint
 from melcodec_cli.convert.request import CompressRequest, DecompressRequest, File, Request, name_of
 from melcodec_cli.errors import MelcodecError, MlcTruncated, UsageProblem, from_mlc_error
 from melcodec_cli.files.atomic import output_file
@@ -136,6 +137,8 @@ class CompressConversion(Conversion[CompressRequest, Compression | LiveCompressi
             raise UsageProblem(f"--entropy: {bundle.name} has no tables for entropy coding")
         encoder = self._models.encoder(bundle, request.options)
         self.record.bundle = bundle.name
+        # Listening would hold up a live stream for some frames.
+        self._hint = None if live else music_hint(source, bundle, self._notice)
         if live:
             model = model_alone(encoder)
             with self._writing():
@@ -150,6 +153,8 @@ class CompressConversion(Conversion[CompressRequest, Compression | LiveCompressi
         record.mlc_bytes, record.payload_bits = codec.mlc_bytes, codec.payload_bits
         if codec.source.truncated:
             self._notice(record.source, f"{record.source}: is shorter than its header says")
+        if self._hint:
+            self._hint.decide()
 
 
 class DecompressConversion(Conversion[DecompressRequest, Decompression | LiveDecompression]):

@@ -1,4 +1,4 @@
-"""Likeness to the original: how far decoded speech is from it in spectrum, pitch and voice.
+"""Likeness to the original: how far a decoded sound is from it in spectrum and level, and speech in pitch and voice.
 
 Losses of the training are near to some of these measures, and models were chosen by the others. Every function
 takes reference and decoded speech of equal rate and length, and gives NaN where it is not defined.
@@ -10,7 +10,7 @@ import warnings
 
 import numpy as np
 
-from melcodec_cli.evaluate.speech import FULL_RATE_HZ, RATE_HZ, Speech
+from melcodec_cli.evaluate.speech import FULL_RATE_HZ, RATE_HZ, Speech, Table
 
 NAN = float("nan")
 CEPSTRAL_DB = 10 * np.sqrt(2) / np.log(10)
@@ -56,21 +56,43 @@ def log_mel_l1(reference: Speech, decoded: Speech) -> float:
     return float(np.abs(reference.log_mel - decoded.log_mel).mean())
 
 
+def full_log_mel_l1(reference: Speech, decoded: Speech) -> float:
+    if not reference.full_band:
+        return NAN
+    return float(np.abs(reference.whole_log_mel - decoded.whole_log_mel).mean())
+
+
 def mel_cepstral_distortion(reference: Speech, decoded: Speech) -> float:
-    squares = np.square(reference.cepstra - decoded.cepstra).sum(axis=1)
-    return float(CEPSTRAL_DB * np.sqrt(squares).mean())
+    return _cepstral_distance_db(reference.cepstra, decoded.cepstra)
+
+
+def full_cepstral_distortion(reference: Speech, decoded: Speech) -> float:
+    return (
+        _cepstral_distance_db(reference.whole_cepstra, decoded.whole_cepstra) if reference.full_band else NAN
+    )
+
+
+def _cepstral_distance_db(reference: Table, decoded: Table) -> float:
+    return float(CEPSTRAL_DB * np.sqrt(np.square(reference - decoded).sum(axis=1)).mean())
 
 
 def log_spectral_distance(reference: Speech, decoded: Speech) -> float:
-    squares = np.square(reference.spectrum_db - decoded.spectrum_db).mean(axis=1)
-    return float(np.sqrt(squares).mean())
+    return _spectral_distance_db(reference.spectrum_db, decoded.spectrum_db)
 
 
 def full_band_distance(reference: Speech, decoded: Speech) -> float:
     if not reference.full_band:
         return NAN
-    squares = np.square(reference.whole_spectrum_db - decoded.whole_spectrum_db).mean(axis=1)
-    return float(np.sqrt(squares).mean())
+    return _spectral_distance_db(reference.whole_spectrum_db, decoded.whole_spectrum_db)
+
+
+def _spectral_distance_db(reference: Table, decoded: Table) -> float:
+    return float(np.sqrt(np.square(reference - decoded).mean(axis=1)).mean())
+
+
+def level(reference: Speech, decoded: Speech) -> float:
+    end_hz = reference.rate_hz / 2
+    return decoded.band_power_db(0, end_hz) - reference.band_power_db(0, end_hz)
 
 
 def upper_octave(reference: Speech, decoded: Speech) -> float:

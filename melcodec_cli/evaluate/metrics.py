@@ -30,6 +30,7 @@ class Metric:
     means: str = ""  # one line for people
     full_band: bool = False  # needs speech at 48 kHz
     kind: str = "likeness"  # or "judge"; each has a table
+    of_voices: bool = False  # says nothing, or something misleading, about music and other sounds
 
     def missing(self) -> str | None:
         """Why it cannot be measured here, if so."""
@@ -53,12 +54,27 @@ LIKENESS = (
         likeness.pesq_wb,
         "pesq",
         "ITU-T P.862.2, MOS-LQO from 1.04 to 4.64",
+        of_voices=True,
     ),
     Metric(
-        "stoi", "STOI", "higher", 3, likeness.stoi, "pystoi", "short-time objective intelligibility, up to 1"
+        "stoi",
+        "STOI",
+        "higher",
+        3,
+        likeness.stoi,
+        "pystoi",
+        "short-time objective intelligibility, up to 1",
+        of_voices=True,
     ),
     Metric(
-        "estoi", "ESTOI", "higher", 3, likeness.estoi, "pystoi", "extended STOI, which also sees modulations"
+        "estoi",
+        "ESTOI",
+        "higher",
+        3,
+        likeness.estoi,
+        "pystoi",
+        "extended STOI, which also sees modulations",
+        of_voices=True,
     ),
     Metric(
         "log_mel_l1",
@@ -83,7 +99,34 @@ LIKENESS = (
         "lower",
         2,
         likeness.log_spectral_distance,
-        means="mean over frames of the RMS difference of 20 log10 |STFT| over bins; FFT 1024, Hann 640, hop 160",
+        means="mean over frames of the RMS difference of 20 log10 |STFT| over bins, no lower than the noise of 16-bit "
+        "samples; FFT 1024, Hann 640, hop 160; a tenth of it is the distance of log10 powers that others print",
+    ),
+    Metric(
+        "level_db",
+        "level dB",
+        "zero",
+        1,
+        likeness.level,
+        means="energy of the whole clip less the original's",
+    ),
+    Metric(
+        "full_log_mel_l1",
+        "log-mel L1 0-24k",
+        "lower",
+        3,
+        likeness.full_log_mel_l1,
+        means="log-mel L1 from 0 to 24 kHz, of clips with that band: 110 Slaney bands, FFT 3072, Hann 1920, hop 480",
+        full_band=True,
+    ),
+    Metric(
+        "full_mcd_db",
+        "MCD 0-24k dB",
+        "lower",
+        2,
+        likeness.full_cepstral_distortion,
+        means="MCD of that log-mel, with 2/110 and 110 in the places of 2/80 and 80",
+        full_band=True,
     ),
     Metric(
         "full_lsd_db",
@@ -91,7 +134,7 @@ LIKENESS = (
         "lower",
         2,
         likeness.full_band_distance,
-        means="the same from 0 to 24 kHz, of clips with that band; FFT 3072, Hann 1920, hop 480",
+        means="LSD from 0 to 24 kHz; FFT 3072, Hann 1920, hop 480",
         full_band=True,
     ),
     Metric(
@@ -100,7 +143,7 @@ LIKENESS = (
         "zero",
         1,
         likeness.upper_octave,
-        means="energy of the whole clip from 8 to 16 kHz less the original's",
+        means="energy of the whole clip from 8 to 16 kHz less the original's, of clips with that band",
         full_band=True,
     ),
     Metric(
@@ -120,6 +163,7 @@ LIKENESS = (
         likeness.pitch_rmse,
         "pyworld",
         "WORLD DIO + StoneMask, 60-500 Hz, every 10 ms, over frames that both call voiced; 1200 is an octave",
+        of_voices=True,
     ),
     Metric(
         "voicing_error_percent",
@@ -129,6 +173,7 @@ LIKENESS = (
         likeness.voicing_error,
         "pyworld",
         "share of those frames that one calls voiced and the other not",
+        of_voices=True,
     ),
     Metric(
         "speaker_similarity",
@@ -138,6 +183,7 @@ LIKENESS = (
         likeness.speaker_similarity,
         "resemblyzer",
         "cosine of GE2E speaker embeddings (Resemblyzer), volume normalised, long silences cut",
+        of_voices=True,
     ),
 )
 
@@ -151,8 +197,9 @@ def _judge(
     needs: str,
     means: str,
     full_band: bool = False,
+    of_voices: bool = True,
 ) -> Metric:
-    return Metric(key, label, better, digits, compare, needs, means, full_band, "judge")
+    return Metric(key, label, better, digits, compare, needs, means, full_band, "judge", of_voices)
 
 
 JUDGES = (
@@ -208,8 +255,9 @@ JUDGES = (
         2,
         visqol.full_band_quality,
         "visqol",
-        "the same in audio mode at 48 kHz, from 1 to 4.73",
+        "likeness to a model of the ear in audio mode at 48 kHz, as MOS-LQO from 1 to 4.73",
         full_band=True,
+        of_voices=False,
     ),
     _judge(
         "word_error_percent",
@@ -272,6 +320,11 @@ def available_metrics(wanted: Iterable[Metric] = METRICS) -> tuple[list[Metric],
             labels.setdefault(reason, []).append(metric.label)
     missing = {", ".join(those): reason for reason, those in labels.items()}
     return [metric for metric, reason in reasons.items() if not reason], missing
+
+
+def suited_to(content: str, metrics: Iterable[Metric]) -> list[Metric]:
+    """Those that mean something for clips of this content: "speech", "music" or "sound"."""
+    return [metric for metric in metrics if content == "speech" or not metric.of_voices]
 
 
 def measure(reference: Speech, decoded: Speech, metrics: Iterable[Metric] = METRICS) -> dict[str, Score]:

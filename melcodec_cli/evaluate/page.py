@@ -24,7 +24,15 @@ TEMPLATE = Path(__file__).parent / "template"
 PLAYED_S = (
     3600  # of sound in one page, about 30 MB; of more, clips evenly spread, while the figures are of all
 )
-SHOWN_WITH_SOUND = ("pesq_wb", "stoi", "mcd_db", "speaker_similarity", "dnsmos_overall", "word_error_percent")
+SHOWN_WITH_SPEECH = (
+    "pesq_wb",
+    "stoi",
+    "mcd_db",
+    "speaker_similarity",
+    "dnsmos_overall",
+    "word_error_percent",
+)
+SHOWN_WITH_SOUND = ("visqol_audio", "full_log_mel_l1", "full_mcd_db", "full_lsd_db", "level_db")
 
 
 def listened(recordings: Sequence[Recording], systems: int) -> list[Recording]:
@@ -41,10 +49,11 @@ def page(
 ) -> str:
     systems = evaluation.systems
     names = [system.name for system in systems]
+    shown = SHOWN_WITH_SPEECH if evaluation.content == "speech" else SHOWN_WITH_SOUND
     minutes = sum(each.speech.duration_s for each in recordings) / 60
     return Template((TEMPLATE / "page.html").read_text()).substitute(
         title=escape(names[0] if len(names) == 1 else f"{names[0]} beside {len(names) - 1} others"),
-        summary=f"{len(recordings)} clips, {minutes:.1f} minutes of speech, {len(systems)} "
+        summary=f"{len(recordings)} clips, {minutes:.1f} minutes of {evaluation.content}, {len(systems)} "
         + ("systems." if len(systems) > 1 else "system."),
         clip_count=len(recordings),
         resamples=RESAMPLES,
@@ -65,7 +74,7 @@ def page(
         ),
         played="" if len(played) == len(recordings) else f"{len(played)} of the {len(recordings)} clips. ",
         listening="\n".join(
-            _listening(recording, heard, first=not number) for number, recording in enumerate(played)
+            _listening(recording, heard, shown, first=not number) for number, recording in enumerate(played)
         ),
         system_choices="".join(f"<option>{escape(name)}</option>" for name in names)
         + '<option value="">all</option>',
@@ -90,7 +99,7 @@ def _definitions(evaluation: Evaluation) -> Iterable[str]:
     yield "<dt>encode, decode</dt><dd>times real time, each clip by itself, the model being loaded</dd>"
 
 
-def _listening(recording: Recording, heard: Sequence[Heard], first: bool) -> str:
+def _listening(recording: Recording, heard: Sequence[Heard], shown: Sequence[str], first: bool) -> str:
     """The first clip is open, the others unfold."""
     name, original = recording.clip.name, recording.speech
     loudest = float(original.whole_log_mel.max())
@@ -103,7 +112,7 @@ def _listening(recording: Recording, heard: Sequence[Heard], first: bool) -> str
         labels = {metric.key: metric.label for metric in METRICS}
         scores = [
             f"{labels[key]} {value:.{DIGITS[key]}f}"
-            for key in SHOWN_WITH_SOUND
+            for key in shown
             if (value := result.scores.get(key)) is not None
         ]
         rate = [f"{result.payload_bits / result.duration_s:.0f} bit/s"] if result.payload_bits else []

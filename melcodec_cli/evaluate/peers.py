@@ -25,21 +25,23 @@ NARROW_HZ = 8000
 # By mode, bits of a frame; its program rounds every frame up to bytes.
 CODEC2_FRAME_BITS = {"450": 18, "700C": 28, "1200": 48, "2400": 48, "3200": 64}
 OPUS_KBIT_PER_S = (6, 8)  # the lowest that it takes, and one beside the patch codec
+OPUS_MUSIC_KBIT_PER_S = (6, 12)  # the lowest, and twice that, where music begins to sound like itself
 # Narrow-band qualities: the lowest there is, and the one that most use at a low rate.
 SPEEX_QUALITIES = {"speex 2.15k": 0, "speex 4k": 1}
 
 
 class Program(Contender):
-    """A codec that is a pair of programs; `rate_hz` is what it is fed with."""
+    """A codec that is a pair of programs."""
 
     kind = "peer"
-    rate_hz = RATE_HZ
+    rate_hz: int | None = RATE_HZ  # what it is fed with; None: the clip's own rate
 
     def code(self, clip: Clip, speech: Speech) -> Coded:
         with tempfile.TemporaryDirectory(prefix="melcodec-") as name:
             folder = Path(name)
             original, coded, decoded = (folder / each for each in ("original.wav", "coded", "decoded.wav"))
-            write_wav(original, resampled(speech.sound, speech.rate_hz, self.rate_hz), self.rate_hz)
+            fed_hz = self.rate_hz or speech.rate_hz
+            write_wav(original, resampled(speech.sound, speech.rate_hz, fed_hz), fed_hz)
             encode_s = _timed(lambda: self.encode(original, coded))
             decode_s = _timed(lambda: self.decode(coded, decoded))
             total_bits = 8 * coded.stat().st_size
@@ -90,15 +92,21 @@ class Codec2(Program):
 
 
 class Opus(Program):
-    def __init__(self, kbit_per_s: int):
-        self.name = f"opus {kbit_per_s}k"
+    """It chooses for itself how much of the band to code at its bit rate."""
+
+    rate_hz = None
+
+    def __init__(self, kbit_per_s: int, music: bool = False):
+        self.name = f"opus {kbit_per_s}k{' --music' if music else ''}"
         self._kbit_per_s = kbit_per_s
+        self._tuning = ["--music"] if music else []
 
     def encode(self, wav: Path, coded: Path) -> None:
-        self.run("opusenc", "--quiet", "--bitrate", self._kbit_per_s, "--padding", "0", wav, coded)
+        rate = ("--bitrate", self._kbit_per_s)
+        self.run("opusenc", "--quiet", *rate, *self._tuning, "--padding", "0", wav, coded)
 
     def decode(self, coded: Path, wav: Path) -> None:
-        self.run("opusdec", "--quiet", "--rate", RATE_HZ, coded, wav)
+        self.run("opusdec", "--quiet", coded, wav)  # at the rate of what was coded
 
     def payload_bits(self, coded: Path) -> int:
         return 8 * packet_bytes(coded.read_bytes(), headers=2)
@@ -146,11 +154,17 @@ class Original(Contender):
 @dataclass(frozen=True)
 class Family:
     programs: tuple[str, ...]
-    contenders: Callable[[], list[Contender]]
+    contenders: Callable[[str], list[Contender]]  # for clips of this content
     narrow: bool
 
 
-def _codec2_modes() -> list[Contender]:
+def _opus(content: str) -> list[Contender]:
+    if content == "speech":
+        return [Opus(kbit_per_s) for kbit_per_s in OPUS_KBIT_PER_S]
+    return [Opus(kbit_per_s, music=True) for kbit_per_s in OPUS_MUSIC_KBIT_PER_S]
+
+
+def _codec2_modes(_: str) -> list[Contender]:
     """Those that this build knows; its usage begins "usage: c2enc 3200|2400|..."."""
     said = subprocess.run(["c2enc"], capture_output=True, text=True, check=False)
     known = re.search(r"c2enc (\S+)", said.stderr + said.stdout)
@@ -160,19 +174,17 @@ def _codec2_modes() -> list[Contender]:
 
 FAMILIES = {
     "codec2": Family(("c2enc", "c2dec"), _codec2_modes, narrow=True),
-    "opus": Family(
-        ("opusenc", "opusdec"), lambda: [Opus(kbit_per_s) for kbit_per_s in OPUS_KBIT_PER_S], narrow=False
-    ),
+    "opus": Family(("opusenc", "opusdec"), _opus, narrow=False),
     "speex": Family(
         ("speexenc", "speexdec"),
-        lambda: [Speex(name, quality) for name, quality in SPEEX_QUALITIES.items()],
+        lambda _: [Speex(name, quality) for name, quality in SPEEX_QUALITIES.items()],
         narrow=True,
     ),
-    "original": Family((), lambda: [Original()], narrow=False),
+    "original": Family((), lambda _: [Original()], narrow=False),
 }
 
 
-def peers(names: Sequence[str]) -> tuple[list[Contender], dict[str, str]]:
+def peers(names: Sequence[str], content: str = "speech") -> tuple[list[Contender], dict[str, str]]:
     """The contenders of these families, and why others are left out, by name."""
     contenders: list[Contender] = []
     missing: dict[str, str] = {}
@@ -185,7 +197,7 @@ def peers(names: Sequence[str]) -> tuple[list[Contender], dict[str, str]]:
         if absent:
             missing[name] = f"{' and '.join(absent)} not installed"
             continue
-        found = family.contenders()
+        found = family.contenders(content)
         if not found:
             missing[name] = f"{family.programs[0]} knows none of the modes {', '.join(CODEC2_FRAME_BITS)}"
         contenders += found

@@ -95,6 +95,7 @@ class Evaluation:
     metrics: list[dict[str, str]]  # key, label, better, means, kind
     missing: dict[str, str]  # what could not be measured or run here, and why
     systems: list[ContenderResult]
+    content: str = "speech"  # of the clips: or "music", or "sound"
 
     @property
     def keys(self) -> list[str]:
@@ -117,6 +118,7 @@ class Evaluation:
             "format": FORMAT,
             "melcodec": self.melcodec,
             "machine": self.machine,
+            "content": self.content,
             "metrics": self.metrics,
             "missing": self.missing,
             "systems": [system.to_json(self.keys) for system in self.systems],
@@ -153,6 +155,7 @@ def read_json(path: Path) -> Evaluation:
                 )
                 for system in document["systems"]
             ],
+            document.get("content", "speech"),  # which older evaluations do not say
         )
     except OSError as error:
         raise UsageProblem((error.strerror or str(error)).lower(), path) from None

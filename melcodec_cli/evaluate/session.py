@@ -20,7 +20,7 @@ from melcodec_cli.evaluate.clips import Clip
 from melcodec_cli.evaluate.comparison import compare
 from melcodec_cli.evaluate.contenders import Contender
 from melcodec_cli.evaluate.evaluation import Heard, Listener, Recording, evaluate, machine, read_recordings
-from melcodec_cli.evaluate.metrics import LIKENESS, METRICS, available_metrics
+from melcodec_cli.evaluate.metrics import LIKENESS, METRICS, available_metrics, suited_to
 from melcodec_cli.evaluate.page import listened, page
 from melcodec_cli.evaluate.results import Evaluation, read_json, write_csv, write_json
 from melcodec_cli.evaluate.table import print_comparison, print_markdown, print_systems
@@ -29,6 +29,12 @@ from melcodec_cli.files.atomic import check_output, output_file
 from melcodec_cli.report.console import say
 
 STDOUT = Path("-")
+# What is drawn unless the user says it.
+PLOTTED = {
+    "speech": ("pesq_wb", "estoi"),
+    "music": ("log_mel_l1", "lsd_db"),
+    "sound": ("log_mel_l1", "lsd_db"),
+}
 Disturb = Callable[[Sequence[Recording], Path], Iterable[Recording]]
 
 
@@ -42,7 +48,7 @@ class Outputs:
     force: bool = False
     markdown: bool = False  # the table, for a README
     plot: Path | None = None
-    plot_metrics: Sequence[str] = ()  # keys
+    plot_metrics: Sequence[str] = ()  # keys; none: those of PLOTTED
 
     def __post_init__(self) -> None:
         """Refuse bad outputs before hours of work rather than after them."""
@@ -106,7 +112,7 @@ def write_figures(evaluation: Evaluation, outputs: Outputs, quiet: bool) -> None
         with outputs.opened(outputs.csv) as file:
             write_csv(evaluation, file)
     if outputs.plot:
-        chart = chart_svg(evaluation, outputs.plot_metrics)
+        chart = chart_svg(evaluation, outputs.plot_metrics or PLOTTED[evaluation.content])
         with outputs.opened(outputs.plot) as file:
             file.write(chart)
     if outputs.markdown:  # which was asked for, as a file is
@@ -116,17 +122,19 @@ def write_figures(evaluation: Evaluation, outputs: Outputs, quiet: bool) -> None
 
 
 class Session:
-    def __init__(self, outputs: Outputs, quiet: bool = False, judges: bool = True):
+    def __init__(self, outputs: Outputs, quiet: bool = False, judges: bool = True, content: str = "speech"):
         self.recordings: list[Recording] = []
         self.played: list[Recording] = []  # those that the page lets hear
         self.heard: list[Heard] = []
         self.missing: dict[str, str] = {}
         self._outputs = outputs
         self._quiet = quiet
-        self._metrics, missing = available_metrics(METRICS if judges else LIKENESS)
+        self._content = content
+        self._metrics, missing = available_metrics(suited_to(content, METRICS if judges else LIKENESS))
         self.leave_out(missing)
         if outputs.plot:  # refused before hours of work rather than after them
-            check_keys(outputs.plot_metrics, [metric.key for metric in self._metrics])
+            plotted = outputs.plot_metrics or PLOTTED[content]
+            check_keys(plotted, [metric.key for metric in self._metrics])
 
     def leave_out(self, missing: dict[str, str]) -> None:
         """Note the metrics and contenders that this machine cannot run, and say why."""
@@ -170,7 +178,8 @@ class Session:
             {name: getattr(each, name) for name in ("key", "label", "better", "means", "kind")}
             for each in self._metrics
         ]
-        return Evaluation(__version__, machine(), metrics, self.missing, [each.result for each in self.heard])
+        systems = [each.result for each in self.heard]
+        return Evaluation(__version__, machine(), metrics, self.missing, systems, self._content)
 
     def write(self) -> None:
         evaluation, outputs = self.evaluation, self._outputs

@@ -1,5 +1,7 @@
 """A clip as the metrics see it: mono, 16 kHz, and beside that 48 kHz where the original has the full band.
 
+Most clips are speech, hence the name; music and other sounds are held in the same way.
+
 Only what is small and slow to compute is kept: hours of spectra would fill the memory.
 """
 
@@ -93,9 +95,12 @@ class Speech:
     @property
     def cepstra(self) -> Table:
         """c_1..c_24 of c_k = 2/80 sum_b log_mel_b cos(pi k (b + 1/2) / 80): (frame, 24)."""
-        band = np.arange(MEL.bands) + 0.5
-        basis = np.cos(np.pi / MEL.bands * np.outer(band, np.arange(1, CEPSTRA + 1)))
-        return self.log_mel @ basis * (2 / MEL.bands)
+        return _cepstra(self.log_mel)
+
+    @property
+    def whole_cepstra(self) -> Table:
+        """The same of as many bands as the sound's own band has."""
+        return _cepstra(self.whole_log_mel)
 
     @property
     def spectrum_db(self) -> Table:
@@ -163,6 +168,12 @@ def _log_mel(audio: Audio, config: MelConfig) -> Table:
             .numpy()
             .astype(np.float64)
         )
+
+
+def _cepstra(log_mel: Table) -> Table:
+    bands = log_mel.shape[1]
+    basis = np.cos(np.pi / bands * np.outer(np.arange(bands) + 0.5, np.arange(1, CEPSTRA + 1)))
+    return log_mel @ basis * (2 / bands)
 
 
 def _spectrum_db(audio: Audio, config: MelConfig) -> Table:

@@ -17,7 +17,7 @@ TABLE_ROWS = 20
 EXCERPT_ROWS = 10
 
 
-INFORMATION = {"mix", "auto"}  # topics of notices that are not warnings
+INFORMATION = {"mix", "auto", "music"}  # topics of notices that are not warnings
 
 
 class Report:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode, MelcodecError, UsageProblem
@@ -192,8 +193,6 @@ def test_two_runs_are_compared(
 def test_full_band_recordings_are_measured_to_24_khz(
     tiny_bundle: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    import soundfile
-
     noise = 0.1 * np.random.default_rng(0).standard_normal(96000)
     soundfile.write(tmp_path / "wide.wav", noise, 48000)
     soundfile.write(tmp_path / "narrow.wav", noise[::3], 16000)
@@ -219,16 +218,44 @@ def test_full_band_recordings_are_measured_to_24_khz(
     assert "to 24 kHz" in page.read_text() and "to 8 kHz" in page.read_text()
 
 
+def test_music_has_no_figures_of_voices_and_a_page_that_speaks_of_music(
+    tiny_bundle: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    times_s = np.arange(2 * 44100) / 44100
+    soundfile.write(tmp_path / "piece.wav", 0.1 * np.sin(2 * np.pi * 440 * times_s), 44100)
+    page, plot = tmp_path / "page.html", tmp_path / "plot.svg"
+    arguments = ["evaluate", "--content", "music", str(tmp_path / "piece.wav"), "--no-judges", "-q"]
+    outputs = ["--json", "-", "--out", str(page), "--plot", str(plot)]
+    assert main([*arguments, "--bundle", str(tiny_bundle), *outputs]) == ExitCode.OK
+    document = json.loads(capsys.readouterr().out)
+    assert document["content"] == "music"
+    keys = [metric["key"] for metric in document["metrics"]]
+    assert "full_lsd_db" in keys and "pesq_wb" not in keys and "speaker_similarity" not in keys
+    text = page.read_text()
+    assert "minutes of music" in text and "LSD 0-24k dB" in text and "to 24 kHz" in text
+    assert "log-mel L1" in plot.read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
         (["--against", "mp3"], ExitCode.USAGE, "no peer is called 'mp3'"),
         (["--steps", "many"], ExitCode.USAGE, "--steps"),
+        (["--content", "music"], ExitCode.USAGE, "needs a FOLDER or FILE"),
+        (["--content", "sound", "--noisy", "."], ExitCode.USAGE, "--noisy is about speech"),
         (["nowhere/"], ExitCode.USAGE, "no such file or folder"),
         (["--bundle", "no-such"], ExitCode.MODEL, "no-such"),
         (["--compare", "a.json", "b.json"], ExitCode.USAGE, "a.json"),
     ],
-    ids=["unknown peer", "steps in words", "no such folder", "no such model", "nothing to compare"],
+    ids=[
+        "unknown peer",
+        "steps in words",
+        "no music built in",
+        "music in noise",
+        "no such folder",
+        "no such model",
+        "nothing to compare",
+    ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(
     arguments: list[str], code: ExitCode, words: str, only_tiny_bundle: Path, capsys: Capture

@@ -88,6 +88,22 @@ def test_peers_take_the_full_band_and_give_back_its_rate(family: str) -> None:
         assert len(coded.audio) == pytest.approx(len(wide.sound), abs=9600), system.name
 
 
+def test_opus_codes_music_as_music_in_the_full_band_at_6_and_12_kbit_per_s() -> None:
+    systems, missing = peers(["opus"], "music")
+    if missing:
+        pytest.skip(missing["opus"])
+    random = np.random.default_rng(0)
+    music = Speech((0.1 * random.standard_normal(3 * FULL_RATE_HZ)).astype(np.float32), FULL_RATE_HZ)
+    coded = {system.name: system.code(Clip("a", CLIP), music) for system in systems}
+    bits_per_s = {name: each.payload_bits / music.duration_s for name, each in coded.items()}
+    assert bits_per_s == {
+        "opus 6k --music": pytest.approx(6000, rel=0.4),
+        "opus 12k --music": pytest.approx(12000, rel=0.4),
+    }
+    upper_db = Speech(coded["opus 12k --music"].audio, FULL_RATE_HZ).band_power_db(9000, 16000)
+    assert upper_db == pytest.approx(music.band_power_db(9000, 16000), abs=6)  # which 16 kHz could not hold
+
+
 def test_narrow_band_peers_bring_their_reference_and_others_do_not() -> None:
     for family in ("codec2", "opus", "speex"):
         systems, missing = peers([family])

@@ -55,11 +55,12 @@ def test_times_real_time_are_the_inverse_of_the_share_of_it_and_undefined_for_no
 
 
 def test_json_comes_back_as_it_was(make: Make, tmp_path: Path) -> None:
-    written = make([1.0, None], [0.5, 2.0])
+    written = replace(make([1.0, None], [0.5, 2.0]), content="music")
     path = tmp_path / "a.json"
     with path.open("w") as file:
         write_json(written, file)
     read = read_json(path)
+    assert read.content == "music"
     assert read.to_json()["systems"][0]["clips"] == written.to_json()["systems"][0]["clips"]
     assert (read.metrics, read.missing, read.keys) == (written.metrics, written.missing, ["good", "bad"])
     document = json.loads(path.read_text())
@@ -129,8 +130,9 @@ def test_shares_come_back_from_json_and_stand_in_csv(make: Make, tmp_path: Path)
     assert [(row["good:errors"], row["good:of"]) for row in rows] == [("5", "10"), ("", "")]
 
 
-def test_json_of_before_there_were_judges_is_read(make: Make, tmp_path: Path) -> None:
+def test_json_of_before_there_were_judges_and_music_is_read(make: Make, tmp_path: Path) -> None:
     document = json.loads(json.dumps(make([1.0], [1.0]).to_json()))
+    del document["content"]
     for metric in document["metrics"]:
         del metric["kind"]
     for clip in document["systems"][0]["clips"]:
@@ -140,3 +142,4 @@ def test_json_of_before_there_were_judges_is_read(make: Make, tmp_path: Path) ->
     read = read_json(path)
     assert {metric["kind"] for metric in read.metrics} == {"likeness"}
     assert read.systems[0].clips[0].shares == {}
+    assert read.content == "speech"
