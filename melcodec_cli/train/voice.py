@@ -30,6 +30,7 @@ from melcodec_cli.audio.voice import (
     clues,
     voice_log_odds,
 )
+from melcodec_cli.report.console import show_line
 from melcodec_cli.train.folders import Clip, index_folders
 
 FOLDS = 5
@@ -98,14 +99,14 @@ def right(found: Sequence[Example]) -> NDArray[np.bool_]:
     return verdicts
 
 
-def print_shares(found: Sequence[Example]) -> None:
+def show_shares(found: Sequence[Example]) -> None:
     verdicts = right(found)
     for voice, title in ((True, "voices"), (False, "others")):
         own = [place for place, each in enumerate(found) if each.voice == voice]
-        print(f"{title}: {verdicts[own].mean():.1%} of {len(own)}")
+        show_line(f"{title}: {verdicts[own].mean():.1%} of {len(own)}")
         for source in sorted({found[place].source for place in own}):
             part = [place for place in own if found[place].source == source]
-            print(f"  {source}: {verdicts[part].mean():.1%} of {len(part)}")
+            show_line(f"  {source}: {verdicts[part].mean():.1%} of {len(part)}")
 
 
 @click.command()
@@ -116,12 +117,11 @@ def print_shares(found: Sequence[Example]) -> None:
 def main(voices: tuple[Path, ...], others: tuple[Path, ...]) -> None:
     """Fit the detector of voices, and print its numbers."""
     found = [*examples(index_folders([*voices]), True), *examples(index_folders([*others]), False)]
-    print_shares(found)
+    show_shares(found)
     numbers = fit(found)
     with np.printoptions(precision=3, suppress=True, floatmode="fixed"):
-        print(
-            *(np.array2string(np.asarray(each), separator=", ") for each in vars(numbers).values()), sep="\n"
-        )
+        for each in vars(numbers).values():
+            show_line(np.array2string(np.asarray(each), separator=", "))
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from melcodec_cli.api import models_for
 from tests.phoenix.systems import PROFILES, lively, speechlike
 from tests.sounds import wav
 
@@ -37,10 +39,12 @@ def home(
     tiny_bundle: Path,
     talk: NDArray[np.float32],
     monkeypatch: pytest.MonkeyPatch,
-) -> Path:
+) -> Iterator[Path]:
     """The current folder, with a recording of talk in it; this bundle is installed, and the usual tiny one."""
     folders = [tiny_bundle.parent, live_bundle.parent]
     monkeypatch.setattr("melcodec_cli.models.installed.bundle_folders", lambda: folders)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "talk.wav").write_bytes(wav(talk, RATE_HZ))
-    return tmp_path
+    models_for.cache_clear()
+    yield tmp_path
+    models_for.cache_clear()  # they are not those of other tests
