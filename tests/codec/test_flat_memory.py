@@ -18,8 +18,8 @@ from tests.sounds import noise
 pytestmark = pytest.mark.slow
 
 MINUTE = 60 * (0.1 * 32767 * noise(1)).astype("<i2").tobytes()
-MINUTES = 3
-GROWTH_LIMIT_KIB = 3 << 10  # two minutes of the audio alone would be 7.7 MB as floats and 3.8 MB as they came
+MINUTES = 2
+GROWTH_LIMIT_KIB = 3 << 9  # a minute of the audio alone would be 3.8 MB as floats and 1.9 MB as it came
 
 
 def peak_kib(process: subprocess.Popen[bytes]) -> int:

@@ -13,7 +13,7 @@ from tests.sounds import noise, wav
 
 pytestmark = pytest.mark.slow
 
-KILLS = 5
+KILLS = 4
 
 
 @pytest.mark.parametrize("command", ["compress", "decompress"])
