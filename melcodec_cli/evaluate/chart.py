@@ -45,7 +45,7 @@ def chart_svg(evaluation: Evaluation, keys: Sequence[str]) -> str:
     height = HEIGHT * -(-len(panels) // ABREAST)
     placed = [
         f'<g transform="translate({PANEL * (place % ABREAST)} {HEIGHT * (place // ABREAST)})">'
-        f'{panel.replace("<svg ", f"""<svg width="{PANEL}" height="{HEIGHT}" """, 1)}</g>'
+        f'{panel.replace("<svg ", f"""<svg overflow="visible" width="{PANEL}" height="{HEIGHT}" """, 1)}</g>'
         for place, panel in enumerate(panels)
     ]
     return (
