@@ -10,6 +10,7 @@ from melcodec_cli.evaluate.results import Evaluation
 
 PANEL = 520  # wide enough for ten labels
 ABREAST = 2
+EDGE = 8  # room for the second half of the last label of an axis
 # Fixed colours on paper of its own: an SVG that is shown as an image cannot ask its page.
 STYLE = """
 text { fill: #1d2127; }
@@ -41,7 +42,7 @@ def chart_svg(evaluation: Evaluation, keys: Sequence[str]) -> str:
     ]
     if not all(panels):
         raise UsageProblem("there is nothing to plot: no system has a bit rate")
-    width = PANEL * min(ABREAST, len(panels))
+    width = PANEL * min(ABREAST, len(panels)) + EDGE
     height = HEIGHT * -(-len(panels) // ABREAST)
     placed = [
         f'<g transform="translate({PANEL * (place % ABREAST)} {HEIGHT * (place // ABREAST)})">'
