@@ -156,7 +156,7 @@ def _bench_live(model: Model, audio: Audio, bundle: str, as_json: bool) -> None:
         ("compress", figures.encode_s, figures.encoded_streams),
         ("decompress", figures.decode_s, figures.decoded_streams),
     ):
-        show_line(f"{name:<11}{1000 * each_s:.2f} ms a frame: one core carries {streams} streams")
+        show_line(f"{name:<11}{1000 * each_s:.2f} ms a frame: one core carries {streams} at a time")
     show_line(
         f"pipe       {1000 * pipe.median_s:.1f} ms more until a frame is through, {1000 * pipe.late_s:.1f} ms "
         f"for the slowest twentieth, over {pipe.frames} frames"
