@@ -60,7 +60,7 @@ class Decoder:
 
     @property
     def delay_s(self) -> float | None:
-        """From a sample's arrival at the encoder to its leaving here; None before the header has come."""
+        """How long a sample takes from the encoder's input to here; None before the header has come."""
         return self._live.delay_s if self._live.begun else None
 
     def push(self, data: bytes | bytearray | memoryview) -> NDArray[np.float32]:

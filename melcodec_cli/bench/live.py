@@ -39,7 +39,7 @@ class LiveFigures:
 
 @dataclass(frozen=True)
 class PipeFigures:
-    """From writing the last sample of a frame to a pipe until the bytes that it completes come out of the other end."""
+    """The time from a frame's last sample going into the pipe until the audio that it completes comes out."""
 
     median_s: float
     late_s: float  # only one frame in twenty takes longer

@@ -222,6 +222,6 @@ def live_header(
 
 
 def delay_s(system: Streaming, header: mlcfile.Header) -> float:
-    """From a sample's arrival to its leaving the decoder, without computing time."""
+    """How long a sample takes from the encoder's input to the decoder's output, if computing took no time."""
     waiting_samples = ((header.packet_frames or 1) - 1) * system.shape.frame_samples
     return (system.latency_samples + waiting_samples) / system.shape.rate_hz

@@ -166,6 +166,6 @@ def _print_table(records: list[dict[str, Any]]) -> None:
 
 
 def _latency(record: dict[str, Any]) -> str:
-    """Of a pipe of whole chunks and, if the model can do so, of a live stream."""
+    """The latency of a pipe of whole chunks and, if the model can go live, that of a live stream."""
     live = record["live_delay_s"]
     return f"{record['latency_s']:.2g} s" + (f", live {1000 * live:.0f} ms" if live is not None else "")

@@ -26,6 +26,12 @@ def inside_of(spans: Sequence[Span], device: torch.device) -> Tensor | None:
     return (torch.arange(int(totals.max())) < totals.unsqueeze(1)).unsqueeze(-1).to(device)
 
 
+def frame_numbers(spans: Sequence[Span], device: torch.device) -> Tensor:
+    """Absolute numbers of the frames of the spans, (row, longest)."""
+    begin = torch.tensor([span.first - span.before for span in spans])
+    return (begin.unsqueeze(1) + torch.arange(max(span.total for span in spans))).to(device)
+
+
 def narrowed_rows(x: Tensor, spans: Sequence[Span], narrower: Sequence[Span]) -> Tensor:
     """Cut rows (row, place, ...) from their spans down to narrower ones."""
     rows = []

@@ -20,7 +20,7 @@ from melcodec_cli.layers.hifigan import HifiganVocoder
 from melcodec_cli.layers.mel import LogMel
 from melcodec_cli.layers.noise import REFINER_KEY, VOCODER_KEY, frame_noise
 from melcodec_cli.layers.pitch import Pitch
-from melcodec_cli.layers.rows import inside_of, narrowed_rows, padded
+from melcodec_cli.layers.rows import frame_numbers, inside_of, narrowed_rows, padded
 from melcodec_cli.systems.fmel.coarse import coarse_copy
 from melcodec_cli.systems.fmel.coder import Coder, MelDecoder
 from melcodec_cli.systems.fmel.config import MAX_STEPS, Profile
@@ -242,7 +242,7 @@ class Chain(Networks[Profile]):
         if self.vocoder.noise is None:
             noise = self._noise(VOCODER_KEY, spans, hop).flatten(1)
         else:
-            noise = self.vocoder.looped(self._frame_numbers(spans))
+            noise = self.vocoder.looped(frame_numbers(spans, self.device))
         return self.vocoder(heard, pitch_hz, voicing, pulses, noise, inside)
 
     def _noise(self, key: int, spans: Sequence[Span], width: int) -> Tensor:
@@ -250,11 +250,6 @@ class Chain(Networks[Profile]):
         return padded(
             [frame_noise(key, span.first - span.before, span.total, width) for span in spans], self.device
         )
-
-    def _frame_numbers(self, spans: Sequence[Span]) -> Tensor:
-        """Absolute numbers of the frames of the spans, (batch, longest)."""
-        begin = torch.tensor([span.first - span.before for span in spans])
-        return (begin.unsqueeze(1) + torch.arange(max(span.total for span in spans))).to(self.device)
 
     # -- parts
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from melcodec_cli.layers.mel import LogMel
-from melcodec_cli.layers.rows import inside_of, narrowed_rows, padded
+from melcodec_cli.layers.rows import frame_numbers, inside_of, narrowed_rows, padded
 from melcodec_cli.layers.tokenizer import Tokenizer, patch_tokenizer
 from melcodec_cli.systems.meltok.config import Profile
 from melcodec_cli.systems.meltok.line import line_tokenizer
@@ -99,7 +99,7 @@ class Meltok(Networks[Profile]):
             heard = self.heard(self.tokenizer.points_of(indices), inside)
             heard = narrowed_rows(heard, [span.scaled(per_column) for span in spans], frames)
             sounding = narrowed_rows(sounding, spans, near).repeat_interleave(per_column, 1)
-            audio = self.vocoder(heard, self._frame_numbers(frames), sounding).float().cpu()
+            audio = self.vocoder(heard, frame_numbers(frames, self.device), sounding).float().cpu()
         hop_samples = self.profile.vocoder_hop_samples
         return [
             row[span.scaled(hop_samples).kept_slice].numpy() for row, span in zip(audio, frames, strict=True)
@@ -112,20 +112,14 @@ class Meltok(Networks[Profile]):
             return ear(points, ear.decoder.features(points, inside=inside))
         return ear(self.tokenizer.decoder(points, inside=inside))
 
-    def _frame_numbers(self, spans: Sequence[Span]) -> Tensor:
-        """Absolute numbers of the frames of the spans, (batch, longest)."""
-        begin = torch.tensor([span.first - span.before for span in spans])
-        return (begin.unsqueeze(1) + torch.arange(max(span.total for span in spans))).to(self.device)
-
     def parts(self, options: Options) -> Mapping[str, nn.Module]:
-        parts = {
+        return {
             "mel": self.mel,
             "encoder": self.tokenizer.encoder,
             "quantiser": self.tokenizer.quantiser,
             "decoder": self.tokenizer.decoder,
             "vocoder": self.vocoder,
         }
-        return parts
 
     def bounds(self) -> Mapping[str, float]:
         return self.vocoder.bounds()

@@ -17,7 +17,7 @@ from melcodec_cli.layers.hifigan import HifiganVocoder
 from melcodec_cli.layers.mel import LogMel
 from melcodec_cli.layers.memory import Memory
 from melcodec_cli.layers.pitch import Pitch
-from melcodec_cli.layers.rows import inside_of, narrowed_rows, padded
+from melcodec_cli.layers.rows import frame_numbers, inside_of, narrowed_rows, padded
 from melcodec_cli.layers.tokenizer import patch_tokenizer
 from melcodec_cli.systems.networks import Networks
 from melcodec_cli.systems.patch.config import Profile
@@ -123,12 +123,7 @@ class Patch(Networks[Profile]):
         pitch_hz, voicing = self.pitch(mel)
         config = self.profile.mel
         phase = chunk_phase(cycles_per_frame(pitch_hz, config.rate_hz, config.hop_samples), spans)
-        return self.vocoder(mel, pitch_hz, voicing, phase, self._frame_numbers(spans), inside)
-
-    def _frame_numbers(self, spans: Sequence[Span]) -> Tensor:
-        """Absolute numbers of the frames of the spans, (batch, longest)."""
-        begin = torch.tensor([span.first - span.before for span in spans])
-        return (begin.unsqueeze(1) + torch.arange(max(span.total for span in spans))).to(self.device)
+        return self.vocoder(mel, pitch_hz, voicing, phase, frame_numbers(spans, self.device), inside)
 
     @property
     def latency_samples(self) -> int | None:
