@@ -168,6 +168,8 @@ licence_option = click.option(
     help="Licence of the weights.  [default: what that of the speech in --data requires]",
 )
 
+DEFAULT_PRESET = "speech-16k"
+
 change_option = click.option(
     "--set",
     "changes",

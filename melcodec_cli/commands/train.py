@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from melcodec_cli.commands.options import change_option, complete_preset, licence_option
+from melcodec_cli.commands.options import DEFAULT_PRESET, change_option, complete_preset, licence_option
+from melcodec_cli.commands.train_make_music import make_music
+from melcodec_cli.commands.train_sample import copy_sample
 from melcodec_cli.report.console import say, show_line
 
 if TYPE_CHECKING:
@@ -16,9 +18,6 @@ if TYPE_CHECKING:
 
     from melcodec_cli.train.corpus import Corpus
     from melcodec_cli.train.presets import Preset
-
-
-DEFAULT_PRESET = "speech-16k"
 
 
 class StageGroup(click.Group):
@@ -171,90 +170,8 @@ def train_all(
         show_line(path)
 
 
-@train.command("sample", short_help="Copy the most useful part of a corpus.")
-@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--data", "folders", multiple=True, required=True, metavar="FOLDER",
-              type=click.Path(path_type=Path, exists=True, file_okay=False),
-              help="Folder of audio; may be given several times.")  # fmt: skip
-@click.option("--preset", "preset_name", default=DEFAULT_PRESET, show_default=True, metavar="NAME|FILE",
-              shell_complete=complete_preset,
-              help="Whose weights of sources decide.")  # fmt: skip
-@click.option("--megabytes", metavar="N", type=click.FloatRange(min=0, min_open=True), default=60, show_default=True,
-              help="How much to copy at most; a twentieth of it is for measuring.")  # fmt: skip
-def copy_sample(folder: Path, folders: tuple[Path, ...], preset_name: str, megabytes: float) -> None:
-    """Copy the clips that the preset would draw most often into FOLDER, with a manifest, to train elsewhere.
-
-    \b
-    Examples:
-      melcodec train sample packed/ --data speech/ --data more/ --megabytes 60
-    """
-    from melcodec_cli.train.presets import read_preset
-    from melcodec_cli.train.sampling import sample
-
-    counts = sample(list(folders), read_preset(preset_name).corpus, int(megabytes * 1e6), folder)
-    show_line(f"{folder}: {counts['train']} clips to train on, {counts.get('dev', 0)} to measure by")
-
-
-@train.command("make-music", short_help="Compose music to train on.")
-@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path, file_okay=False))
-@click.option(
-    "--pieces",
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=100,
-    show_default=True,
-    help="How many pieces; every tenth is for measuring, with instruments of its own.",
-)
-@click.option(
-    "--seconds",
-    metavar="N",
-    type=click.FloatRange(min=1, max=3600),
-    default=30,
-    show_default=True,
-    help="Length of each piece.",
-)
-@click.option(
-    "--seed",
-    metavar="N",
-    type=click.IntRange(min=0),
-    default=1,
-    show_default=True,
-    help="The same seed gives the same pieces, another one others.",
-)
-@click.option(
-    "--soundfont",
-    metavar="FILE",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Play the pieces on these instruments (General MIDI), with the program fluidsynth.",
-)
-@click.option(
-    "--licence",
-    metavar="NAME",
-    help="Licence of the music, such as that of the soundfont.  [default: CC0-1.0 without a soundfont]",
-)
-@click.option("--force", is_flag=True, help="Replace what an earlier call made in FOLDER.")
-def make_music(
-    folder: Path,
-    pieces: int,
-    seconds: float,
-    seed: int,
-    soundfont: Path | None,
-    licence: str | None,
-    force: bool,
-) -> None:  # fmt: skip
-    """Compose pieces in many keys, rhythms and instruments, as FLAC files at 44.1 kHz with a manifest.
-
-    Without --soundfont a simple synthesiser plays them.
-
-    \b
-    Examples:
-      melcodec train make-music music/
-      melcodec train make-music music/ --soundfont FluidR3_GM.sf2 --licence MIT
-    """
-    from melcodec_cli.train.music.making import Order, make_music
-
-    for path in make_music(Order(pieces, seconds, seed, soundfont, licence), folder, force):
-        show_line(path)
+train.add_command(copy_sample)
+train.add_command(make_music)
 
 
 @train.command("plot", short_help="Draw the curves and sample spectrograms of a run.")
