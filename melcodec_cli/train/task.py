@@ -38,28 +38,34 @@ class Task(nn.Module):
     """The loop's view of a stage: a network with its losses.
 
     `players` names the sub-modules that take turns, each with its own optimiser: the stage itself and, if there is one,
-    the adversary before it.
+    the adversary, which learns from what the stage has just made.
     """
 
     players: tuple[str, ...] = ("stage",)
     stage: nn.Module
     adversary: Discriminators
     adversary_from = 0.0  # progress at which it joins
+    shown: tuple[Tensor, Tensor]  # what it was last asked about: real and made
     frozen: Sequence[nn.Module] = ()  # earlier stages, hidden from torch in a list: neither trained nor saved
 
     def judged_by(self, adversary: Discriminators, since: float) -> None:
-        self.players = ("adversary", "stage")
+        self.players = ("stage", "adversary")
         self.adversary, self.adversary_from = adversary, since
 
     def deception(
         self, real: Tensor, made: Tensor, features_weight: float
     ) -> tuple[Tensor, dict[str, float]]:
         """The adversary's loss for the stage, and figures for the log."""
+        self.shown = (real, made.detach())
         deceived, features = self.adversary.deception_losses(real, made)
         return deceived + features_weight * features, {
             "deceived": deceived.item(),
             "features": features.item(),
         }
+
+    def judgement(self) -> tuple[Tensor, dict[str, float]]:
+        """The adversary's own loss, on what it was shown last, and no figures."""
+        return self.adversary.judgement_loss(*self.shown), {}
 
     @abstractmethod
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:

@@ -48,14 +48,10 @@ class TokenizerTask(MelTask):
         self.latest: tuple[Tensor, Tensor] | None = None  # indices and points of the last batch
         if losses.adversary:
             self.judged_by(mel_discriminators(losses.adversary_width, 1), losses.adversary_from)
-            # The adversary learns from what the stage has just made.
-            self.players = ("stage", "adversary")
-            self.shown: tuple[Tensor, Tensor] | None = None
 
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
         if player == "adversary":
-            assert self.shown is not None
-            return self.adversary.judgement_loss(*self.shown), {}
+            return self.judgement()
         tokenizer, weight = self.stage, self.losses
         heard = self.heard(crops)
         with torch.no_grad():
@@ -89,9 +85,7 @@ class TokenizerTask(MelTask):
             figures["texture"] = texture.item()
         loss = errors + weight.codebook * codebook_loss
         if weight.adversary and self.active("adversary", moment):
-            pair = (target.unsqueeze(1), shown.unsqueeze(1))
-            self.shown = (pair[0], pair[1].detach())
-            deception, verdict = self.deception(*pair, weight.features)
+            deception, verdict = self.deception(target.unsqueeze(1), shown.unsqueeze(1), weight.features)
             balance = self._balance(errors, deception)
             loss = loss + weight.adversary * balance * deception
             figures |= {**verdict, "balance": balance.item()}

@@ -51,15 +51,16 @@ def test_a_judge_of_mels_joins_where_it_is_asked_for_and_teaches_the_coder() -> 
     assert [trained.active("adversary", moment) for moment in (early, HALFWAY)] == [False, True]
     assert "deceived" not in trained.loss("stage", crops(), early)[1]
 
-    judgement, _ = trained.loss("adversary", crops(), HALFWAY)
-    judgement.backward()
-    assert all(parameter.grad is not None for parameter in trained.adversary.parameters())
-    assert all(parameter.grad is None for parameter in trained.stage.parameters())
     loss, figures = trained.loss("stage", crops(), HALFWAY)
     assert loss.item() == pytest.approx(0.1 * (figures["deceived"] + figures["features"]))
     loss.backward()
     assert trained.stage.decoder.head.weight.grad is not None
     assert all(row.any() for row in trained.stage.decoder.head.weight.grad)
+    trained.zero_grad()
+    judgement, _ = trained.loss("adversary", crops(), HALFWAY)
+    judgement.backward()
+    assert all(parameter.grad is not None for parameter in trained.adversary.parameters())
+    assert all(parameter.grad is None for parameter in trained.stage.parameters())
     assert task().players == ("stage",)
 
 

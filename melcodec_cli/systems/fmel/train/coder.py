@@ -72,18 +72,14 @@ class CoderTask(MelTask):
             self.judged_by(mel_discriminators(losses.adversary_width, 1), losses.adversary_from)
 
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
+        if player == "adversary":
+            return self.judgement()
         coder, weight = self.stage, self.losses
         heard = self.heard(crops)
         with torch.no_grad():
             mel = self.mel(crops.audio)
             target = coder.standardise(mel)
             source = target if crops.noisy is crops.audio else coder.standardise(self.mel(crops.noisy))
-        if player == "adversary":
-            with torch.no_grad():
-                timbre = self._timbre(crops, source)
-                points = coder.quantiser(coder.encoder(source, timbre))[0]
-                made = coder.decoder(points, timbre).float()
-            return self.adversary.judgement_loss(*_shown(target, made, heard)), {}
         timbre = self._timbre(crops, source)
         latent = coder.encoder(source, timbre)
         searched = None

@@ -52,6 +52,8 @@ class RefinerTask(MelTask):
         self.stage.deviation.copy_(self.coder[0].deviation)
 
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
+        if player == "adversary":
+            return self.judgement()
         flow, weight = self.stage, self.losses
         with torch.no_grad():
             mel = self.mel(crops.audio)
@@ -60,11 +62,6 @@ class RefinerTask(MelTask):
             heard = self.heard(crops)
             target = torch.where(heard, target, coarse)
             start = flow.start(coarse, torch.randn_like(coarse))
-        if player == "adversary":
-            with torch.no_grad():
-                made = self._jump(start, coarse)
-            return self.adversary.judgement_loss(_beside(target, coarse), _beside(made, coarse)), {}
-        with torch.no_grad():
             time = torch.rand(len(mel), device=mel.device)
             t = time.view(-1, 1, 1)
             point = (1 - t) * start + t * target

@@ -68,11 +68,6 @@ class VocoderTask(MelTask):
         if losses.adversary:
             judges = audio_judges(losses.judges, profile.mel.rate_hz, losses.adversary_width)
             self.judged_by(judges, losses.adversary_from)
-            self.players = (
-                "stage",
-                "adversary",
-            )  # the adversary learns from what the stage has just generated
-            self.shown: tuple[Tensor, ...] = ()
 
     def render(self, mel: Tensor) -> Tensor:
         """(batch, frame, band) -> audio (batch, frame * hop)."""
@@ -99,11 +94,6 @@ class VocoderTask(MelTask):
     def _spectral_loss(self, made: Tensor, crops: Crops) -> Tensor:
         return spectral_loss(made, crops.audio, self.profile.mel.rate_hz, crops.bandwidth_hz)
 
-    def _shown(self, crops: Crops, made: Tensor) -> tuple[Tensor, Tensor]:
-        """What the adversary hears: real and generated audio, up to the recording's bandwidth."""
-        rate = self.profile.mel.rate_hz
-        return narrowed(crops.audio, rate, crops.bandwidth_hz), narrowed(made, rate, crops.bandwidth_hz)
-
     def _input(self, mel: Tensor) -> Tensor:
         if not self.coder or torch.rand(()).item() >= self.losses.coded:
             return mel
@@ -119,7 +109,7 @@ class VocoderTask(MelTask):
 
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
         if player == "adversary":
-            return self.adversary.judgement_loss(*self.shown), {}
+            return self.judgement()
         real, heard = crops.audio, self.heard(crops)
         with torch.no_grad():
             mel = self.mel(real)
@@ -139,9 +129,11 @@ class VocoderTask(MelTask):
             loss = loss + self.losses.hush * loud
             figures["excess"] = loud.item()
         if self.losses.adversary and self.active("adversary", moment):
-            shown = self._shown(crops, made.float())
-            self.shown = tuple(each.detach() for each in shown)
-            deception, verdict = self.deception(*shown, self.losses.features)
+            rate_hz = self.profile.mel.rate_hz
+            shown_real, shown_made = (
+                narrowed(each, rate_hz, crops.bandwidth_hz) for each in (real, made.float())
+            )
+            deception, verdict = self.deception(shown_real, shown_made, self.losses.features)
             loss = loss + self.losses.adversary * deception
             figures |= verdict
         return loss, figures

@@ -52,9 +52,6 @@ class VocoderTask(MelTask):
             judges = audio_judges(losses.judges, profile.mel.rate_hz, losses.adversary_width)
             judges = spectrally_normalised(judges) if losses.spectral_norm else judges
             self.judged_by(judges, losses.adversary_from)
-            # The adversary learns from what the stage has just generated.
-            self.players = ("stage", "adversary")
-            self.shown: tuple[Tensor, ...] = ()
 
     def prepare(self, crops: Crops) -> None:
         """Do nothing: the vocoder hears mels that the tokenizer has standardised."""
@@ -80,7 +77,7 @@ class VocoderTask(MelTask):
 
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
         if player == "adversary":
-            return self.adversary.judgement_loss(*self.shown), {}
+            return self.judgement()
         real, heard, weight = crops.audio, self.heard(crops), self.losses
         rate_hz, bandwidth_hz = self.profile.mel.rate_hz, crops.bandwidth_hz
         with torch.no_grad():
@@ -109,7 +106,6 @@ class VocoderTask(MelTask):
             figures["decoded"] = masked_mean(error, heard).item()
         if weight.adversary and self.active("adversary", moment):
             shown_real, shown_made = (narrowed(each, rate_hz, bandwidth_hz) for each in (real, made))
-            self.shown = (shown_real, shown_made.detach())
             deception, verdict = self.deception(shown_real, shown_made, weight.features)
             loss = loss + weight.adversary * deception
             figures |= verdict

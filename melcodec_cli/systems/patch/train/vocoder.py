@@ -61,9 +61,6 @@ class VocoderTask(MelTask):
         if losses.adversary:
             judges = audio_judges(losses.judges, profile.mel.rate_hz, losses.adversary_width)
             self.judged_by(judges, losses.adversary_from)
-            # The adversary learns from what the stage has just generated.
-            self.players = ("stage", "adversary")
-            self.shown: tuple[Tensor, ...] = ()
 
     def render(self, mel: Tensor) -> Tensor:
         """(batch, frame, band) -> audio (batch, frame * hop), as from random places of a stream."""
@@ -80,7 +77,7 @@ class VocoderTask(MelTask):
 
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
         if player == "adversary":
-            return self.adversary.judgement_loss(*self.shown), {}
+            return self.judgement()
         real, heard, weight = crops.audio, self.heard(crops), self.losses
         rate_hz = self.profile.mel.rate_hz
         with torch.no_grad():
@@ -106,7 +103,6 @@ class VocoderTask(MelTask):
             loss = loss + weight.loudness * loudness
             figures["loudness"] = loudness.item()
         if judged:
-            self.shown = (shown_real, shown_made.detach())
             deception, verdict = self.deception(shown_real, shown_made, weight.features)
             loss = loss + weight.adversary * deception
             figures |= verdict

@@ -45,16 +45,12 @@ class CodecTask(Task):
         self.distances = SpectralDistances(profile.rate_hz)
         self.latest: tuple[Tensor, Tensor] | None = None  # indices and points of the last batch
         if losses.adversary:
-            self.judged_by(
-                patched_discriminators(profile.rate_hz, losses.adversary_width), losses.adversary_from
-            )
-            self.players = ("stage", "adversary")  # the adversary learns from what the stage has just made
-            self.shown: tuple[Tensor, Tensor] | None = None
+            judges = patched_discriminators(profile.rate_hz, losses.adversary_width)
+            self.judged_by(judges, losses.adversary_from)
 
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
         if player == "adversary":
-            assert self.shown is not None
-            return self.adversary.judgement_loss(*self.shown), {}
+            return self.judgement()
         codec, weight = self.stage, self.losses
         found = codec.quantiser(codec.encoder(crops.noisy), self._sent(len(crops.audio), crops.audio.device))
         self.latest = (found.indices, found.points)
@@ -65,7 +61,6 @@ class CodecTask(Task):
         loss = self._weighted(far) + weight.codebook * vq
         figures = {name: value.item() for name, value in far._asdict().items()} | {"vq": vq.item()}
         if weight.adversary and self.active("adversary", moment):
-            self.shown = (crops.audio, made.detach())
             deception, verdict = self.deception(crops.audio, made, weight.features)
             loss = loss + weight.adversary * deception
             figures |= verdict
