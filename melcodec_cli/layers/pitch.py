@@ -10,12 +10,32 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from melcodec_cli.layers.blocks import BlockStack, FrameConv
 from melcodec_cli.layers.memory import Memory
-from melcodec_cli.layers.pitch_config import PitchConfig
+from melcodec_cli.layers.pitch_config import PitchConfig, PitchScaleConfig
 from melcodec_cli.layers.pointwise import Linear
 
 NEIGHBOURS = 3  # bins on either side of the best one that the estimate averages over
 HEIGHT = 0.2  # weight of an error in pitch relative to one in voicing
 GRID = 32  # the estimate is rounded to this fraction of a bin (0.9 cents)
+
+
+def octaves_per_bin(scale: PitchScaleConfig) -> float:
+    return math.log2(scale.high_hz / scale.low_hz) / (scale.bins - 1)
+
+
+def bin_of(hz: Tensor, scale: PitchScaleConfig) -> Tensor:
+    """Fractional position of a frequency on the scale of bins."""
+    return (hz.clamp(min=1.0) / scale.low_hz).log2() / octaves_per_bin(scale)
+
+
+def likeliest_hz(logits: Tensor, scale: PitchScaleConfig) -> Tensor:
+    """Logits of the bins (batch, frame, bin) -> frequency in Hz (batch, frame)."""
+    best = logits.argmax(-1, keepdim=True).clamp(NEIGHBOURS, scale.bins - 1 - NEIGHBOURS)
+    around = best + torch.arange(-NEIGHBOURS, NEIGHBOURS + 1, device=logits.device)
+    weight = logits.gather(-1, around).softmax(-1)
+    # Rounded because the phase is a running sum over a whole chunk: rounding errors that differ between machines would
+    # grow until they are audible in a difference signal.
+    position = ((weight * around).sum(-1) * GRID).round() / GRID
+    return scale.low_hz * torch.exp2(position * octaves_per_bin(scale))
 
 
 class Pitch(nn.Module):
@@ -32,14 +52,6 @@ class Pitch(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         self.head = Linear(config.width, config.bins + 1)
         self.context_frames = (4 if causal else 2) + self.stack.context
-
-    @property
-    def octaves_per_bin(self) -> float:
-        return math.log2(self.config.high_hz / self.config.low_hz) / (self.config.bins - 1)
-
-    def bin_of(self, hz: Tensor) -> Tensor:
-        """Fractional position of a frequency on the scale of bins."""
-        return (hz.clamp(min=1.0) / self.config.low_hz).log2() / self.octaves_per_bin
 
     def scores(
         self, mel: Tensor, inside: Tensor | None = None, memory: Memory | None = None
@@ -68,10 +80,4 @@ class Pitch(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Frequency in Hz (batch, frame) and probability of voicing (batch, frame)."""
         logits, voicing = self.scores(mel, inside, memory)
-        best = logits.argmax(-1, keepdim=True).clamp(NEIGHBOURS, self.config.bins - 1 - NEIGHBOURS)
-        around = best + torch.arange(-NEIGHBOURS, NEIGHBOURS + 1, device=mel.device)
-        weight = logits.gather(-1, around).softmax(-1)
-        # Rounded because the phase is a running sum over a whole chunk: rounding errors that differ between machines
-        # would grow until they are audible in a difference signal.
-        position = ((weight * around).sum(-1) * GRID).round() / GRID
-        return self.config.low_hz * torch.exp2(position * self.octaves_per_bin), torch.sigmoid(voicing)
+        return likeliest_hz(logits, self.config), torch.sigmoid(voicing)

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from melcodec_cli.layers.mel_config import MelConfig
-from melcodec_cli.layers.pitch import Pitch
+from melcodec_cli.layers.pitch import Pitch, bin_of
+from melcodec_cli.layers.pitch_config import PitchScaleConfig
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.pitch_labels import Pitched
 from melcodec_cli.train.task import MelTask, Moment
@@ -39,13 +40,9 @@ class PitchTask(MelTask):
             mel = self.mel(crops.audio)
             if self.coder and torch.rand(()).item() < self.losses.coded:
                 mel = self.coder[0].recoded(mel)
-        voiced = crops.pitch_hz > 0
-        logits, voicing = self.stage.scores(mel)
-        bins = torch.arange(logits.shape[-1], device=mel.device)
-        distance = (bins - self.stage.bin_of(crops.pitch_hz).unsqueeze(-1)) / self.losses.spread_bins
-        target = torch.softmax(-0.5 * distance.square(), -1)
-        height = cross_entropy(logits[voiced], target[voiced]) if voiced.any() else logits.sum() * 0
-        decision = binary_cross_entropy_with_logits(voicing, crops.voiced)
+        height, decision = pitch_losses(
+            *self.stage.scores(mel), crops, self.stage.config, self.losses.spread_bins
+        )
         loss = height + self.losses.voicing * decision
         return loss, {"height": height.item(), "voicing": decision.item()}
 
@@ -53,9 +50,9 @@ class PitchTask(MelTask):
     def evaluate(self, crops: Crops) -> dict[str, float]:
         assert isinstance(crops, Pitched)
         mel = self.mel(crops.audio)
-        figures = _errors("", crops, self.stage(mel))
+        figures = pitch_errors("", crops, self.stage(mel))
         if self.coder:
-            figures |= _errors("coded_", crops, self.stage(self.coder[0].recoded(mel)))
+            figures |= pitch_errors("coded_", crops, self.stage(self.coder[0].recoded(mel)))
         return figures
 
     @torch.no_grad()
@@ -75,7 +72,19 @@ class PitchTask(MelTask):
         return curves
 
 
-def _errors(prefix: str, truth: Pitched, estimate: tuple[Tensor, Tensor]) -> dict[str, float]:
+def pitch_losses(
+    logits: Tensor, voicing: Tensor, truth: Pitched, scale: PitchScaleConfig, spread_bins: float
+) -> tuple[Tensor, Tensor]:
+    """Logits of the bins (batch, frame, bin) and of voicing (batch, frame) -> cross entropy of both."""
+    voiced = truth.pitch_hz > 0
+    bins = torch.arange(logits.shape[-1], device=logits.device)
+    distance = (bins - bin_of(truth.pitch_hz, scale).unsqueeze(-1)) / spread_bins
+    target = torch.softmax(-0.5 * distance.square(), -1)
+    height = cross_entropy(logits[voiced], target[voiced]) if voiced.any() else logits.sum() * 0
+    return height, binary_cross_entropy_with_logits(voicing, truth.voiced)
+
+
+def pitch_errors(prefix: str, truth: Pitched, estimate: tuple[Tensor, Tensor]) -> dict[str, float]:
     pitch_hz, voicing = estimate
     voiced = truth.pitch_hz > 0
     cents = 1200 * (pitch_hz[voiced] / truth.pitch_hz[voiced]).log2().abs()

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.layers.mel_config import MelConfig
-from melcodec_cli.layers.pitch_config import PitchConfig
+from melcodec_cli.layers.pitch_config import PitchScaleConfig
 from melcodec_cli.train.ahead import Source
 from melcodec_cli.train.batches import Batches, Crops
 from melcodec_cli.train.stage import Drawing
@@ -37,22 +37,27 @@ class Pitched(Crops):
 class PitchedBatches:
     """Crops with their labels, drawn on the CPU, where WORLD runs."""
 
-    def __init__(self, batches: Batches, mel: MelConfig, pitch: PitchConfig) -> None:
-        self.batches, self.mel, self.pitch = batches, mel, pitch
+    def __init__(
+        self, batches: Batches, mel: MelConfig, pitch: PitchScaleConfig, late_samples: int = 0
+    ) -> None:
+        self.batches, self.mel, self.pitch, self.late_samples = batches, mel, pitch, late_samples
 
     def draw(self, batch: int, samples: int, seed: int) -> Pitched:
-        return pitched(self.batches.draw(batch, samples, seed), self.mel, self.pitch)
+        crops = self.batches.draw(batch, samples, seed)
+        return pitched(crops, self.mel, self.pitch, self.late_samples)
 
     def unlabelled(self, batch: int, samples: int, seed: int) -> Crops:
         return self.batches.draw(batch, samples, seed)
 
 
-def pitched(crops: Crops, mel: MelConfig, pitch: PitchConfig) -> Pitched:
-    pitch_hz, voiced = measured_pitch(crops.audio, mel, pitch)
+def pitched(crops: Crops, mel: MelConfig, pitch: PitchScaleConfig, late_samples: int = 0) -> Pitched:
+    """late_samples: how long before the centre of a frame its pitch is measured."""
+    audio = nn.functional.pad(crops.audio, (late_samples, -late_samples))
+    pitch_hz, voiced = measured_pitch(audio, mel, pitch)
     return Pitched(**vars(crops), pitch_hz=pitch_hz, voiced=voiced)
 
 
-def measured_pitch(audio: Tensor, mel: MelConfig, pitch: PitchConfig) -> tuple[Tensor, Tensor]:
+def measured_pitch(audio: Tensor, mel: MelConfig, pitch: PitchScaleConfig) -> tuple[Tensor, Tensor]:
     """(batch, samples) -> frequency at the centre of each frame by WORLD's DIO and StoneMask, 0 where unvoiced, and the
     share of DIO's answers around it that are "voiced": (batch, frame) each."""
     import pyworld
@@ -105,11 +110,14 @@ def _voiced_share(
     return (total[first + opinions] - total[first]) / opinions
 
 
-def labelled_crops(drawing: Drawing, mel: MelConfig, pitch: PitchConfig) -> tuple[Source, Crops]:
-    """Crops for a stage whose batches carry labels."""
+def labelled_crops(
+    drawing: Drawing, mel: MelConfig, pitch: PitchScaleConfig, late_samples: int = 0
+) -> tuple[Source, Crops]:
+    """Crops for a stage whose batches carry labels.  late_samples: as in `pitched`."""
     preset, cpu = drawing.preset, torch.device("cpu")
     batches = Batches(drawing.corpus, "train", cpu, preset.corpus.weights, preset.augmentation)
-    return PitchedBatches(batches, mel, pitch), pitched(dev_beginnings(drawing), mel, pitch)
+    dev = pitched(dev_beginnings(drawing), mel, pitch, late_samples)
+    return PitchedBatches(batches, mel, pitch, late_samples), dev
 
 
 def require_world(folders: list[Path]) -> None:

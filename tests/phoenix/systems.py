@@ -8,13 +8,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from melcodec_cli.layers.pitch_config import PitchScaleConfig
 from melcodec_cli.systems.phoenix.config import (
+    BinsConfig,
     EncoderConfig,
     IstftConfig,
     Profile,
     QuantiserConfig,
     TimeConfig,
 )
+from melcodec_cli.systems.phoenix.harmonic import HarmonicDecoder
 from melcodec_cli.systems.phoenix.phoenix import Phoenix
 from melcodec_cli.systems.span import Span
 from melcodec_cli.systems.system import Codes
@@ -27,6 +30,8 @@ SMALL = Profile(
     quantiser=QuantiserConfig(stages=6, codewords=64),
     time=TimeConfig(first_channels=16, channels=(12, 8, 6, 4)),
     istft=IstftConfig(first_channels=16, channels=(12, 8, 6)),
+    harmonic=BinsConfig(first_channels=16, channels=(12, 8, 6)),
+    pitch=PitchScaleConfig(bins=32),
 )
 SHORT = dataclasses.replace(SMALL, decoder="istft", istft=dataclasses.replace(SMALL.istft, window_ms=24))
 PROFILES = {
@@ -36,6 +41,8 @@ PROFILES = {
     "istft": dataclasses.replace(SMALL, decoder="istft"),
     "istft at 16 kHz": dataclasses.replace(SMALL, decoder="istft", rate_hz=16_000),
     "istft, 24 ms": SHORT,
+    "harmonic": dataclasses.replace(SMALL, decoder="harmonic"),
+    "harmonic at 16 kHz": dataclasses.replace(SMALL, decoder="harmonic", rate_hz=16_000),
 }
 
 
@@ -46,6 +53,8 @@ def lively(profile: Profile) -> Phoenix:
     for name, parameter in system.named_parameters():
         if "over_time" in name and "weight_hh" in name:
             parameter.mul_(3.0)
+    if isinstance(system.codec.decoder, HarmonicDecoder):
+        system.codec.decoder.excitation.noise.uniform_(-3, 3)
     return system
 
 

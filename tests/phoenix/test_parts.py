@@ -13,7 +13,7 @@ from melcodec_cli.layers.residual import ResidualQuantiser
 from melcodec_cli.layers.snake import Snake
 from melcodec_cli.layers.snake import snake as snaked
 from melcodec_cli.systems.phoenix.interpolation import Interpolation, group_delay, impulse_response
-from melcodec_cli.systems.phoenix.istft import synthesis_window
+from melcodec_cli.systems.phoenix.stretches import added_window, second_window
 
 
 def tone(hz: float, rate_hz: int, seconds: float = 0.2) -> torch.Tensor:
@@ -50,9 +50,10 @@ def test_no_mirror_image_is_left_of_a_tone() -> None:
     assert 20 * (spectrum[hz > 9000].max() / spectrum.max()).log10() < -50
 
 
-def test_synthesis_windows_add_up_to_1() -> None:
-    for samples in (480, 384, 300):
-        window = synthesis_window(samples, 192)
+@pytest.mark.parametrize("samples", [480, 384, 300])
+def test_synthesis_windows_add_up_to_1(samples: int) -> None:
+    both = torch.hann_window(samples) * second_window(samples, 192)
+    for window in (added_window(samples, 192), both):
         total = torch.zeros(samples + 9 * 192)
         for frame in range(10):
             total[frame * 192 : frame * 192 + samples] += window

@@ -10,12 +10,10 @@ import torch
 from melcodec_cli.bench.operations import REST, mflops
 from melcodec_cli.layers.settings import ProfileError
 from melcodec_cli.models.bundle import parameter_count
-from melcodec_cli.systems.phoenix.config import Profile
+from melcodec_cli.systems.phoenix.config import DECODERS, Profile
 from melcodec_cli.systems.phoenix.phoenix import Phoenix
 from melcodec_cli.systems.registry import build_system
 from melcodec_cli.train.presets import read_preset
-
-DECODERS = ["time", "istft"]
 
 
 @pytest.mark.parametrize(

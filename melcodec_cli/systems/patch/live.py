@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from melcodec_cli.layers.frame_pulses import cycles_per_frame
 from melcodec_cli.layers.memory import Memory
 from melcodec_cli.layers.spectra import audio_of
-from melcodec_cli.systems.patch.excitation import cycles_per_frame
 from melcodec_cli.systems.patch.vocoder import PatchVocoder
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from melcodec_cli.layers.frame_pulses import chunk_phase, cycles_per_frame
 from melcodec_cli.layers.hifigan import HifiganVocoder
 from melcodec_cli.layers.mel import LogMel
 from melcodec_cli.layers.memory import Memory
@@ -21,7 +22,6 @@ from melcodec_cli.layers.rows import frame_numbers, inside_of, narrowed_rows, pa
 from melcodec_cli.layers.tokenizer import patch_tokenizer
 from melcodec_cli.systems.networks import Networks
 from melcodec_cli.systems.patch.config import Profile
-from melcodec_cli.systems.patch.excitation import chunk_phase, cycles_per_frame
 from melcodec_cli.systems.patch.live import PatchReceiver, PatchSender
 from melcodec_cli.systems.patch.vocoder import PatchVocoder
 from melcodec_cli.systems.span import Span

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from melcodec_cli.layers.blocks import BlockStack, masked
+from melcodec_cli.layers.frame_pulses import gate, glides, local_pulses
 from melcodec_cli.layers.mel_config import MelConfig
 from melcodec_cli.layers.memory import Memory, surrounded
 from melcodec_cli.layers.pointwise import Linear
 from melcodec_cli.layers.spectra import SPECTRA_AT_ONCE, audio_of, loop_spectra, overlap_add, shaped
 from melcodec_cli.systems.patch.config import VocoderConfig
-from melcodec_cli.systems.patch.excitation import gate, glides, local_pulses
 
 
 class PatchVocoder(nn.Module):

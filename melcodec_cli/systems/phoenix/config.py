@@ -11,11 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
+from melcodec_cli.layers.pitch_config import PitchScaleConfig
 from melcodec_cli.layers.settings import require, require_range
 from melcodec_cli.systems.profile import SystemProfile
 
 CORE_HZ = 16_000  # the rate at which the time-domain decoder works
+DECODERS = ("time", "istft", "harmonic")
 RATES_HZ = (16_000, 24_000, 48_000)
 HIGH_HZ = 8_000  # nothing above it is coded
 MAX_CHANNELS, MAX_KERNEL, MAX_LEVELS = 1024, 64, 8
@@ -75,20 +78,29 @@ class TimeConfig:
 
 
 @dataclass(frozen=True)
-class IstftConfig:
+class BinsConfig:
     """The encoder in reverse: frames become bands, then bins, of which each frame's stretch of audio is made."""
 
+    part: ClassVar[str] = "harmonic"  # what it is called in a profile
     first_channels: int = 160
     strides: tuple[int, ...] = (3, 4, 4, 5)  # bands, at last bins, that each becomes
     channels: tuple[int, ...] = (64, 32, 32)  # after each split but the last
-    window_ms: int = 30  # length of the stretch; it ends with the frame, so this is the latency
 
     def __post_init__(self) -> None:
         # The last level has three values of each bin.
         require_levels(
-            "istft", self.strides, (*self.channels, 3), lambda level: math.prod(self.strides[:level])
+            self.part, self.strides, (*self.channels, 3), lambda level: math.prod(self.strides[:level])
         )
-        require_range("istft.", self, 1, MAX_CHANNELS, "first_channels")
+        require_range(f"{self.part}.", self, 1, MAX_CHANNELS, "first_channels")
+
+
+@dataclass(frozen=True)
+class IstftConfig(BinsConfig):
+    part: ClassVar[str] = "istft"
+    window_ms: int = 30  # length of the stretch; it ends with the frame, so this is the latency
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         require_range("istft.", self, 1, 1000, "window_ms")
 
 
@@ -103,9 +115,11 @@ class Profile(SystemProfile):
     warmup_frames: int = 84  # 1 s before each chunk, in which the recurrent layers learn what came before
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     quantiser: QuantiserConfig = field(default_factory=QuantiserConfig)
-    decoder: str = "time"  # "time" or "istft"
+    decoder: str = "time"  # one of DECODERS, each of which has a table
     time: TimeConfig = field(default_factory=TimeConfig)
     istft: IstftConfig = field(default_factory=IstftConfig)
+    harmonic: BinsConfig = field(default_factory=BinsConfig)
+    pitch: PitchScaleConfig = field(default_factory=PitchScaleConfig)  # for harmonic
 
     def __post_init__(self) -> None:
         require(self.rate_hz in RATES_HZ, f"rate_hz {self.rate_hz!r} must be 16000, 24000 or 48000")
@@ -113,7 +127,7 @@ class Profile(SystemProfile):
         require(self.hop_ms <= self.window_ms, "hop_ms must not exceed window_ms")
         require_range("", self, 1, MAX_CHUNK_S * 1000 // self.hop_ms, "chunk_frames")
         require_range("", self, 0, MAX_WARMUP_S * 1000 // self.hop_ms, "warmup_frames")
-        require(self.decoder in ("time", "istft"), f"decoder {self.decoder!r} must be time or istft")
+        require(self.decoder in DECODERS, f"decoder {self.decoder!r} must be one of {', '.join(DECODERS)}")
         require(
             math.prod(self.encoder.strides) == self.bins,
             f"the product of encoder.strides must be the number of bins, {self.bins}",
@@ -124,10 +138,12 @@ class Profile(SystemProfile):
                 "the product of time.strides must be the hop in samples of 16 kHz",
             )
         else:
+            strides = (self.istft if self.decoder == "istft" else self.harmonic).strides
             require(
-                math.prod(self.istft.strides) == self.bins,
-                f"the product of istft.strides must be the number of bins, {self.bins}",
+                math.prod(strides) == self.bins,
+                f"the product of {self.decoder}.strides must be the number of bins, {self.bins}",
             )
+        if self.decoder == "istft":
             require(
                 self.hop_ms < self.istft.window_ms <= self.window_ms,
                 "istft.window_ms must be longer than hop_ms and at most window_ms",

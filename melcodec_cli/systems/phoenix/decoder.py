@@ -13,6 +13,7 @@ from melcodec_cli.layers.memory import Memory, delayed
 from melcodec_cli.layers.snake import Snake
 from melcodec_cli.systems.phoenix.config import CORE_HZ, Profile
 from melcodec_cli.systems.phoenix.interpolation import Interpolation
+from melcodec_cli.systems.span import Span
 
 LAST_KERNEL = 7
 QUIET = 0.1  # of random weights, so that training does not begin with noise louder than speech
@@ -83,7 +84,9 @@ class TimeDecoder(nn.Module):
         self.ahead_samples = ahead + (interpolated.ahead_samples if interpolated else 0)
         self.delay_samples = ahead + (interpolated.delay_samples if interpolated else 0)
 
-    def forward(self, latents: Tensor, memory: Memory | None = None) -> Tensor:
+    def forward(
+        self, latents: Tensor, memory: Memory | None = None, spans: Sequence[Span] | None = None
+    ) -> Tensor:
         """(batch, frame, width) -> (batch, frames * hop_samples)."""
         x = self.first(latents)
         x = x + self.over_time(x.transpose(0, 1), memory).transpose(0, 1)

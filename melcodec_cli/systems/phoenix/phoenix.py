@@ -18,9 +18,16 @@ from melcodec_cli.systems.networks import Networks
 from melcodec_cli.systems.phoenix.config import RATES_HZ, Profile
 from melcodec_cli.systems.phoenix.decoder import TimeDecoder
 from melcodec_cli.systems.phoenix.encoder import Encoder
+from melcodec_cli.systems.phoenix.harmonic import HarmonicDecoder
 from melcodec_cli.systems.phoenix.istft import IstftDecoder
 from melcodec_cli.systems.span import Span
 from melcodec_cli.systems.system import ABSENT, Audio, Codes, Identity, Option, Options, Reach, Shape
+
+DECODERS: dict[str, type[TimeDecoder | IstftDecoder | HarmonicDecoder]] = {
+    "time": TimeDecoder,
+    "istft": IstftDecoder,
+    "harmonic": HarmonicDecoder,
+}
 
 
 class Codec(nn.Module):
@@ -31,7 +38,7 @@ class Codec(nn.Module):
         width, config = profile.encoder.channels[-1], profile.quantiser
         self.encoder = Encoder(profile)
         self.quantiser = ResidualQuantiser(width, config.stages, config.codewords, config.lookup_width)
-        self.decoder = (TimeDecoder if profile.decoder == "time" else IstftDecoder)(profile, width)
+        self.decoder: TimeDecoder | IstftDecoder | HarmonicDecoder = DECODERS[profile.decoder](profile, width)
 
 
 class Phoenix(Networks[Profile]):
@@ -46,7 +53,7 @@ class Phoenix(Networks[Profile]):
         bitstream_parts=("codec.quantiser.codebooks", "codec.quantiser.project_out."),
         bitstream_settings=("rate_hz", "hop_ms", "quantiser"),
         renderer_parts=("codec.decoder.",),
-        renderer_settings=("warmup_frames", "decoder", "time", "istft"),
+        renderer_settings=("warmup_frames", "decoder", "time", "istft", "harmonic", "pitch"),
         unshipped=("codec.quantiser.usage",),  # the running usage that guides online clustering
     )
     suits = ("speech",)
@@ -103,7 +110,10 @@ class Phoenix(Networks[Profile]):
     def decode(self, codes: Sequence[Codes], spans: Sequence[Span], options: Options) -> list[Audio]:
         hop, reach = self.profile.hop_samples, self.decode_reach(options)
         near = [
-            Span(min(span.before, reach.before), span.kept, min(span.after, reach.after)) for span in spans
+            dataclasses.replace(
+                span, before=min(span.before, reach.before), after=min(span.after, reach.after)
+            )
+            for span in spans
         ]
         indices = torch.full(
             (len(codes), max(span.before + span.kept for span in near) + reach.after, self.shape.rows), ABSENT
@@ -112,7 +122,8 @@ class Phoenix(Networks[Profile]):
             begin = span.before - new.before
             own = torch.from_numpy(each.indices[begin : begin + new.total])
             row[: len(own), : own.shape[1]] = own
-        audio = self.codec.decoder(self.codec.quantiser.lookup(indices.to(self.device))).float().cpu()
+        latents = self.codec.quantiser.lookup(indices.to(self.device))
+        audio = self.codec.decoder(latents, spans=near).float().cpu()
         there = (indices >= 0).any(-1).repeat_interleave(hop, 1)
         audio = audio.masked_fill(~there, 0.0)  # a lost frame is silent
         return [row[span.scaled(hop).kept_slice].numpy() for row, span in zip(audio, near, strict=True)]

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from melcodec_cli.layers.envelope import EnvelopeSegments
+from melcodec_cli.layers.frame_pulses import cycles_per_frame
 from melcodec_cli.layers.hifigan import HifiganVocoder
 from melcodec_cli.layers.pitch import Pitch
 from melcodec_cli.layers.tokenizer import Tokenizer
 from melcodec_cli.systems.patch.config import Profile
-from melcodec_cli.systems.patch.excitation import cycles_per_frame
 from melcodec_cli.systems.patch.patch import vocoder_for
 from melcodec_cli.systems.patch.vocoder import PatchVocoder
 from melcodec_cli.train.batches import Crops

@@ -8,11 +8,20 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from melcodec_cli.layers.pitch import likeliest_hz
 from melcodec_cli.systems.phoenix.config import Profile
+from melcodec_cli.systems.phoenix.excitation import NOISE_FRAMES
+from melcodec_cli.systems.phoenix.harmonic import HarmonicDecoder
 from melcodec_cli.systems.phoenix.phoenix import Codec
 from melcodec_cli.systems.phoenix.train.losses import Distances, SpectralDistances
+from melcodec_cli.systems.phoenix.train.noise import noise_phases
+from melcodec_cli.systems.span import Span
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.discriminators import patched_discriminators
+from melcodec_cli.train.loudness import Loudness
+from melcodec_cli.train.pitch import pitch_errors, pitch_losses
+from melcodec_cli.train.pitch_labels import Pitched
+from melcodec_cli.train.spectra import narrowed
 from melcodec_cli.train.task import Moment, Task
 
 PICTURED = 2  # which of the resolutions is drawn: 32 ms
@@ -26,6 +35,13 @@ class CodecLosses:
     codebook: float = 0.5
     commitment: float = 0.25  # pulls the encoder towards its codewords; relative to the codebook loss
     usage_decay: float = 0.99  # decay of the running usage that guides online clustering
+    loudness: float = (
+        0.0  # what a model of hearing notices, that of PESQ: a model so trained is optimised for PESQ
+    )
+    pitch: float = 0.2  # what a harmonic decoder hears of it ...
+    voicing: float = 0.2  # ... and whether there is any
+    told: float = 0.5  # share of crops for which it is told the right pitch and voicing
+    spread_bins: float = 1.2  # width of the soft target of the pitch
     single: float = 0.5  # share of crops decoded from one stage alone; the others from two or more
     adversary: float = 0.0  # weight of the adversarial loss; 0: none
     features: float = 1.0  # weight of feature matching, relative to the adversary's
@@ -43,6 +59,9 @@ class CodecTask(Task):
         self.profile, self.losses = profile, losses
         self.stage = Codec(profile)
         self.distances = SpectralDistances(profile.rate_hz)
+        self.loudness = Loudness(profile.rate_hz)
+        if isinstance(self.stage.decoder, HarmonicDecoder):
+            self.stage.decoder.excitation.noise.copy_(noise_phases(profile))
         self.latest: tuple[Tensor, Tensor] | None = None  # indices and points of the last batch
         if losses.adversary:
             judges = patched_discriminators(profile.rate_hz, losses.adversary_width)
@@ -54,17 +73,45 @@ class CodecTask(Task):
         codec, weight = self.stage, self.losses
         found = codec.quantiser(codec.encoder(crops.noisy), self._sent(len(crops.audio), crops.audio.device))
         self.latest = (found.indices, found.points)
-        made = codec.decoder(found.latent).float()
+        made, loss, figures = self._decoded(found.latent, crops)
         with torch.autocast(made.device.type, enabled=False):
             far = self.distances(made, crops.audio, crops.bandwidth_hz)
+            if weight.loudness:
+                shown = (
+                    narrowed(each, self.profile.rate_hz, crops.bandwidth_hz) for each in (made, crops.audio)
+                )
+                loudness = self.loudness(*shown)
+                loss = loss + weight.loudness * loudness
+                figures["loudness"] = loudness.item()
         vq = found.codebook_loss + weight.commitment * found.commitment_loss
-        loss = self._weighted(far) + weight.codebook * vq
-        figures = {name: value.item() for name, value in far._asdict().items()} | {"vq": vq.item()}
+        loss = loss + self._weighted(far) + weight.codebook * vq
+        figures |= {name: value.item() for name, value in far._asdict().items()} | {"vq": vq.item()}
         if weight.adversary and self.active("adversary", moment):
             deception, verdict = self.deception(crops.audio, made, weight.features)
             loss = loss + weight.adversary * deception
             figures |= verdict
         return loss, figures
+
+    def _decoded(self, latents: Tensor, crops: Crops) -> tuple[Tensor, Tensor, dict[str, float]]:
+        """Audio, and for a harmonic decoder the loss of what it hears of the pitch, and figures."""
+        decoder, weight = self.stage.decoder, self.losses
+        if not isinstance(decoder, HarmonicDecoder):
+            return decoder(latents).float(), latents.new_zeros(()), {}
+        assert isinstance(crops, Pitched)
+        x, logits, voicing = decoder.heard(latents)
+        height, decision = pitch_losses(logits, voicing, crops, decoder.scale, weight.spread_bins)
+        with torch.no_grad():
+            own_hz, own_voicing = likeliest_hz(logits, decoder.scale), voicing.sigmoid()
+            told = torch.rand(len(latents), 1, device=latents.device) < weight.told
+            pitch_hz = torch.where(told & (crops.pitch_hz > 0), crops.pitch_hz, own_hz)
+            voicing = torch.where(told, crops.voiced, own_voicing)
+            # As from anywhere in a stream, so that each frame meets all noise.
+            frames = latents.shape[1]
+            begin = torch.randint(NOISE_FRAMES, (len(latents),)).tolist()
+            spans = [Span(0, frames, 0, first) for first in begin]
+        made = decoder.sound(x, pitch_hz, voicing, spans=spans).float()
+        loss = weight.pitch * height + weight.voicing * decision
+        return made, loss, {"height": height.item(), "voicing": decision.item()}
 
     def _weighted(self, far: Distances) -> Tensor:
         weight = self.losses
@@ -101,6 +148,11 @@ class CodecTask(Task):
             far = self.distances(codec.decoder(found.latent).float(), crops.audio, crops.bandwidth_hz)
             figures[f"dev_loss_{sent}"] = self._weighted(far).item()
             figures |= {f"dev_{name}_{sent}": value.item() for name, value in far._asdict().items()}
+            if isinstance(codec.decoder, HarmonicDecoder):
+                assert isinstance(crops, Pitched)
+                _, logits, voicing = codec.decoder.heard(found.latent)
+                estimate = likeliest_hz(logits, codec.decoder.scale), voicing.sigmoid()
+                figures |= pitch_errors(f"dev_{sent}_", crops, estimate)
         shares = codec.quantiser.shares(found.indices)
         perplexities = (-(shares * (shares + 1e-12).log()).sum(1)).exp()
         return figures | {"perplexity": perplexities[0].item(), "least_perplexity": perplexities.min().item()}

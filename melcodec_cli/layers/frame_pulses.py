@@ -1,4 +1,4 @@
-"""Excitation of the patch codec's vocoder: a stretch of pulses for each frame, of which nothing lies in the future.
+"""Excitation without a look into the future: a stretch of pulses for each frame.
 
 A frame knows its own pitch and phase and the pitch of the frame before.  Its pulses go on from there over the length of
 its window, and frames overlap.
