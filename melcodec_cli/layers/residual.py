@@ -63,9 +63,16 @@ class ResidualQuantiser(nn.Module):
         codewords = self.codebooks.detach().transpose(1, 2).contiguous()
         return Columns(codewords, -codewords.square().sum(1) / 2)
 
-    def forward(self, x: Tensor, sent: Tensor | None = None, columns: Columns | None = None) -> Quantised:
+    def forward(
+        self,
+        x: Tensor,
+        sent: Tensor | None = None,
+        columns: Columns | None = None,
+        plain: Tensor | None = None,
+    ) -> Quantised:
         """x (batch, frame, width); sent (batch,): how many stages go into each row's latent, None for all.
 
+        plain (batch,): rows of which each stage passes on the points as they are, for a young network to learn from.
         columns: as above, from callers that would otherwise have them computed again and again.
 
         All stages are looked up and have their losses.  Computed in float32: an index must not depend on bfloat16
@@ -84,7 +91,10 @@ class ResidualQuantiser(nn.Module):
                 if torch.is_grad_enabled():
                     codebook_loss = codebook_loss + (chosen - point.detach()).square().sum(-1).mean()
                     commitment_loss = commitment_loss + (chosen.detach() - point).square().sum(-1).mean()
-                part = self.project_out[stage](point + (chosen - point).detach())
+                passed = point + (chosen - point).detach()
+                if plain is not None:
+                    passed = torch.where(plain[:, None, None], point, passed)
+                part = self.project_out[stage](passed)
                 left = left - part
                 latent = latent + (part if sent is None else part * (sent > stage)[:, None, None])
                 indices.append(index)

@@ -125,6 +125,17 @@ def test_a_row_is_decoded_from_the_stages_sent(quantiser: ResidualQuantiser) -> 
     assert torch.equal(found.indices, quantiser(x).indices)
 
 
+def test_plain_rows_keep_what_codewords_would_round(quantiser: ResidualQuantiser) -> None:
+    x = torch.randn(2, 5, 6)
+    usual = quantiser(x)
+    found = quantiser(x, plain=torch.tensor([False, True]))
+    assert torch.allclose(found.latent[0], usual.latent[0], atol=1e-6)
+    left = x[1] - quantiser.project_out[0](quantiser.project_in[0](x[1]))
+    for stage in (1, 2):
+        left = left - quantiser.project_out[stage](quantiser.project_in[stage](left))
+    assert torch.allclose(x[1] - found.latent[1], left, atol=1e-4)
+
+
 def test_the_gradient_passes_the_quantiser(quantiser: ResidualQuantiser) -> None:
     x = torch.randn(2, 5, 6, requires_grad=True)
     found = quantiser(x)

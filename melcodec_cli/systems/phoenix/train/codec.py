@@ -42,6 +42,9 @@ class CodecLosses:
     voicing: float = 0.2  # ... and whether there is any
     told: float = 0.5  # share of crops for which it is told the right pitch and voicing
     spread_bins: float = 1.2  # width of the soft target of the pitch
+    plain_until: float = (
+        0.0  # progress until which some crops are not quantised, all at first, then ever fewer
+    )
     single: float = 0.5  # share of crops decoded from one stage alone; the others from two or more
     adversary: float = 0.0  # weight of the adversarial loss; 0: none
     features: float = 1.0  # weight of feature matching, relative to the adversary's
@@ -71,7 +74,11 @@ class CodecTask(Task):
         if player == "adversary":
             return self.judgement()
         codec, weight = self.stage, self.losses
-        found = codec.quantiser(codec.encoder(crops.noisy), self._sent(len(crops.audio), crops.audio.device))
+        batch, device = len(crops.audio), crops.audio.device
+        plain = None
+        if moment.progress < weight.plain_until:
+            plain = torch.rand(batch, device=device) > moment.progress / weight.plain_until
+        found = codec.quantiser(codec.encoder(crops.noisy), self._sent(batch, device), plain=plain)
         self.latest = (found.indices, found.points)
         made, loss, figures = self._decoded(found.latent, crops)
         with torch.autocast(made.device.type, enabled=False):
