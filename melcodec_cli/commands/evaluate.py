@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from melcodec_cli.commands.options import complete_bundles, complete_listed, model_options, options
+from melcodec_cli.commands.options import BitRate, complete_bundles, complete_listed, model_options, options
 
 EXISTING = click.Path(path_type=Path, dir_okay=False, exists=True)
 FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
@@ -61,6 +61,14 @@ system_options = options(
         "--steps",
         metavar="N,...",
         help="Numbers of refiner steps to measure side by side.  [default: the model's own]",
+    ),
+    click.option(
+        "--bitrate",
+        "bit_rates",
+        metavar="N[k],...",
+        default="",
+        help="Bits per second, such as 1k,6k, to measure side by side of models that offer several.  "
+        "[default: the highest]",
     ),
     click.option(
         "--against",
@@ -132,6 +140,7 @@ def evaluate(
     content: str,
     bundles: tuple[str, ...],
     steps: str | None,
+    bit_rates: str,
     against: str,
     noisy: bool,
     noise: Path | None,
@@ -161,7 +170,7 @@ def evaluate(
       melcodec evaluate --files-from dev.txt --bundle mine.safetensors --json after.json
       melcodec evaluate --compare before.json after.json
       melcodec evaluate --from after.json --plot quality.svg
-      melcodec evaluate --noisy --against opus
+      melcodec evaluate --noisy --bundle speech-24k-live --bitrate 1k,6k --against opus
       melcodec evaluate --content music pieces/ --bundle audio.safetensors --against opus --out report/
       melcodec evaluate --steps 0,1,4 --limit 6 --no-judges
     """
@@ -187,7 +196,8 @@ def evaluate(
     if content != "speech" and not (places or files_from):
         raise UsageProblem(f"--content {content} needs a FOLDER or FILE: the built-in set is speech")
     names = [name for bundle in bundles for name in _listed(bundle)] or [DEFAULT_BUNDLE]
-    own = models(names, _numbers(steps), device, threads)
+    rates = [BitRate().convert(word, None, None) for word in _listed(bit_rates)]
+    own = models(names, _numbers(steps), rates, device, threads)
     others, absent = peers(_listed(against), content)
     if noisy:
         others = [*(each for each in others if not isinstance(each, Original)), NoisyInput()]

@@ -14,8 +14,9 @@ from melcodec_cli.convert.engine import LocalEngine
 from melcodec_cli.convert.request import CompressRequest, DecompressRequest, Request
 from melcodec_cli.evaluate.clips import Clip, read_speech
 from melcodec_cli.evaluate.speech import Audio, Speech
-from melcodec_cli.models.choose import ModelChoice, Models
-from melcodec_cli.models.installed import bundle_named
+from melcodec_cli.models.choose import ModelChoice, Models, rows_of
+from melcodec_cli.models.installed import BundleInfo, bundle_named
+from melcodec_cli.systems.system import bit_rate_text
 
 
 @dataclass(frozen=True)
@@ -49,15 +50,21 @@ class Melcodec(Contender):
 
     kind = "melcodec"
 
-    def __init__(self, name: str, bundle: str, device: str, threads: int | None, steps: int | None):
-        self._info = bundle_named(bundle)
-        self._engine = LocalEngine(Models(_ignore, _ignore, ModelChoice(device, threads, bundle)), _ignore)
+    def __init__(
+        self, name: str, info: BundleInfo, steps: int | None, bits_per_s: float | None, models: Models
+    ):
+        self._info = info
+        self._bits_per_s = bits_per_s
+        self._engine = LocalEngine(models, _ignore)
         self._options = {} if steps is None else {"steps": steps}
         self.name = name if steps is None else f"{name} --steps {steps}"
+        if bits_per_s is not None:
+            self.name += f" --bitrate {bit_rate_text(bits_per_s)}"
 
     def code(self, clip: Clip, speech: Speech) -> Coded:
         mlc, wav = io.BytesIO(), io.BytesIO()
-        encode_s = self._run(CompressRequest(clip.path, mlc, CompressSettings(copy_tags=False)))
+        settings = CompressSettings(copy_tags=False)
+        encode_s = self._run(CompressRequest(clip.path, mlc, settings, bits_per_s=self._bits_per_s))
         mlc.seek(0)
         decode_s = self._run(DecompressRequest(mlc, wav, options=self._options))
         mlc.seek(0)
@@ -93,12 +100,36 @@ def _ignore(*_: str) -> None:
 
 
 def models(
-    bundles: Sequence[str], steps: Sequence[int | None], device: str = "auto", threads: int | None = None
+    bundles: Sequence[str],
+    steps: Sequence[int | None],
+    bit_rates: Sequence[float] = (),
+    device: str = "auto",
+    threads: int | None = None,
 ) -> list[Contender]:
-    """Every bundle with every number of steps; None: its own. A bundle that is a file is named after it."""
+    """Every bundle with every number of steps (None: its own), at each of the bit rates if it offers several.
+
+    A bundle that is a file is named after it.
+    """
     names = [Path(bundle).stem if bundle.endswith(".safetensors") else bundle for bundle in bundles]
     return [
-        Melcodec(name if names.count(name) == 1 else bundle, bundle, device, threads, step)
+        Melcodec(
+            name if names.count(name) == 1 else bundle,
+            info,
+            step,
+            bits_per_s,
+            Models(_ignore, _ignore, ModelChoice(device, threads, bundle)),
+        )
         for name, bundle in zip(names, bundles, strict=True)
+        for info in [bundle_named(bundle)]
         for step in steps
+        for bits_per_s in _rates(info, bit_rates)
     ]
+
+
+def _rates(info: BundleInfo, wanted: Sequence[float]) -> Sequence[float | None]:
+    """None: the only one, or the highest."""
+    if not wanted or info.shape is None or len(info.shape.bits_per_s) == 1:
+        return [None]
+    for bits_per_s in wanted:
+        rows_of(info, bits_per_s)  # raises if it is not offered
+    return wanted

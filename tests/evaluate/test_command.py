@@ -18,6 +18,7 @@ from melcodec_cli.evaluate.metrics import LIKENESS
 from melcodec_cli.evaluate.session import Outputs, Session
 from melcodec_cli.evaluate.speech import Speech
 from tests.evaluate.conftest import CHEAP_JUDGES
+from tests.phoenix.systems import PROFILES, lively
 
 pytestmark = pytest.mark.slow
 
@@ -263,3 +264,20 @@ def test_what_makes_no_sense_is_refused_in_one_line(
     assert main(["evaluate", *arguments]) == code
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert last.startswith("melcodec: ") and words in last
+
+
+def test_a_model_of_several_bit_rates_is_measured_at_each_and_one_of_one_at_its_own(
+    tiny_bundle: Path, two_clips: list[str], tmp_path: Path, capsys: Capture
+) -> None:
+    from melcodec_cli.models.bundle import save_bundle
+
+    live = tmp_path / "small-live.safetensors"
+    save_bundle(lively(PROFILES["istft"]), live, "small-live", "CC0-1.0", {})
+    arguments = ["evaluate", two_clips[0], "--no-judges", "-q", "--bundle", f"{live},{tiny_bundle}"]
+    assert main([*arguments, "--bitrate", "500,3k", "--csv", "-"]) == ExitCode.OK
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["system"] for row in rows] == ["small-live --bitrate 500", "small-live --bitrate 3k", "tiny"]
+    first, second, _ = (float(row["payload_bits"]) for row in rows)
+    assert second == pytest.approx(6 * first)
+    assert main([*arguments, "--bitrate", "700"]) == ExitCode.USAGE
+    assert "small-live offers 500, 1k, 1.5k, 2k, 2.5k, 3k bit/s" in capsys.readouterr().err
