@@ -34,6 +34,7 @@ PAYLOAD_LIMIT_BITS_PER_S = {
     "speech-16k-strict": 250,
     "speech-48k": 770,
     "speech-16k-7500": 7500,
+    "speech-24k-live": 6000,
 }
 
 pytestmark = [
@@ -84,7 +85,8 @@ def test_each_shipped_model_keeps_its_profile_and_the_speech(bundle: BundleInfo,
     header = Reader(io.BytesIO(data)).header
     assert (header.bitstream_id.hex(), header.layout.model_rate_hz) == (bundle.bitstream_id, rate_hz)
     chunks = [indices for indices, _ in indices_of(data)]
-    frames = [math.ceil(seconds * shape.frames_per_s) for seconds in (4, 4, 2)]
+    usual = math.floor(4 * shape.frames_per_s)
+    frames = [usual, usual, math.ceil(10 * shape.frames_per_s) - 2 * usual]
     assert [len(chunk) for chunk in chunks] == [count * rows for count in frames]
     whole = 20 * shape.frames_per_s
     payload_bits = whole * rows * shape.index_bits
