@@ -33,7 +33,8 @@ class BinsNet(nn.Module):
         self.norm = nn.LayerNorm((bands, before))
         self.head = Splitter(config.strides[-1], before, len(usual))
         self.head.linear.weight.data *= QUIET
-        self.usual = nn.Parameter(torch.tensor(usual).repeat(math.prod(config.strides), 1))
+        self.usual = nn.Parameter(torch.empty(math.prod(config.strides), len(usual)))
+        self.usual.data.copy_(torch.tensor(usual))
 
     def forward(self, latents: Tensor, memory: Memory | None = None) -> Tensor:
         """(batch, frame, width) -> (frame, batch, bin, value)."""
