@@ -1,4 +1,4 @@
-"""From latents to bins: the encoder in reverse, which two of the decoders share."""
+"""The network that turns latents into values for each bin: the encoder in reverse.  Two of the decoders use it."""
 
 from __future__ import annotations
 

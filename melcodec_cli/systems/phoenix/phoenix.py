@@ -45,7 +45,8 @@ class Phoenix(Networks[Profile]):
     """Chunks of a file are coded as if nothing had come before their context.
 
     The recurrent layers would remember all of the stream.  In a file they start from nothing `warmup_frames` before
-    each chunk, so that a chunk can be decoded alone; in a session they never start anew.
+    each chunk, so that a chunk can be decoded alone; in a session they never start anew.  For the same reason the
+    pulses of a harmonic decoder begin each chunk of a file with the same phase.
     """
 
     profile_class = Profile
