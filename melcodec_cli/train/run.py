@@ -25,6 +25,7 @@ from melcodec_cli.train.checkpoint import moments, read, restore_moments, save_a
 from melcodec_cli.train.clustering import grown
 from melcodec_cli.train.history import Leg, legs_of
 from melcodec_cli.train.log import Log
+from melcodec_cli.train.muon import Muon, matrices_of
 from melcodec_cli.train.ranks import agreed, share_gradients
 from melcodec_cli.train.run_config import Phase, RunConfig
 from melcodec_cli.train.stopping import StopSignal
@@ -63,15 +64,25 @@ class Run:
         self.mixed = config.bfloat16 and computes_bfloat16(device)
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         self.ranks = dist.get_world_size() if dist.is_initialized() else 1
-        self.optimisers = {
-            player: torch.optim.AdamW(
-                list(getattr(task, player).parameters()), config.rate, (config.betas[0], config.betas[1]),
-                weight_decay=config.weight_decay, fused=True,
-            )
-            for player in task.players
-        }  # fmt: skip
+        self.optimisers = {player: self._optimisers(player) for player in task.players}
         self.average = {k: v.detach().clone() for k, v in task.stage.state_dict().items()}
         folder.mkdir(parents=True, exist_ok=True)
+
+    def _optimisers(self, player: str) -> dict[str, torch.optim.Optimizer]:
+        """AdamW, and Muon for the matrices of the stage if the configuration says so."""
+        config, module = self.config, getattr(self.task, player)
+        matrices = list(matrices_of(module)) if config.matrices and player == "stage" else []
+        own = {id(weight) for weight, _ in matrices}
+        optimisers: dict[str, torch.optim.Optimizer] = {
+            "optimiser": torch.optim.AdamW(
+                [each for each in module.parameters() if id(each) not in own],
+                config.rate, (config.betas[0], config.betas[1]),
+                weight_decay=config.weight_decay, fused=True,
+            )
+        }  # fmt: skip
+        if matrices:
+            optimisers["matrices"] = Muon(matrices, config.rate, config.weight_decay)
+        return optimisers
 
     @property
     def has_checkpoint(self) -> bool:
@@ -206,18 +217,20 @@ class Run:
         return (self.config.seed * 1_000_003 + step) * 64 + self.rank
 
     def _turn(self, player: str, loss_of: Callable[[], tuple[Tensor, dict[str, float]]]) -> dict[str, float]:
-        optimiser = self.optimisers[player]
+        optimisers = self.optimisers[player]
         parameters = list(getattr(self.task, player).parameters())
-        for group in optimiser.param_groups:
-            group["lr"] = self._rate()
-        optimiser.zero_grad(set_to_none=True)
+        for kind, optimiser in optimisers.items():
+            (group,) = optimiser.param_groups
+            group["lr"] = self._rate() * (self.config.matrices if kind == "matrices" else 1)
+            optimiser.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
             loss, figures = loss_of()
         loss.backward()
         share_gradients(parameters)
         norm = nn.utils.clip_grad_norm_(parameters, self.config.clip_norm)
         if torch.isfinite(norm):  # one bad batch must not ruin hours of training
-            optimiser.step()
+            for optimiser in optimisers.values():
+                optimiser.step()
         return {("loss" if player == "stage" else player): loss.item(), **figures}
 
     @torch.no_grad()
@@ -258,8 +271,9 @@ class Run:
     def save(self) -> None:
         tensors = {f"task.{k}": v for k, v in self.task.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.items()}
-        for player, optimiser in self.optimisers.items():
-            tensors |= {f"optimiser.{player}.{k}": v for k, v in moments(optimiser).items()}
+        for player, optimisers in self.optimisers.items():
+            for kind, optimiser in optimisers.items():
+                tensors |= {f"{kind}.{player}.{k}": v for k, v in moments(optimiser).items()}
         notes = {
             "progress": json.dumps({"step": self.step, "elapsed_s": self.elapsed_s}),
             "legs": json.dumps([leg.to_dict() for leg in self.legs]),
@@ -276,5 +290,6 @@ class Run:
         self.earlier = legs_of(path, self.folder.name)
         self.task.load_state_dict(under("task.", tensors))
         self.average = under("average.", tensors)
-        for player, optimiser in self.optimisers.items():
-            restore_moments(optimiser, under(f"optimiser.{player}.", tensors))
+        for player, optimisers in self.optimisers.items():
+            for kind, optimiser in optimisers.items():
+                restore_moments(optimiser, under(f"{kind}.{player}.", tensors))

@@ -19,7 +19,8 @@ class RunConfig:
     batch: int = 16
     seconds: float = 2.0  # length of each crop
     rate: float = 1e-3  # peak learning rate
-    betas: tuple[float, ...] = (0.9, 0.98)
+    matrices: float = 0.0  # rate of matrices relative to it, by Muon; 0: by AdamW, as all else
+    betas: tuple[float, ...] = (0.9, 0.98)  # of AdamW
     weight_decay: float = 0.01
     warmup_steps: int = 300
     clip_norm: float = 1.0
