@@ -33,7 +33,13 @@ class BinsNet(nn.Module):
         self.norm = nn.LayerNorm((bands, before))
         self.head = Splitter(config.strides[-1], before, len(usual))
         self.head.linear.weight.data *= QUIET
-        self.usual = nn.Parameter(torch.empty(math.prod(config.strides), len(usual)))
+        values = (math.prod(config.strides), len(usual))
+        self.direct = (
+            nn.Linear(config.first_channels, math.prod(values), bias=False) if config.direct else None
+        )
+        if self.direct is not None:
+            self.direct.weight.data *= QUIET
+        self.usual = nn.Parameter(torch.empty(values))
         self.usual.data.copy_(torch.tensor(usual))
 
     def forward(self, latents: Tensor, memory: Memory | None = None) -> Tensor:
@@ -45,6 +51,10 @@ class BinsNet(nn.Module):
         return self.blocks[0](self.first(latents.transpose(0, 1)).unsqueeze(2), memory)
 
     def finish(self, x: Tensor, memory: Memory | None = None) -> Tensor:
+        first = x.squeeze(2)
         for splitter, snake, block in zip(self.splitters, self.snakes, self.blocks[1:], strict=True):
             x = block(snake(splitter(x)), memory)
-        return self.head(self.norm(x)).float() + self.usual
+        values = self.head(self.norm(x)).float() + self.usual
+        if self.direct is not None:
+            values = values + self.direct(first).view_as(values)
+        return values

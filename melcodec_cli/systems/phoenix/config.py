@@ -32,6 +32,7 @@ class EncoderConfig:
 
     strides: tuple[int, ...] = (5, 4, 4, 3)  # bins, later bands, that become one
     channels: tuple[int, ...] = (32, 32, 128, 304)  # after each merger; published: 335 at last
+    logarithms: bool = False  # also hear those of magnitudes, and let latents have them directly
 
     def __post_init__(self) -> None:
         require_levels("encoder", self.strides, self.channels, lambda level: math.prod(self.strides[level:]))
@@ -85,6 +86,7 @@ class BinsConfig:
     first_channels: int = 160
     strides: tuple[int, ...] = (3, 4, 4, 5)  # bands, at last bins, that each becomes
     channels: tuple[int, ...] = (64, 32, 32)  # after each split but the last
+    direct: bool = False  # let bins also have the first frames directly
 
     def __post_init__(self) -> None:
         # The last level has three values of each bin.

@@ -45,7 +45,8 @@ class CodecLosses:
     plain_until: float = (
         0.0  # progress until which some crops are not quantised, all at first, then ever fewer
     )
-    single: float = 0.5  # share of crops decoded from one stage alone; the others from two or more
+    single: float = 0.5  # share of crops decoded from one stage alone ...
+    all: float = 0.0  # ... and from all of them; the others from two or more
     adversary: float = 0.0  # weight of the adversarial loss; 0: none
     features: float = 1.0  # weight of feature matching, relative to the adversary's
     adversary_from: float = 0.0  # progress at which the adversary joins
@@ -128,7 +129,9 @@ class CodecTask(Task):
         """How many stages each crop is decoded from: (batch,)."""
         stages = self.stage.quantiser.stages
         several = torch.randint(min(2, stages), stages + 1, (batch,), device=device)
-        return torch.where(torch.rand(batch, device=device) < self.losses.single, 1, several)
+        lot = torch.rand(batch, device=device)
+        several = torch.where(lot > 1 - self.losses.all, stages, several)
+        return torch.where(lot < self.losses.single, 1, several)
 
     @torch.no_grad()
     def after_step(self, moment: Moment) -> None:
