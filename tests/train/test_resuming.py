@@ -38,7 +38,9 @@ def test_an_interrupted_and_resumed_run_is_the_uninterrupted_one(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     preset = tmp_path / "often.toml"
-    preset.write_text((tiny_preset() + EVERY_LOSS).replace("minutes =", "dev_steps = 2\nmatrices = 2.0\nminutes ="))
+    preset.write_text(
+        (tiny_preset() + EVERY_LOSS).replace("minutes =", "dev_steps = 2\nmatrices = 2.0\nminutes =")
+    )
     for folder in (tmp_path / "whole", tmp_path / "parts"):
         for other in {"phones", "coder", "pitch", "refiner"} - {stage}:
             shutil.copytree(run / other, folder / other)
