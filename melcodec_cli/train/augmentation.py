@@ -13,6 +13,7 @@ CURVE_POINTS = 6  # of a random smooth gain curve, from 0 to half the rate
 ROOM_S = 0.6  # length of a room's response
 NOTES, OVERTONES = 4, 4  # of a chord
 VOICES = 4  # of babble
+RECORDED = 0.5  # share of noise and echoes that are recorded, where there are recordings
 SOUND_PEAK = 0.3  # of noises and chords, before levels are drawn
 
 # (low, high, *shape) -> uniform random values.
@@ -39,7 +40,9 @@ class Augmentation:
     noise_low_db: float = 15.0  # speech relative to noise
     noise_high_db: float = 35.0
     babble: float = 0.0  # share of this noise that is speech of other crops
+    noise_sources: tuple[str, ...] = ()  # of recorded noise, which half of the other noise is
     echo: float = 0.0  # share of crops whose input, but not target, sounds in a room; they get no noise
+    room_sources: tuple[str, ...] = ()  # of recorded responses to an impulse, with which half of them sound
     edge: float = 0.15  # share of crops that begin or end in digital silence
     mixed: float = 0.0  # share of crops to which another crop of the batch is added, such as music to speech
     mixed_low_db: float = 0.0  # how much softer the other one is
@@ -47,9 +50,18 @@ class Augmentation:
 
 
 def augmented(
-    audio: Tensor, other: Tensor, rate_hz: int, setting: Augmentation, generator: torch.Generator
+    audio: Tensor,
+    other: Tensor,
+    rate_hz: int,
+    setting: Augmentation,
+    generator: torch.Generator,
+    noises: Tensor | None = None,
+    echoes: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """audio and other (batch, samples) of the same recording -> target, noisy input, and other, all augmented."""
+    """audio and other (batch, samples) of the same recording -> target, noisy input, and other, all augmented.
+
+    noises (batch, samples): recordings; echoes (batch, samples): what follows a direct sound in recorded rooms.
+    """
     batch, samples = audio.shape
     device = audio.device
 
@@ -78,7 +90,7 @@ def augmented(
         fall_s = uniform(setting.room_low_s, setting.room_high_s, batch, 1)
         share_db = uniform(setting.room_low_db, setting.room_high_db, batch, 1)
         white = torch.randn(batch, int(ROOM_S * rate_hz), generator=generator, device=device)
-        response = room_response(white, fall_s, share_db, rate_hz)
+        response = room_response(fading(white, fall_s, rate_hz), share_db)
         inside = chosen(setting.room)
         audio, other = (torch.where(inside, _convolved(x, response), x) for x in (audio, other))
 
@@ -93,11 +105,17 @@ def augmented(
     audio = audio.masked_fill(silent, 0.0)
     if setting.noise == 0 and setting.echo == 0:
         return audio, audio, other
-    return audio, _disturbed(audio, rate_hz, setting, generator, uniform), other
+    return audio, _disturbed(audio, rate_hz, setting, generator, uniform, noises, echoes), other
 
 
 def _disturbed(
-    audio: Tensor, rate_hz: int, setting: Augmentation, generator: torch.Generator, uniform: Uniform
+    audio: Tensor,
+    rate_hz: int,
+    setting: Augmentation,
+    generator: torch.Generator,
+    uniform: Uniform,
+    noises: Tensor | None,
+    echoes: Tensor | None,
 ) -> Tensor:
     """Audio (batch, sample) with noise, in a room, or as it is."""
     batch, device = len(audio), audio.device
@@ -106,6 +124,8 @@ def _disturbed(
     white = torch.randn(audio.shape, generator=generator, device=device)
     noise = _equalised(white, uniform(-1, 1, batch, CURVE_POINTS) * 20.0)
     place = uniform(0, 1, batch, 1)  # noisy, in a room, or neither
+    if noises is not None:
+        noise = torch.where(uniform(0, 1, batch, 1) < RECORDED, noises, noise)
     if setting.babble:
         others = babble(audio, uniform)
         noise = torch.where(uniform(0, 1, batch, 1) < setting.babble, others, noise)
@@ -116,7 +136,10 @@ def _disturbed(
     fall_s = uniform(setting.room_low_s, setting.room_high_s, batch, 1)
     share_db = uniform(setting.room_low_db, setting.room_high_db, batch, 1)
     white = torch.randn(batch, int(ROOM_S * rate_hz), generator=generator, device=device)
-    heard = _convolved(audio, room_response(white, fall_s, share_db, rate_hz))
+    echo = fading(white, fall_s, rate_hz)
+    if echoes is not None:
+        echo = torch.where(uniform(0, 1, batch, 1) < RECORDED, echoes, echo)
+    heard = _convolved(audio, room_response(echo, share_db))
     echoing = (place >= setting.noise) & (place < setting.noise + setting.echo)
     return torch.where(echoing, heard, disturbed)
 
@@ -160,13 +183,17 @@ def no_speech(rows: int, samples: int, rate_hz: int, uniform: Uniform) -> Tensor
     return sound / sound.abs().amax(1, keepdim=True) * SOUND_PEAK
 
 
-def room_response(white: Tensor, fall_s: Tensor, share_db: Tensor, rate_hz: int) -> Tensor:
-    """A direct sound of 1, then white noise (batch, samples) that falls by 60 dB in fall_s (batch, 1)."""
+def fading(white: Tensor, fall_s: Tensor, rate_hz: int) -> Tensor:
+    """White noise (batch, samples) that falls by 60 dB in fall_s (batch, 1)."""
     time_s = torch.arange(white.shape[1], device=white.device) / rate_hz
-    echo = white * torch.exp(-3 * math.log(10) * time_s / fall_s)
-    echo = echo / echo.square().sum(1, keepdim=True).sqrt() * 10 ** (share_db / 20)
-    direct = (time_s == 0).to(echo)
-    return torch.where(time_s > 0, echo, direct)
+    return white * torch.exp(-3 * math.log(10) * time_s / fall_s)
+
+
+def room_response(echo: Tensor, share_db: Tensor) -> Tensor:
+    """A direct sound of 1, then an echo (batch, samples) with this energy (batch, 1) relative to it."""
+    later = echo[:, 1:]
+    later = later / later.square().sum(1, keepdim=True).sqrt().clamp(min=1e-9) * 10 ** (share_db / 20)
+    return torch.cat([torch.ones_like(later[:, :1]), later], 1)
 
 
 def _convolved(audio: Tensor, response: Tensor) -> Tensor:

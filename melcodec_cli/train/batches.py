@@ -13,6 +13,7 @@ from torch import Tensor
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.train.augmentation import Augmentation, augmented
 from melcodec_cli.train.corpus import Corpus
+from melcodec_cli.train.recorded import Recordings
 
 CropsT = TypeVar("CropsT", bound="Crops")
 
@@ -52,8 +53,11 @@ class Batches:
         self.augmentation = augmentation
         self.device = device
         self.rate_hz = corpus.rate_hz
+        disturbing = {*augmentation.noise_sources, *augmentation.room_sources}
         rows = [
-            i for i, clip in enumerate(corpus.clips) if clip.split == split and (only is None or i in only)
+            i
+            for i, clip in enumerate(corpus.clips)
+            if clip.split == split and clip.source not in disturbing and (only is None or i in only)
         ]
         if not rows:
             raise UsageProblem(f"the corpus has no clips in its {split} split")
@@ -64,6 +68,12 @@ class Batches:
         names = [corpus.clips[i].speaker for i in rows]
         self.speaker_low, self.speaker_high = _runs(names, self.starts, self.lengths)
         self.end = int(corpus.starts[rows[-1]] + corpus.lengths[rows[-1]])
+        recorded = Recordings.of(corpus, augmentation.noise_sources, augmentation.room_sources)
+        self.noise_starts, self.noise_lengths = (
+            corpus.starts[recorded.noises],
+            corpus.lengths[recorded.noises],
+        )
+        self.echoes = recorded.echoes.to(device)
         # A GPU holds the corpus (115 MB per hour of audio), so that batches never wait for the host.
         on_gpu = device.type == "cuda"
         self.audio = torch.from_numpy(np.array(corpus.audio)).to(device) if on_gpu else corpus.audio
@@ -75,7 +85,13 @@ class Batches:
         both = self._gather(np.concatenate([start, other]), samples)
         generator = torch.Generator(self.device).manual_seed(seed)
         bandwidth_hz = torch.from_numpy(self._narrowest_hz(start, samples)).float().to(self.device)
-        made = augmented(both[:batch], both[batch:], self.rate_hz, self.augmentation, generator)
+        noises = (
+            self._gather(self._noise_places(rng, batch, samples), samples) if len(self.noise_starts) else None
+        )
+        echoes = self.echoes[rng.integers(len(self.echoes), size=batch)] if len(self.echoes) else None
+        made = augmented(
+            both[:batch], both[batch:], self.rate_hz, self.augmentation, generator, noises, echoes
+        )
         return Crops(*made, bandwidth_hz=bandwidth_hz)
 
     unlabelled = draw
@@ -88,6 +104,11 @@ class Batches:
         """Random clips and the first sample of a crop of each."""
         rows = np.searchsorted(self.cumulative, rng.uniform(0, self.cumulative[-1], batch), side="right")
         return rows, self._within(rng, rows, samples)
+
+    def _noise_places(self, rng: np.random.Generator, batch: int, samples: int) -> np.ndarray:
+        rows = rng.integers(len(self.noise_starts), size=batch)
+        room = np.maximum(self.noise_lengths[rows] - samples, 1)
+        return np.minimum(self.noise_starts[rows] + rng.integers(room), max(0, len(self.audio) - samples))
 
     def _narrowest_hz(self, starts: np.ndarray, samples: int) -> np.ndarray:
         """Bandwidth of each crop: the smallest among the clips that it spans."""

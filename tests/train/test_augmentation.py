@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from melcodec_cli.train.augmentation import Augmentation, augmented, room_response
+from melcodec_cli.train.augmentation import Augmentation, augmented, fading, room_response
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ def test_nothing_is_changed_when_all_is_off() -> None:
 
 def test_an_echo_has_the_energy_and_the_length_it_was_given() -> None:
     white = torch.randn(1, 16000, generator=torch.Generator().manual_seed(3))
-    response = room_response(white, torch.tensor([[0.4]]), torch.tensor([[-6.0]]), RATE_HZ)[0]
+    response = room_response(fading(white, torch.tensor([[0.4]]), RATE_HZ), torch.tensor([[-6.0]]))[0]
     assert response[0] == 1
     assert 10 * response[1:].square().sum().log10() == pytest.approx(-6, abs=0.1)
     early, late = response[1:1600].square().mean(), response[4801:6400].square().mean()
