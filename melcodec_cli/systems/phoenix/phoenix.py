@@ -56,6 +56,7 @@ class Phoenix(Networks[Profile]):
         renderer_parts=("codec.decoder.",),
         renderer_settings=("warmup_frames", "decoder", "time", "istft", "harmonic", "pitch"),
         unshipped=("codec.quantiser.usage",),  # the running usage that guides online clustering
+        later_settings={name: {"direct": False} for name in ("istft", "harmonic")},
     )
     suits = ("speech",)
     options: Sequence[Option] = ()
