@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,7 +39,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 def drawn(corpus: Corpus, **settings: object) -> Crops:
     quiet = Augmentation(equaliser=0, edge=0, level_low_db=0, level_high_db=0, room_low_db=0)
-    setting = Augmentation(**{**vars(quiet), **DISTURBED, **settings})  # type: ignore[arg-type]
+    setting = Augmentation(**{**vars(quiet), **DISTURBED, **settings})
     return Batches(corpus, "train", torch.device("cpu"), {}, setting).draw(64, RATE_HZ, seed=1)
 
 
