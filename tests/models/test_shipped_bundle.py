@@ -35,6 +35,7 @@ PAYLOAD_LIMIT_BITS_PER_S = {
     "speech-48k": 770,
     "speech-16k-7500": 7500,
     "speech-24k-live": 6000,
+    "audio-44k-3400": 3365,
 }
 
 pytestmark = [
