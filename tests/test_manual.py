@@ -153,7 +153,7 @@ def test_what_is_told_of_a_model_is_what_its_file_says(path: Path) -> None:
     info = read_bundle_info(path)
     assert info.shape
     rates = info.shape.bits_per_s.values()
-    bits_per_s = " to ".join(f"{each:g}" for each in sorted({min(rates), max(rates)}))
+    bits_per_s = " to ".join(f"{each:.0f}" for each in sorted({min(rates), max(rates)}))
     told = entries(SECTIONS["melcodec-models.1"]["MODELS"])[info.name]
     assert f"{info.shape.rate_hz / 1000:g} kHz; {bits_per_s} bit/s of content" in told
     assert f"of {info.shape.chunk_frames / info.shape.frames_per_s:.2g} seconds" in told
