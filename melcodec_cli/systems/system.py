@@ -281,8 +281,8 @@ class Bounded(Protocol):
 
 
 def bit_rate_text(bits_per_s: float) -> str:
-    """A bit rate as --bitrate takes it: 250, 1k or 7.5k."""
-    return f"{bits_per_s / 1000:g}k" if bits_per_s >= 1000 else f"{bits_per_s:g}"
+    """A bit rate as --bitrate takes it: 250, 1k or 3.36k, which is near enough."""
+    return f"{bits_per_s / 1000:.3g}k" if bits_per_s >= 1000 else f"{bits_per_s:g}"
 
 
 def rows_for(shape: Shape, bits_per_s: float) -> int | None:
