@@ -50,11 +50,13 @@ PROFILES = {
         harmonic=dataclasses.replace(SMALL.harmonic, direct=True),
     ),
 }
+# Of random weights in whose recurrent layers rounding does not grow.
+SEED_DIRECT = 5
 
 
 def lively(profile: Profile) -> Phoenix:
     """A system of random weights with as long a memory as a trained one, whose frames differ."""
-    torch.manual_seed(3)
+    torch.manual_seed(SEED_DIRECT if profile.harmonic.direct else 3)
     system = Phoenix(profile)
     for name, parameter in system.named_parameters():
         if "over_time" in name and "weight_hh" in name:
@@ -97,7 +99,6 @@ def decoded(system: Phoenix, indices: NDArray[np.int64], *spans: Span) -> list[N
 
 
 def assert_close(one: NDArray[np.float32], other: NDArray[np.float32]) -> None:
-    """Assert that the difference is small relative to the loudest sample: no more than rounding, which grows in lively
-    recurrent layers and in the phase of pulses."""
+    """Assert that the difference is small relative to the loudest sample."""
     assert one.shape == other.shape
-    assert np.abs(one - other).max() < 1e-3 * np.abs(other).max()
+    assert np.abs(one - other).max() < 1e-5 * np.abs(other).max()

@@ -72,9 +72,11 @@ def test_a_profile_builds_the_same_system_again(decoder: str) -> None:
 def test_the_shipped_preset_keeps_its_bounds(decoder: str) -> None:
     """Those of the published system: parameters, operations of all and of the decoder, and delay."""
     profile = {**read_preset("speech-24k-live").profile, "decoder": decoder}
+    if decoder != "harmonic":  # the others go with an encoder like the published one
+        profile["encoder"] = {}
     system = build_system(profile)
     assert isinstance(system, Phoenix)
-    assert 1.1e6 < parameter_count(system) <= 1.5e6
+    assert 1.2e6 < parameter_count(system) <= 1.5e6
     counted = mflops(system, {})
     assert 100 < counted["decoder"] + counted[REST] <= 300
     assert 400 < sum(counted.values()) <= 700
