@@ -14,7 +14,7 @@ SMALL = dataclasses.replace(
     tokenizer=TokenizerConfig(
         codewords=64, lookup_width=8, width=16, encoder_blocks=2, decoder_blocks=2, attention=1
     ),
-    vocoder=VocoderConfig(width=16, blocks=2, noise_frames=40),
+    vocoder=VocoderConfig(width=16, blocks=2, noise_frames=40, rounds=2),
     chunk_columns=20,
 )
 KINDS = ("mel", "tokens", "line")

@@ -14,6 +14,7 @@ from melcodec_cli.layers.tokenizer_config import MAX_BLOCKS, MAX_WIDTH
 from melcodec_cli.systems.profile import SystemProfile
 
 MAX_NOISE_FRAMES = 1 << 14
+MAX_ROUNDS = 64
 MAX_CHUNK_S = 60
 MAX_SPECTRUM_VALUES = 1 << 26  # values in the spectra of the longest chunk
 
@@ -51,6 +52,7 @@ class VocoderConfig:
     blocks: int = 8
     nonlinearity: str = "snake"  # or "gelu"
     noise_frames: int = 1720  # mel frames in the loop of steady noise
+    rounds: int = 0  # in which spectra that overlap agree on their phases
 
     def __post_init__(self) -> None:
         require(self.hears in ("mel", "tokens"), f"vocoder.hears {self.hears!r} must be mel or tokens")
@@ -63,6 +65,7 @@ class VocoderConfig:
         require_range("vocoder.", self, 0, MAX_BLOCKS, "blocks")
         require_range("vocoder.", self, 1, 64, "hop_frames")
         require_range("vocoder.", self, 1, MAX_NOISE_FRAMES, "noise_frames")
+        require_range("vocoder.", self, 0, MAX_ROUNDS, "rounds")
 
 
 def _mel() -> MelConfig:

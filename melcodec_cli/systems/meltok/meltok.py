@@ -35,6 +35,7 @@ class Meltok(Networks[Profile]):
         bitstream_settings=("mel", "tokenizer"),
         renderer_parts=("vocoder.",),
         renderer_settings=("vocoder",),
+        later_settings={"vocoder": {"rounds": 0}},
         unshipped=("tokenizer.quantiser.usage",),  # the running usage that guides online clustering
     )
     suits = ("speech", "music", "sound")

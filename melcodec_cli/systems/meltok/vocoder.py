@@ -1,6 +1,7 @@
 """Vocoder of meltok: what it hears of a column to audio, without a pitch.
 
 For each bin of a spectrum it says amplitude and phase of a part that is not random, and the amplitude of one that is.
+Then spectra that overlap agree on their phases.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from melcodec_cli.layers.spectra import (
     LOUDEST,
     MEAN_MAGNITUDE,
     SPECTRA_AT_ONCE,
+    agreed,
+    agreement_bound,
     audio_of,
     loop_spectra,
     overlap_add,
-    shaped,
+    shaped_spectra,
 )
 from melcodec_cli.layers.tokenizer import PatchDecoder
 from melcodec_cli.systems.meltok.config import Profile
@@ -97,19 +100,23 @@ class Vocoder(nn.Module):
         signs = 1 - 2 * (torch.arange(self.bins, device="cpu") % 2)
         self.register_buffer("impulse", strength * signs, persistent=False)
         self.register_buffer("noise", torch.zeros(config.noise_frames, profile.mel.hop_samples))  # a loop
-        # Spectra that reach into a hop, and the field of the network for each.
-        self.context_frames = self.overlap // 2 + self.stack.context
+        self.rounds = config.rounds
+        # Spectra that reach into a hop, those that had part in their phases, and the field of the network for each.
+        self.context_frames = self.overlap // 2 + self.rounds * (self.overlap - 1) + self.stack.context
 
     def forward(self, x: Tensor, numbers: Tensor, inside: Tensor | None = None) -> Tensor:
         """What its ear heard (batch, frame, width), absolute numbers of its frames (batch, frame)
         -> audio (batch, frame * hop).  inside (batch, frame, 1): where it may sound."""
         x = self.norm(self.stack(masked(x, inside), inside=inside))
         total = self.window.new_zeros(len(x), x.shape[1] + self.overlap - 1, self.hop_samples)
+        spectra = []
         for first in range(0, x.shape[1], SPECTRA_AT_ONCE):
             here = slice(first, first + SPECTRA_AT_ONCE)
             noise = loop_spectra(self.noise, numbers[:, here], self.hop_samples, self.window)
-            part = shaped(self.head(x[:, here]).float(), self.impulse, noise, self.window)
-            overlap_add(total[:, first:], masked(part, None if inside is None else inside[:, here]))
+            spectra.append(shaped_spectra(self.head(x[:, here]).float(), self.impulse, noise))
+        sounding = masked(torch.cat(spectra, 1), inside)
+        sounding = agreed(sounding, self.rounds, self.window, self.hop_samples, inside)
+        overlap_add(total, torch.fft.irfft(sounding, n=self.fft_samples) * self.window)
         audio = audio_of(total, self.overlap)
         return audio[:, self.margin : self.margin + x.shape[1] * self.hop_samples]
 
@@ -125,5 +132,6 @@ class Vocoder(nn.Module):
             "blocks": stack_bound(self.stack),
             "norm": norm_bound(self.norm),
             "head": linear_bound(self.head),
+            "rounds": agreement_bound(self.rounds),
             "spectra": math.log10(fastest * spread),
         }
