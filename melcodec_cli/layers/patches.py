@@ -7,9 +7,10 @@ a look ahead nothing hears of it; otherwise `inside` (batch, column, 1), true wi
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
 
 from melcodec_cli.layers.blocks import masked
 from melcodec_cli.layers.memory import Memory, surrounded
@@ -67,7 +68,9 @@ class RowAttention(nn.Module):
     def forward(self, x: Tensor, memory: Memory | None = None, inside: Tensor | None = None) -> Tensor:
         asked = self.ask(self.norm(x)).flatten(0, 1).unflatten(-1, (3, HEADS, -1))
         query, key, value = asked.permute(2, 0, 3, 1, 4)  # (batch * column, head, row, channel)
-        found = scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+        # torch's own function takes 15 times as long to train with as few rows.
+        share = (query @ key.transpose(2, 3) / math.sqrt(query.shape[3])).softmax(-1)
+        found = (share @ value).transpose(1, 2).flatten(2)
         return x + self.scale * self.answer(found.view(x.shape))
 
 
