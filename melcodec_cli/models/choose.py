@@ -12,6 +12,7 @@ import mlcfile
 from melcodec_cli.codec.rows import Decoder, Encoder
 from melcodec_cli.errors import MlcCorrupt, ModelMismatch, ModelMissing, UsageProblem
 from melcodec_cli.models.installed import (
+    EARLIER,
     PUBLISHED,
     BundleInfo,
     bundle_for,
@@ -128,9 +129,11 @@ class Models:
         wanted, renderer = header.bitstream_id.hex(), header.renderer_id.hex()
         if bundle is None:
             installed = ", ".join(f"{each.name} ({each.bitstream_id})" for each in installed_bundles())
+            advice = how_to_get(wanted)
+            if wanted not in EARLIER:
+                advice += ", or use --bundle FILE without installing it"
             raise ModelMissing(
-                f"needs a bundle of bitstream id {wanted}; installed: {installed or 'none'}; "
-                f"{how_to_get(wanted)}, or use --bundle FILE without installing it"
+                f"needs a bundle of bitstream id {wanted}; installed: {installed or 'none'}; {advice}"
             )
         if bundle.bitstream_id != wanted:
             raise ModelMismatch(

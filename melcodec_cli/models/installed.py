@@ -23,6 +23,8 @@ HEADER_LIMIT_BYTES = 4 << 20  # real headers have about 100 kB, but a file may c
 OWN_FOLDER = Path(__file__).parents[1] / "bundles"
 # Bundles of the project that are in its source tree but not in the package, for `melcodec models add`.
 PUBLISHED_FOLDER = OWN_FOLDER / "more"
+# What those of the same names replaced: files that they made can still be decoded.
+EARLIER_FOLDER = OWN_FOLDER / "earlier"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ PUBLISHED = (
     Published("speech-48k", "1d0fbe2c", "CC BY-NC-SA 4.0", 48_000, ("speech",)),
     Published("audio-44k-3400", "a6c73d1e", "CC BY-SA 4.0", 44_100, ("speech", "music", "sound")),
 )
+
+EARLIER = {"5d6ba049": "speech-24k-live"}  # bitstream ids of earlier versions
 
 
 @dataclass(frozen=True)
@@ -203,6 +207,11 @@ def how_to_get(wanted: str) -> str:
                 f"{known.name} ({known.licence}) is in melcodec's source tree as {place}: "
                 "install it with 'melcodec models add'"
             )
+    if name := EARLIER.get(wanted):
+        path = EARLIER_FOLDER / f"{name}-{wanted}.safetensors"
+        here = f"melcodec_cli/bundles/{EARLIER_FOLDER.name}/{path.name} of melcodec's source tree"
+        place = shlex.quote(str(path)) if path.exists() else here
+        return f"an earlier {name} made it: use --bundle {place}"
     return "install a bundle with 'melcodec models add FILE'"
 
 

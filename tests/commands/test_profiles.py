@@ -204,6 +204,28 @@ def test_a_file_whose_model_is_not_installed_names_it_with_how_to_get_it(
     assert main(["decompress", "-q", "full.mlc", "back.wav"]) == 0
 
 
+def test_a_file_of_an_earlier_model_names_its_bundle_which_decodes_it(
+    recordings: Path,
+    tiny_48k_bundle: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert main(["compress", "-q", "--bundle", str(tiny_48k_bundle), "full.wav", "full.mlc"]) == 0
+    wanted = read_bundle_info(tiny_48k_bundle).bitstream_id
+    monkeypatch.setattr("melcodec_cli.models.installed.EARLIER", {wanted: "speech-48k"})
+    monkeypatch.setattr("melcodec_cli.models.choose.EARLIER", {wanted: "speech-48k"})
+    place = f"melcodec_cli/bundles/earlier/speech-48k-{wanted}.safetensors of melcodec's source tree"
+    assert main(["decompress", "full.mlc", "back.wav"]) == ExitCode.MODEL
+    assert capsys.readouterr().err.endswith(f"; an earlier speech-48k made it: use --bundle {place}\n")
+    kept = tmp_path / f"speech-48k-{wanted}.safetensors"
+    kept.write_bytes(tiny_48k_bundle.read_bytes())
+    monkeypatch.setattr("melcodec_cli.models.installed.EARLIER_FOLDER", tmp_path)
+    assert main(["decompress", "full.mlc", "back.wav"]) == ExitCode.MODEL
+    assert capsys.readouterr().err.endswith(f": use --bundle {kept}\n")
+    assert main(["decompress", "-q", "--bundle", str(kept), "full.mlc", "back.wav"]) == 0
+
+
 def test_a_profile_is_found_under_whatever_name_its_bundle_has(
     recordings: Path, user_bundles: Path, tmp_path: Path
 ) -> None:
