@@ -46,7 +46,7 @@ PUBLISHED = (
     Published("audio-44k-3400", "a6c73d1e", "CC BY-SA 4.0", 44_100, ("speech", "music", "sound")),
 )
 
-EARLIER = {"5d6ba049": "speech-24k-live"}  # bitstream ids of earlier versions
+EARLIER: dict[str, str] = {}  # bitstream ids of earlier versions
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ import pytest
 from melcodec_cli.errors import ModelMismatch, ModelMissing
 from melcodec_cli.models.installed import (
     OWN_FOLDER,
+    EARLIER,
+    EARLIER_FOLDER,
     PUBLISHED,
     PUBLISHED_FOLDER,
     BundleInfo,
@@ -199,6 +201,13 @@ def test_error_messages_name_the_bundles_in_the_source_tree() -> None:
         for bundle in found.values()
     }
     assert told == set(PUBLISHED) and len(told) == len(PUBLISHED)
+
+
+def test_earlier_bundles_are_named_by_what_they_made() -> None:
+    found = {path.stem: read_bundle_info(path) for path in EARLIER_FOLDER.glob("*.safetensors")}
+    assert found.keys() == {f"{name}-{bitstream_id}" for bitstream_id, name in EARLIER.items()}
+    assert all(stem == f"{bundle.name}-{bundle.bitstream_id}" for stem, bundle in found.items())
+    assert not EARLIER.keys() & {known.bitstream_id for known in PUBLISHED}
 
 
 def test_the_package_has_one_bundle_which_is_free() -> None:

@@ -12,9 +12,13 @@ import melcodec_cli
 from melcodec_cli.evaluate.clips import BUILT_IN, clips_of, read_original, read_speech
 from melcodec_cli.evaluate.metrics import METRICS
 from melcodec_cli.evaluate.speech import Speech
-from melcodec_cli.models.installed import OWN_FOLDER
+from melcodec_cli.models.installed import OWN_FOLDER, PUBLISHED_FOLDER
 
-SHIPPED = {path.stem: str(path) for path in sorted(OWN_FOLDER.rglob("*.safetensors"))}
+SHIPPED = {
+    path.stem: str(path)
+    for folder in (OWN_FOLDER, PUBLISHED_FOLDER)
+    for path in sorted(folder.glob("*.safetensors"))
+}
 # The better the higher, but for the distance of log-mels.
 FLOORS: Mapping[str, Mapping[str, float]] = {
     "speech-16k": {"pesq_wb": 1.86, "estoi": 0.715, "log_mel_l1": 0.505},
