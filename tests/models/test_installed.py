@@ -12,9 +12,9 @@ import pytest
 
 from melcodec_cli.errors import ModelMismatch, ModelMissing
 from melcodec_cli.models.installed import (
-    OWN_FOLDER,
     EARLIER,
     EARLIER_FOLDER,
+    OWN_FOLDER,
     PUBLISHED,
     PUBLISHED_FOLDER,
     BundleInfo,
