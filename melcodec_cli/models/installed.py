@@ -41,12 +41,12 @@ class Published:
 PUBLISHED = (
     Published("speech-16k-strict", "95ad3500", "Apache-2.0", 16_000, ("speech",)),
     Published("speech-16k-7500", "e1121d02", "Apache-2.0", 16_000, ("speech",)),
-    Published("speech-24k-live", "5d6ba049", "Apache-2.0", 24_000, ("speech",)),
+    Published("speech-24k-live", "1ae1a429", "Apache-2.0", 24_000, ("speech",)),
     Published("speech-48k", "1d0fbe2c", "CC BY-NC-SA 4.0", 48_000, ("speech",)),
     Published("audio-44k-3400", "16f23169", "CC BY-SA 4.0", 44_100, ("speech", "music", "sound")),
 )
 
-EARLIER = {"a6c73d1e": "audio-44k-3400"}  # bitstream ids of earlier versions
+EARLIER = {"5d6ba049": "speech-24k-live", "a6c73d1e": "audio-44k-3400"}  # bitstream ids of earlier versions
 
 
 @dataclass(frozen=True)
