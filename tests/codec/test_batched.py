@@ -101,6 +101,9 @@ def test_rows_are_coded_together_as_each_alone(budget: int, monkeypatch: pytest.
     # It says something only if timbres differ, and if the search finds others than the nearest.
     assert len({codes.globals_.tobytes() for codes in alone if codes.globals_ is not None}) > 3
     nearest = Encoder(lambda: model, {"effort": 1}, 1).start(jobs).results()
+    plainly, _ = in_batches(Encoder(lambda: model, {"effort": 1}), jobs, budget, monkeypatch)
+    for one, other in zip(plainly, nearest, strict=True):  # without a search, nothing is as close
+        np.testing.assert_array_equal(one.indices, other.indices)
     changed = [(one.indices != other.indices).any() for one, other in zip(nearest, alone, strict=True)]
     assert sum(changed) > len(jobs) / 2
 

@@ -175,14 +175,19 @@ def test_a_profile_that_is_not_installed_is_named_with_how_to_get_it(
     )
 
 
+@pytest.fixture
+def wanted(recordings: Path, tiny_48k_bundle: Path) -> str:
+    """The bitstream id of full.mlc, whose model is not installed."""
+    assert main(["compress", "-q", "--bundle", str(tiny_48k_bundle), "full.wav", "full.mlc"]) == 0
+    return read_bundle_info(tiny_48k_bundle).bitstream_id
+
+
 def test_a_file_whose_model_is_not_installed_names_it_with_how_to_get_it(
-    recordings: Path,
+    wanted: str,
     tiny_48k_bundle: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert main(["compress", "-q", "--bundle", str(tiny_48k_bundle), "full.wav", "full.mlc"]) == 0
-    wanted = read_bundle_info(tiny_48k_bundle).bitstream_id
     assert main(["decompress", "full.mlc", "back.wav"]) == ExitCode.MODEL
     error = capsys.readouterr().err
     assert f"needs a bundle of bitstream id {wanted}; installed: speech-16k " in error
@@ -205,14 +210,12 @@ def test_a_file_whose_model_is_not_installed_names_it_with_how_to_get_it(
 
 
 def test_a_file_of_an_earlier_model_names_its_bundle_which_decodes_it(
-    recordings: Path,
+    wanted: str,
     tiny_48k_bundle: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert main(["compress", "-q", "--bundle", str(tiny_48k_bundle), "full.wav", "full.mlc"]) == 0
-    wanted = read_bundle_info(tiny_48k_bundle).bitstream_id
     monkeypatch.setattr("melcodec_cli.models.installed.EARLIER", {wanted: "speech-48k"})
     monkeypatch.setattr("melcodec_cli.models.choose.EARLIER", {wanted: "speech-48k"})
     place = f"melcodec_cli/bundles/earlier/speech-48k-{wanted}.safetensors of melcodec's source tree"
