@@ -90,7 +90,7 @@ class Compression(Stream[EncodeJob, ChunkCodes]):
         channels = self.header.coded_channels
         resampler = Resampler(source.rate_hz, layout.model_rate_hz, channels)
         reach = self.engine.shape.encode
-        segments = AudioSegments(channels, layout.chunk_frames, layout.frame_samples, reach)
+        segments = AudioSegments(channels, layout.chunk_frames, layout.frame_samples, reach, layout.rows)
         for block in source.blocks(source.rate_hz):
             yield from segments.push(
                 resampler.process(block if self.header.all_channels else mix_down(block, source.speakers)).T

@@ -1,4 +1,7 @@
-"""Drops the finest rows of .mlc files, which leaves what compressing at the lower rate makes.  Needs no model."""
+"""Drops the finest rows of .mlc files, which leaves what compressing at the lower rate makes, but for its search.
+
+Needs no model.
+"""
 
 from __future__ import annotations
 

@@ -151,7 +151,12 @@ class Encoder(Engine):
         return self._start(rows, [job.span.total for job, _ in rows], self._run_rows, regroup)
 
     def _run_rows(self, rows: Sequence[tuple[EncodeJob, NDArray[np.float32]]]) -> list[Codes]:
-        return self.system.encode([row for _, row in rows], [job.span for job, _ in rows], self.options)
+        audio, spans, sent = (
+            [row for _, row in rows],
+            [job.span for job, _ in rows],
+            [job.sent for job, _ in rows],
+        )
+        return self.system.encode(audio, spans, self.options, sent)
 
 
 class Decoder(Engine):

@@ -25,6 +25,7 @@ class EncodeJob:
 
     audio: NDArray[np.float32]
     span: Span
+    sent: int | None = None  # how many indices of each frame are sent; None: all
 
     @property
     def frames(self) -> int:
@@ -47,10 +48,14 @@ class DecodeJob:
 class AudioSegments:
     """Turns samples at the model's rate into jobs of whole chunks; only the last chunk may be shorter."""
 
-    def __init__(self, channels: int, chunk_frames: int, frame_samples: int, reach: Reach):
+    def __init__(
+        self, channels: int, chunk_frames: int, frame_samples: int, reach: Reach, sent: int | None = None
+    ):
+        """sent: how many indices of each frame are sent; None: all."""
         self._chunk_frames = chunk_frames
         self._frame_samples = frame_samples
         self._reach = reach
+        self._sent = sent
         self._sent_frames = 0
         self._before_frames = 0  # already sent, but their audio is kept as context
         self._pieces = [np.zeros((channels, 0), np.float32)]
@@ -79,7 +84,7 @@ class AudioSegments:
 
     def _cut(self, span: Span) -> EncodeJob:
         held = np.concatenate(self._pieces, axis=1)
-        job = EncodeJob(held[:, : span.total * self._frame_samples], span)
+        job = EncodeJob(held[:, : span.total * self._frame_samples], span, self._sent)
         self._sent_frames += span.kept
         self._before_frames = min(self._reach.before, self._sent_frames)
         past_samples = (span.before + span.kept - self._before_frames) * self._frame_samples

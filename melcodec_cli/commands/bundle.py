@@ -179,7 +179,7 @@ def show(path: Path) -> None:
         "size_bytes": info.size_bytes,
         "suits": list(info.suits),
         "shape": info.shape and info.shape.to_dict(),
-        "options": [vars(option) for option in info.facts.options],
+        "options": [vars(option) for option in info.options],
         "profile": info.profile,
         "training": info.training,
     }

@@ -63,6 +63,12 @@ system_options = options(
         help="Numbers of refiner steps to measure side by side.  [default: the model's own]",
     ),
     click.option(
+        "--effort",
+        "efforts",
+        metavar="N,...",
+        help="Efforts of compressing, 1 to 8, to measure side by side.  [default: the model's own]",
+    ),
+    click.option(
         "--bitrate",
         "bit_rates",
         metavar="N[k],...",
@@ -140,6 +146,7 @@ def evaluate(
     content: str,
     bundles: tuple[str, ...],
     steps: str | None,
+    efforts: str | None,
     bit_rates: str,
     against: str,
     noisy: bool,
@@ -197,7 +204,7 @@ def evaluate(
         raise UsageProblem(f"--content {content} needs a FOLDER or FILE: the built-in set is speech")
     names = [name for bundle in bundles for name in _listed(bundle)] or [DEFAULT_BUNDLE]
     rates = [BitRate().convert(word, None, None) for word in _listed(bit_rates)]
-    own = models(names, _numbers(steps), rates, device, threads)
+    own = models(names, _numbers(steps, "--steps"), rates, _numbers(efforts, "--effort"), device, threads)
     others, absent = peers(_listed(against), content)
     if noisy:
         others = [*(each for each in others if not isinstance(each, Original)), NoisyInput()]
@@ -213,10 +220,10 @@ def _listed(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def _numbers(text: str | None) -> list[int | None]:
+def _numbers(text: str | None, option: str) -> list[int | None]:
     try:
         return [int(word) for word in _listed(text or "")] or [None]
     except ValueError:
         raise click.BadParameter(
-            f"{text!r} is not a list of whole numbers separated by commas", param_hint="--steps"
+            f"{text!r} is not a list of whole numbers separated by commas", param_hint=option
         ) from None

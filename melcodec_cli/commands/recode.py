@@ -23,8 +23,9 @@ from melcodec_cli.commands.options import BitRate
 def recode(source: str, target: str, bits_per_s: float, force: bool, quiet: bool) -> None:
     """Write the .mlc file IN to OUT with fewer indices a frame ("-" for standard input or output).
 
-    The result is the file that compressing the recording at that rate makes. This needs neither the model nor torch,
-    but only works for models whose indices refine one another; otherwise a message names the bit rates there are.
+    The result is the file that "compress --effort 1" makes at that rate; with more effort, compressing at that rate
+    sounds better, as indices are then chosen for it. This needs neither the model nor torch, but only works for models
+    whose indices refine one another; otherwise a message names the bit rates there are.
 
     \b
     Examples:

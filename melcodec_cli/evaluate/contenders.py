@@ -51,20 +51,31 @@ class Melcodec(Contender):
     kind = "melcodec"
 
     def __init__(
-        self, name: str, info: BundleInfo, steps: int | None, bits_per_s: float | None, models: Models
+        self,
+        name: str,
+        info: BundleInfo,
+        steps: int | None,
+        effort: int | None,
+        bits_per_s: float | None,
+        models: Models,
     ):
         self._info = info
         self._bits_per_s = bits_per_s
         self._engine = LocalEngine(models, _ignore)
+        self._effort = {} if effort is None else {"effort": effort}
         self._options = {} if steps is None else {"steps": steps}
         self.name = name if steps is None else f"{name} --steps {steps}"
+        if effort is not None:
+            self.name += f" --effort {effort}"
         if bits_per_s is not None:
             self.name += f" --bitrate {bit_rate_text(bits_per_s)}"
 
     def code(self, clip: Clip, speech: Speech) -> Coded:
         mlc, wav = io.BytesIO(), io.BytesIO()
         settings = CompressSettings(copy_tags=False)
-        encode_s = self._run(CompressRequest(clip.path, mlc, settings, bits_per_s=self._bits_per_s))
+        encode_s = self._run(
+            CompressRequest(clip.path, mlc, settings, bits_per_s=self._bits_per_s, options=self._effort)
+        )
         mlc.seek(0)
         decode_s = self._run(DecompressRequest(mlc, wav, options=self._options))
         mlc.seek(0)
@@ -103,10 +114,12 @@ def models(
     bundles: Sequence[str],
     steps: Sequence[int | None],
     bit_rates: Sequence[float] = (),
+    efforts: Sequence[int | None] = (None,),
     device: str = "auto",
     threads: int | None = None,
 ) -> list[Contender]:
-    """Every bundle with every number of steps (None: its own), at each of the bit rates if it offers several.
+    """Every bundle with every number of steps and every effort (None: its own), at each of the bit rates if it offers
+    several.
 
     A bundle that is a file is named after it.
     """
@@ -116,12 +129,14 @@ def models(
             name if names.count(name) == 1 else bundle,
             info,
             step,
+            effort,
             bits_per_s,
             Models(_ignore, _ignore, ModelChoice(device, threads, bundle)),
         )
         for name, bundle in zip(names, bundles, strict=True)
         for info in [bundle_named(bundle)]
         for step in steps
+        for effort in efforts
         for bits_per_s in _rates(info, bit_rates)
     ]
 

@@ -92,6 +92,11 @@ class Tokenizer(nn.Module):
         points, indices, encoded = (x.unflatten(1, (-1, self.rows)) for x in (points, indices, encoded))
         return points, indices, loss, encoded
 
+    def choice(self, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """The encoder's latents to straight-through codewords and their indices."""
+        points, indices, *_ = self.quantised(latent, 0.0)
+        return points, indices
+
     def encode(self, mel: Tensor, memory: Memory | None = None, inside: Tensor | None = None) -> Tensor:
         """Log-mel (batch, frame, band) -> indices (batch, column, row)."""
         latent = self.encoder(self.standardise(mel), memory, inside).flatten(1, 2)

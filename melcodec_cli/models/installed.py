@@ -15,7 +15,7 @@ from typing import Any
 
 from melcodec_cli.errors import ModelMismatch, ModelMissing
 from melcodec_cli.layers.settings import ProfileError, build
-from melcodec_cli.systems.registry import build_system, system_name
+from melcodec_cli.systems.registry import LATER_OPTIONS, build_system, system_name
 from melcodec_cli.systems.system import Live, Option, Shape, live_of
 
 BUNDLE_FORMAT = "melcodec-bundle-1"
@@ -97,9 +97,16 @@ class BundleInfo:
     def system(self) -> str:
         return system_name(self.profile)
 
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """Those that the bundle lists, and those that its system has gained since."""
+        listed = self.facts.options
+        later = LATER_OPTIONS.get(self.system, ()) if self.shape else ()
+        return (*listed, *(option for option in later if option.name not in {each.name for each in listed}))
+
     def option(self, name: str) -> Option | None:
         """The option of this name, if the model has it."""
-        return next((option for option in self.facts.options if option.name == name), None)
+        return next((option for option in self.options if option.name == name), None)
 
     @property
     def comes_with_melcodec(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from melcodec_cli.layers.settings import ProfileError
-from melcodec_cli.systems.system import System
+from melcodec_cli.systems.system import Option, System
 
 # Maps the `system` of a profile to the class that is built from it.
 SYSTEMS = {
@@ -15,6 +15,12 @@ SYSTEMS = {
     "patch": "melcodec_cli.systems.patch.patch:Patch",
     "meltok": "melcodec_cli.systems.meltok.meltok:Meltok",
     "phoenix": "melcodec_cli.systems.phoenix.phoenix:Phoenix",
+}
+# Options of systems that have bundles from before they had them, which do not list them.
+LATER_OPTIONS = {
+    "patch": (Option("effort", "encode", 1, 8, 1),),
+    "meltok": (Option("effort", "encode", 1, 8, 1),),
+    "phoenix": (Option("effort", "encode", 1, 8, 3),),
 }
 FIRST = "fmel"  # the system of old profiles, which do not name one
 

@@ -213,10 +213,17 @@ class System(Protocol):
 
     def decode_reach(self, options: Options) -> Reach: ...
 
-    def encode(self, audio: Sequence[Audio], spans: Sequence[Span], options: Options) -> list[Codes]:
+    def encode(
+        self,
+        audio: Sequence[Audio],
+        spans: Sequence[Span],
+        options: Options,
+        sent: Sequence[int | None] | None = None,
+    ) -> list[Codes]:
         """Code stretches of audio at the system's rate, each (samples of the span's frames,).
 
-        A span includes the reach of `shape.encode` on either side, or less at an end of its stream.
+        A span includes the reach of `shape.encode` on either side, or less at an end of its stream.  sent: how many
+        rows of each stretch the decoder will get, None for all; all are returned.
         """
 
     def decode(self, codes: Sequence[Codes], spans: Sequence[Span], options: Options) -> list[Audio]:

@@ -23,8 +23,9 @@ COMPRESS = ["compress", "-q", "--profile", "small-live"]
 
 @pytest.mark.parametrize("live", [[], ["--live", "--packet-frames", "2"]], ids=["file", "live"])
 def test_a_cut_file_is_the_one_that_compressing_at_that_rate_makes(home: Path, live: list[str]) -> None:
-    assert main([*COMPRESS, *live, "talk.wav", "six.mlc"]) == ExitCode.OK
-    assert main([*COMPRESS, *live, "--bitrate", "1k", "talk.wav", "two.mlc"]) == ExitCode.OK
+    how = live or ["--effort", "1"]  # a search at a lower rate finds other indices
+    assert main([*COMPRESS, *how, "talk.wav", "six.mlc"]) == ExitCode.OK
+    assert main([*COMPRESS, *how, "--bitrate", "1k", "talk.wav", "two.mlc"]) == ExitCode.OK
     assert main(["recode", "-q", "--bitrate", "1k", "six.mlc", "cut.mlc"]) == ExitCode.OK
     assert Path("cut.mlc").read_bytes() == Path("two.mlc").read_bytes()
     for name in ("cut", "two"):

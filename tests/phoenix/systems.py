@@ -91,7 +91,7 @@ def cut(values: NDArray, span: Span, unit: int = 1) -> NDArray:
 
 def encoded(system: Phoenix, audio: NDArray[np.float32], *spans: Span) -> list[NDArray[np.int64]]:
     rows = [cut(audio, span, system.profile.hop_samples) for span in spans]
-    return [codes.indices for codes in system.encode(rows, spans, {})]
+    return [codes.indices for codes in system.encode(rows, spans, {"effort": 1})]
 
 
 def decoded(system: Phoenix, indices: NDArray[np.int64], *spans: Span) -> list[NDArray[np.float32]]:

@@ -90,7 +90,13 @@ class Toy(nn.Module):
         return self.shape.decode
 
     @torch.inference_mode()
-    def encode(self, audio: Sequence[Audio], spans: Sequence[Span], options: Options) -> list[Codes]:
+    def encode(
+        self,
+        audio: Sequence[Audio],
+        spans: Sequence[Span],
+        options: Options,
+        sent: Sequence[int | None] | None = None,
+    ) -> list[Codes]:
         rows = []
         for samples, span in zip(audio, spans, strict=True):
             indices = levels(self.net.encode(torch.from_numpy(samples).view(-1, self.frame_samples)))

@@ -118,7 +118,13 @@ class Chain(Networks[Profile]):
         return coarse_copy(self.coder.decoder), self.pitch and coarse_copy(self.pitch), phones
 
     @torch.inference_mode()
-    def encode(self, audio: Sequence[Audio], spans: Sequence[Span], options: Options) -> list[Codes]:
+    def encode(
+        self,
+        audio: Sequence[Audio],
+        spans: Sequence[Span],
+        options: Options,
+        sent: Sequence[int | None] | None = None,
+    ) -> list[Codes]:
         """Code each row of samples.
 
         Everything except the trials of the search runs in float32: a coarser encoder would pick other codewords.

@@ -12,6 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from melcodec_cli.layers.by_ear import Ear, chosen
 from melcodec_cli.layers.mel import LogMel
 from melcodec_cli.layers.rows import frame_numbers, inside_of, narrowed_rows, padded
 from melcodec_cli.layers.tokenizer import Tokenizer, patch_tokenizer
@@ -19,8 +20,11 @@ from melcodec_cli.systems.meltok.config import Profile
 from melcodec_cli.systems.meltok.line import line_tokenizer
 from melcodec_cli.systems.meltok.vocoder import AHEAD, TokenEar, Vocoder
 from melcodec_cli.systems.networks import Networks
+from melcodec_cli.systems.registry import LATER_OPTIONS
 from melcodec_cli.systems.span import Span
 from melcodec_cli.systems.system import Audio, Codes, Identity, Option, Options, Reach, Shape
+
+STEP = 0.3  # of the search, in deviations of the latents
 
 
 class Meltok(Networks[Profile]):
@@ -39,13 +43,14 @@ class Meltok(Networks[Profile]):
         unshipped=("tokenizer.quantiser.usage",),  # the running usage that guides online clustering
     )
     suits = ("speech", "music", "sound")
-    options: Sequence[Option] = ()
+    options: Sequence[Option] = LATER_OPTIONS["meltok"]
 
     def __init__(self, profile: Profile) -> None:
         super().__init__(profile)
         self.mel = LogMel(profile.mel)
         self.tokenizer = tokenizer_for(profile)
         self.vocoder = Vocoder(profile)
+        self.ear = Ear(profile.mel.rate_hz, profile.mel.high_hz, profile.column_samples)
         self.eval().requires_grad_(False)
 
     @property
@@ -77,13 +82,38 @@ class Meltok(Networks[Profile]):
         )
 
     @torch.inference_mode()
-    def encode(self, audio: Sequence[Audio], spans: Sequence[Span], options: Options) -> list[Codes]:
+    def encode(
+        self,
+        audio: Sequence[Audio],
+        spans: Sequence[Span],
+        options: Options,
+        sent: Sequence[int | None] | None = None,
+    ) -> list[Codes]:
         """Code each row of samples, in float32: a coarser encoder would pick other codewords."""
-        inside = inside_of(spans, self.device)
-        indices = self.tokenizer.encode(self.mel(padded(audio, self.device)), inside=inside)
+        rows = padded(audio, self.device)
+        effort = options.get("effort", self.options[0].default)
+        if effort > 1:
+            unit = self.profile.column_samples
+            found = [
+                self._searched(row[: span.total * unit], span, effort)
+                for row, span in zip(rows, spans, strict=True)
+            ]
+        else:
+            found = list(self.tokenizer.encode(self.mel(rows), inside=inside_of(spans, self.device)))
         return [
-            Codes(row[span.kept_slice].cpu().numpy(), None) for row, span in zip(indices, spans, strict=True)
+            Codes(row[span.kept_slice].cpu().numpy(), None) for row, span in zip(found, spans, strict=True)
         ]
+
+    def _searched(self, audio: Tensor, span: Span, effort: int) -> Tensor:
+        """Choose the indices (column, row) of a span by ear.  audio (sample,)."""
+        tokenizer, beside_it = self.tokenizer, self.ear.beside(audio[None])
+        frames = [span.scaled(self.profile.tokenizer.side // self.profile.vocoder.hop_frames)]
+
+        def difference(points: Tensor) -> Tensor:
+            return beside_it(self.vocoder(self.heard(points), frame_numbers(frames, self.device)))
+
+        latent = tokenizer.encoder(tokenizer.standardise(self.mel(audio[None])))
+        return chosen(latent, tokenizer.choice, difference, effort, STEP)[0]
 
     @torch.inference_mode()
     def decode(self, codes: Sequence[Codes], spans: Sequence[Span], options: Options) -> list[Audio]:

@@ -13,6 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from melcodec_cli.layers.by_ear import Ear, chosen
 from melcodec_cli.layers.frame_pulses import chunk_phase, cycles_per_frame
 from melcodec_cli.layers.hifigan import HifiganVocoder
 from melcodec_cli.layers.mel import LogMel
@@ -24,8 +25,11 @@ from melcodec_cli.systems.networks import Networks
 from melcodec_cli.systems.patch.config import Profile
 from melcodec_cli.systems.patch.live import PatchReceiver, PatchSender
 from melcodec_cli.systems.patch.vocoder import PatchVocoder
+from melcodec_cli.systems.registry import LATER_OPTIONS
 from melcodec_cli.systems.span import Span
 from melcodec_cli.systems.system import Audio, Codes, Identity, Option, Options, Reach, Shape
+
+STEP = 0.05  # of the search, in deviations of the latents
 
 
 class Patch(Networks[Profile]):
@@ -43,7 +47,7 @@ class Patch(Networks[Profile]):
         unshipped=("tokenizer.quantiser.usage",),  # the running usage that guides online clustering
     )
     suits = ("speech",)
-    options: Sequence[Option] = ()
+    options: Sequence[Option] = LATER_OPTIONS["patch"]
 
     def __init__(self, profile: Profile) -> None:
         super().__init__(profile)
@@ -52,6 +56,7 @@ class Patch(Networks[Profile]):
         self.vocoder = vocoder_for(profile)
         harmonic = isinstance(self.vocoder, PatchVocoder)
         self.pitch = Pitch(profile.mel.bands, profile.pitch, causal=True) if harmonic else None
+        self.ear = Ear(profile.mel.rate_hz, profile.mel.high_hz, profile.column_samples)
         self.eval().requires_grad_(False)
 
     @property
@@ -88,12 +93,38 @@ class Patch(Networks[Profile]):
         return -(-frames // self.profile.tokenizer.side)
 
     @torch.inference_mode()
-    def encode(self, audio: Sequence[Audio], spans: Sequence[Span], options: Options) -> list[Codes]:
+    def encode(
+        self,
+        audio: Sequence[Audio],
+        spans: Sequence[Span],
+        options: Options,
+        sent: Sequence[int | None] | None = None,
+    ) -> list[Codes]:
         """Code each row of samples, in float32: a coarser encoder would pick other codewords."""
-        indices = self.tokenizer.encode(self.mel(padded(audio, self.device)))
+        rows = padded(audio, self.device)
+        effort = options.get("effort", self.options[0].default)
+        if effort > 1:
+            unit = self.profile.column_samples
+            found = [
+                self._searched(row[: span.total * unit], span, effort)
+                for row, span in zip(rows, spans, strict=True)
+            ]
+        else:
+            found = list(self.tokenizer.encode(self.mel(rows)))
         return [
-            Codes(row[span.kept_slice].cpu().numpy(), None) for row, span in zip(indices, spans, strict=True)
+            Codes(row[span.kept_slice].cpu().numpy(), None) for row, span in zip(found, spans, strict=True)
         ]
+
+    def _searched(self, audio: Tensor, span: Span, effort: int) -> Tensor:
+        """Choose the indices (column, row) of a span by ear.  audio (sample,)."""
+        tokenizer, beside_it = self.tokenizer, self.ear.beside(audio[None])
+        frames = [span.scaled(self.profile.tokenizer.side)]
+
+        def difference(points: Tensor) -> Tensor:
+            return beside_it(self._sound(tokenizer.restore(tokenizer.decoder(points)), frames))
+
+        latent = tokenizer.encoder(tokenizer.standardise(self.mel(audio[None])))
+        return chosen(latent, tokenizer.choice, difference, effort, STEP)[0]
 
     @torch.inference_mode()
     def decode(self, codes: Sequence[Codes], spans: Sequence[Span], options: Options) -> list[Audio]:

@@ -11,17 +11,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from melcodec_cli.layers.by_ear import Ear, chosen
 from melcodec_cli.layers.memory import Memory
 from melcodec_cli.layers.residual import ResidualQuantiser
 from melcodec_cli.layers.rows import padded
 from melcodec_cli.systems.networks import Networks
-from melcodec_cli.systems.phoenix.config import RATES_HZ, Profile
+from melcodec_cli.systems.phoenix.config import HIGH_HZ, RATES_HZ, Profile
 from melcodec_cli.systems.phoenix.decoder import TimeDecoder
 from melcodec_cli.systems.phoenix.encoder import Encoder
 from melcodec_cli.systems.phoenix.harmonic import HarmonicDecoder
 from melcodec_cli.systems.phoenix.istft import IstftDecoder
+from melcodec_cli.systems.registry import LATER_OPTIONS
 from melcodec_cli.systems.span import Span
 from melcodec_cli.systems.system import ABSENT, Audio, Codes, Identity, Option, Options, Reach, Shape
+
+STEP = 0.6  # of the search, in deviations of the latents
+# Frames that are searched at once, and those before them from which the recurrent layers start.
+SEARCHED, SEARCHED_BEFORE = 80, 32
 
 DECODERS: dict[str, type[TimeDecoder | IstftDecoder | HarmonicDecoder]] = {
     "time": TimeDecoder,
@@ -59,11 +65,12 @@ class Phoenix(Networks[Profile]):
         later_settings={name: {"direct": False} for name in ("istft", "harmonic")},
     )
     suits = ("speech",)
-    options: Sequence[Option] = ()
+    options: Sequence[Option] = LATER_OPTIONS["phoenix"]
 
     def __init__(self, profile: Profile) -> None:
         super().__init__(profile)
         self.codec = Codec(profile)
+        self.ear = Ear(profile.rate_hz, HIGH_HZ, profile.hop_samples)
         self.eval().requires_grad_(False)
 
     @property
@@ -97,7 +104,13 @@ class Phoenix(Networks[Profile]):
         return Reach(self.profile.warmup_frames, self.ahead_frames)
 
     @torch.inference_mode()
-    def encode(self, audio: Sequence[Audio], spans: Sequence[Span], options: Options) -> list[Codes]:
+    def encode(
+        self,
+        audio: Sequence[Audio],
+        spans: Sequence[Span],
+        options: Options,
+        sent: Sequence[int | None] | None = None,
+    ) -> list[Codes]:
         hop = self.profile.hop_samples
         near = [Span(min(span.before, self.profile.warmup_frames), span.kept, 0) for span in spans]
         rows = [
@@ -105,8 +118,50 @@ class Phoenix(Networks[Profile]):
             for row, span, new in zip(audio, spans, near, strict=True)
         ]
         # What a row is padded with comes after it, so no frame of its own depends on it.
-        indices = self.codec.quantiser(self.codec.encoder(padded(rows, self.device))).indices.cpu().numpy()
-        return [Codes(row[span.kept_slice], None) for row, span in zip(indices, near, strict=True)]
+        heard = padded(rows, self.device)
+        latents = self.codec.encoder(heard)
+        effort = options.get("effort", self.options[0].default)
+        if effort > 1:
+            found = [
+                self._searched(latent[: span.total], row[: span.total * hop], effort, stages)
+                for latent, row, span, stages in zip(
+                    latents, heard, near, sent or [None] * len(near), strict=True
+                )
+            ]
+        else:
+            found = list(self.codec.quantiser(latents).indices)
+        return [
+            Codes(row[span.kept_slice].cpu().numpy(), None) for row, span in zip(found, near, strict=True)
+        ]
+
+    def _searched(self, latent: Tensor, audio: Tensor, effort: int, sent: int | None) -> Tensor:
+        """Choose the indices (frame, row) of a row by ear, for a decoder that gets so many of each frame.
+
+        latent (frame, width), audio (sample,).
+        """
+        hop, quantiser = self.profile.hop_samples, self.codec.quantiser
+        columns, stages = quantiser.columns(), torch.tensor([sent or quantiser.stages], device=self.device)
+
+        def cut(x: Tensor, unit: int) -> Tensor:
+            """(place, ...) -> stretches with what comes before them, (stretch, place, ...)."""
+            before, after = SEARCHED_BEFORE * unit, self.ahead_frames * unit
+            short = -len(x) % (SEARCHED * unit)
+            zeros = x.new_zeros(before + short + after, *x.shape[1:])
+            x = torch.cat([zeros[:before], x, zeros[before:]])
+            return x.unfold(0, before + SEARCHED * unit + after, SEARCHED * unit).movedim(-1, 1)
+
+        def quantise(latent: Tensor) -> tuple[Tensor, Tensor]:
+            found = quantiser(latent, stages, columns)
+            return found.latent, found.indices
+
+        def difference(heard: Tensor) -> Tensor:
+            stretches = cut(heard[0], 1)
+            spans = [Span(0, stretches.shape[1], 0)] * len(stretches)
+            each = beside_it(self.codec.decoder(stretches, spans=spans))
+            return each[:, SEARCHED_BEFORE : SEARCHED_BEFORE + SEARCHED].reshape(1, -1)[:, : len(latent)]
+
+        beside_it = self.ear.beside(cut(audio, hop))
+        return chosen(latent[None], quantise, difference, effort, STEP)[0]
 
     @torch.inference_mode()
     def decode(self, codes: Sequence[Codes], spans: Sequence[Span], options: Options) -> list[Audio]:

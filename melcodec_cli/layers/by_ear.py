@@ -1,0 +1,93 @@
+"""Analysis by synthesis: choosing indices by how they sound.
+
+An encoder finds the codewords nearest to what it wants to say, not those that sound most like the original once they
+are decoded.  So what it says is moved, again and again, to where the decoded audio would come nearer: along the
+gradient through vocoder, decoder and, as if it were not there, the quantiser.  Each frame keeps the indices with which
+the audio around it came nearest.  The decoder knows nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool1d, pad
+
+from melcodec_cli.layers.mel import LogMel
+from melcodec_cli.layers.mel_config import MelConfig
+
+Quantise = Callable[[Tensor], tuple[Tensor, Tensor]]
+Difference = Callable[[Tensor], Tensor]
+
+ROUNDS_PER_EFFORT = 2  # above 1, which is the nearest codewords
+SCALES = ((16, 4, 32), (32, 8, 64), (64, 8, 100))  # windows and about their hops in ms, and bands
+LOUDNESS = 0.4  # power of a magnitude that it seems as loud as
+INERTIA = 0.5  # share of its last move that a latent keeps
+NEIGHBOURS = 1  # frames on either side in which a frame's indices are heard, too
+
+
+class Ear(nn.Module):
+    """Tells how far decoded audio is from the original, frame by frame: the mean difference in loudness."""
+
+    def __init__(self, rate_hz: int, high_hz: float, frame_samples: int) -> None:
+        super().__init__()
+        self.frame_samples = frame_samples
+        self.mels = nn.ModuleList()
+        for window_ms, hop_ms, bands in SCALES:
+            parts = max(1, round(1000 * frame_samples / (hop_ms * rate_hz)))
+            while frame_samples % (2 * parts) and parts > 1:
+                parts -= 1
+            hop = frame_samples // parts
+            window = max(hop, 2 * round(window_ms * rate_hz / 2000))
+            fft = 1 << (window - 1).bit_length()
+            self.mels.append(LogMel(MelConfig(rate_hz, fft, window, hop, bands, high_hz=high_hz)))
+
+    def forward(self, audio: Tensor) -> list[Tensor]:
+        """(batch, frames * frame_samples) -> loudness at each scale, (batch, frame, value)."""
+        frames = audio.shape[1] // self.frame_samples
+        return [(LOUDNESS * mel(audio)).exp().unflatten(1, (frames, -1)).flatten(2) for mel in self.mels]
+
+    def beside(self, audio: Tensor) -> Difference:
+        """A function that tells how far other audio is from this, (batch, frame)."""
+        with torch.inference_mode(False):
+            wanted = self(audio.clone())
+
+        def difference(made: Tensor) -> Tensor:
+            each = [(ours - theirs).abs().mean(-1) for ours, theirs in zip(self(made), wanted, strict=True)]
+            return torch.stack(each).sum(0)
+
+        return difference
+
+
+def chosen(latent: Tensor, quantise: Quantise, difference: Difference, effort: int, step: float) -> Tensor:
+    """The indices (batch, frame, ...) that came nearest.
+
+    latent (batch, frame, ..., width): what the encoder says.  quantise: latents to what the decoder hears, with a
+    gradient, and to indices.  difference: what the decoder hears to how far each frame (batch, frame) is from the
+    original.  step: mean length of a move, in deviations of the latents.
+    """
+    rounds = ROUNDS_PER_EFFORT * (effort - 1)
+    with torch.inference_mode(False), torch.enable_grad():
+        latent = latent.clone()
+        step, move = step * float(latent.std()), torch.zeros_like(latent)
+        best = least = torch.empty(0)
+        for left in reversed(range(rounds + 1)):
+            latent = latent.detach().requires_grad_(left > 0)
+            with torch.set_grad_enabled(left > 0):
+                heard, indices = quantise(latent)
+                each = difference(heard)
+            around = each.detach().unsqueeze(1)
+            around = pad(around, (NEIGHBOURS, NEIGHBOURS), mode="replicate")
+            around = avg_pool1d(around, 2 * NEIGHBOURS + 1, 1).squeeze(1)
+            if not len(best):
+                best, least = indices, around
+            else:
+                nearer = around < least
+                best = torch.where(nearer.reshape(nearer.shape + (1,) * (indices.dim() - 2)), indices, best)
+                least = torch.where(nearer, around, least)
+            if left:
+                (slope,) = torch.autograd.grad(each.sum(), latent)
+                move = INERTIA * move + (1 - INERTIA) * slope
+                latent = latent - step * move / move.norm(dim=-1).mean().clamp(min=1e-12)
+    return best
