@@ -98,11 +98,11 @@ def compress(
     """Compress a recording to an .mlc file; without a target, return its bytes.
 
     `source` is a path, a binary file object, the bytes of an audio file, or an array with its `rate_hz`: (sample,) or
-    (sample, channel), of floats within +-1 or of integers that use their whole range. `effort`, 1 to 8, is the number
-    of codewords tried for each index; `bits_per_s` chooses among the bit rates that a model has; `entropy` says whether
-    the model's tables code the indices, None: if it has any. `profile` names an installed bundle, or "auto" to choose
-    one by the recording's rate; `bundle` names a bundle file instead. Raises the errors of `melcodec_cli.errors`; what
-    the command would note on stderr becomes a warning.
+    (sample, channel), of floats within +-1 or of integers that use their whole range. `effort`, 1 to 8, says how hard
+    to search for the indices that sound best; `bits_per_s` chooses among the bit rates that a model has; `entropy` says
+    whether the model's tables code the indices, None: if it has any. `profile` names an installed bundle, or "auto" to
+    choose one by the recording's rate; `bundle` names a bundle file instead. Raises the errors of
+    `melcodec_cli.errors`; what the command would note on stderr becomes a warning.
     """
     memory = io.BytesIO()
     with _in_python_terms():

@@ -24,6 +24,7 @@ ROUNDS_PER_EFFORT = 2  # above 1, which is the nearest codewords
 SCALES = ((16, 4, 32), (32, 8, 64), (64, 8, 100))  # windows and about their hops in ms, and bands
 LOUDNESS = 0.4  # power of a magnitude that it seems as loud as
 INERTIA = 0.5  # share of its last move that a latent keeps
+MUCH = 1.3  # times as loud: 6 dB
 NEIGHBOURS = 1  # frames on either side in which a frame's indices are heard, too
 
 
@@ -48,10 +49,18 @@ class Ear(nn.Module):
         frames = audio.shape[1] // self.frame_samples
         return [(LOUDNESS * mel(audio)).exp().unflatten(1, (frames, -1)).flatten(2) for mel in self.mels]
 
-    def beside(self, audio: Tensor) -> Difference:
-        """A function that tells how far other audio is from this, (batch, frame)."""
+    def beside(self, audio: Tensor, cleaner: Tensor | None = None) -> Difference:
+        """A function that tells how far other audio is from this, (batch, frame).
+
+        cleaner: how a system that takes noise away would like it; nothing is wanted much louder than there.
+        """
         with torch.inference_mode(False):
             wanted = self(audio.clone())
+            if cleaner is not None:
+                wanted = [
+                    torch.minimum(each, MUCH * clean)
+                    for each, clean in zip(wanted, self(cleaner.clone()), strict=True)
+                ]
 
         def difference(made: Tensor) -> Tensor:
             each = [(ours - theirs).abs().mean(-1) for ours, theirs in zip(self(made), wanted, strict=True)]

@@ -154,13 +154,17 @@ class Phoenix(Networks[Profile]):
             found = quantiser(latent, stages, columns)
             return found.latent, found.indices
 
-        def difference(heard: Tensor) -> Tensor:
+        def sound(heard: Tensor) -> Tensor:
             stretches = cut(heard[0], 1)
-            spans = [Span(0, stretches.shape[1], 0)] * len(stretches)
-            each = beside_it(self.codec.decoder(stretches, spans=spans))
+            return self.codec.decoder(stretches, spans=[Span(0, stretches.shape[1], 0)] * len(stretches))
+
+        def difference(heard: Tensor) -> Tensor:
+            each = beside_it(sound(heard))
             return each[:, SEARCHED_BEFORE : SEARCHED_BEFORE + SEARCHED].reshape(1, -1)[:, : len(latent)]
 
-        beside_it = self.ear.beside(cut(audio, hop))
+        # What it would sound like if indices cost nothing: without the noise that the networks take away.
+        plain = quantiser(latent[None], plain=torch.ones(1, dtype=torch.bool, device=self.device)).latent
+        beside_it = self.ear.beside(cut(audio, hop), sound(plain))
         return chosen(latent[None], quantise, difference, effort, STEP)[0]
 
     @torch.inference_mode()
