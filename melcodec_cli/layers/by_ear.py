@@ -8,7 +8,7 @@ the audio around it came nearest.  The decoder knows nothing of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from melcodec_cli.layers.mel_config import MelConfig
 
 Quantise = Callable[[Tensor], tuple[Tensor, Tensor]]
 Difference = Callable[[Tensor], Tensor]
+Differences = Callable[[Tensor], Iterable[Tensor]]
 
 ROUNDS_PER_EFFORT = 2  # above 1, which is the nearest codewords
 SCALES = ((16, 4, 32), (32, 8, 64), (64, 8, 100))  # windows and about their hops in ms, and bands
@@ -69,12 +70,13 @@ class Ear(nn.Module):
         return difference
 
 
-def chosen(latent: Tensor, quantise: Quantise, difference: Difference, effort: int, step: float) -> Tensor:
+def chosen(latent: Tensor, quantise: Quantise, differences: Differences, effort: int, step: float) -> Tensor:
     """The indices (batch, frame, ...) that came nearest.
 
     latent (batch, frame, ..., width): what the encoder says.  quantise: latents to what the decoder hears, with a
-    gradient, and to indices.  difference: what the decoder hears to how far each frame (batch, frame) is from the
-    original.  step: mean length of a move, in deviations of the latents.
+    gradient, and to indices.  differences: what the decoder hears to how far each frame (batch, frame) is from the
+    original, one stretch after another, so that only one of them is in memory with all that a gradient needs.
+    step: mean length of a move, in deviations of the latents.
     """
     rounds = ROUNDS_PER_EFFORT * (effort - 1)
     with torch.inference_mode(False), torch.enable_grad():
@@ -82,12 +84,16 @@ def chosen(latent: Tensor, quantise: Quantise, difference: Difference, effort: i
         step, move = step * float(latent.std()), torch.zeros_like(latent)
         best = least = torch.empty(0)
         for left in reversed(range(rounds + 1)):
-            latent = latent.detach().requires_grad_(left > 0)
+            latent = latent.detach().requires_grad_()
+            heard, indices = quantise(latent)
+            given = heard.detach().requires_grad_(left > 0)
+            stretches = []
             with torch.set_grad_enabled(left > 0):
-                heard, indices = quantise(latent)
-                each = difference(heard)
-            around = each.detach().unsqueeze(1)
-            around = pad(around, (NEIGHBOURS, NEIGHBOURS), mode="replicate")
+                for stretch in differences(given):
+                    if left:
+                        stretch.sum().backward()
+                    stretches.append(stretch.detach())
+            around = pad(torch.cat(stretches, 1).unsqueeze(1), (NEIGHBOURS, NEIGHBOURS), mode="replicate")
             around = avg_pool1d(around, 2 * NEIGHBOURS + 1, 1).squeeze(1)
             if not len(best):
                 best, least = indices, around
@@ -96,7 +102,7 @@ def chosen(latent: Tensor, quantise: Quantise, difference: Difference, effort: i
                 best = torch.where(nearer.reshape(nearer.shape + (1,) * (indices.dim() - 2)), indices, best)
                 least = torch.where(nearer, around, least)
             if left:
-                (slope,) = torch.autograd.grad(each.sum(), latent)
+                (slope,) = torch.autograd.grad(heard, latent, given.grad)
                 move = INERTIA * move + (1 - INERTIA) * slope
                 latent = latent - step * move / move.norm(dim=-1).mean().clamp(min=1e-12)
     return best

@@ -101,3 +101,19 @@ def test_an_ear_hears_each_frame(rate_hz: int, frame: int) -> None:
     assert each.shape == (200,)
     assert each.argmax() in range(100 - reach, 101 + reach)
     assert not each[: 100 - reach - 1].any() and not each[101 + reach + 1 :].any()
+
+
+def test_pieces_cover_a_span_with_their_context() -> None:
+    span = Span(3, 20, 4, first=103)
+    pieces = span.pieces(10, 6, 2)
+    assert [(piece.before, piece.kept, piece.after) for piece in pieces] == [
+        (0, 10, 2),
+        (6, 10, 2),
+        (6, 7, 0),
+    ]
+    places = np.arange(100, 127)
+    assert [places[piece.within(span)][piece.kept_slice].tolist() for piece in pieces] == [
+        list(range(100, 110)),
+        list(range(110, 120)),
+        list(range(120, 127)),
+    ]

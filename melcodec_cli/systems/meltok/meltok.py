@@ -6,7 +6,7 @@ chunk with enough context on either side gives the same result as the whole stre
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -24,7 +24,8 @@ from melcodec_cli.systems.registry import LATER_OPTIONS
 from melcodec_cli.systems.span import Span
 from melcodec_cli.systems.system import Audio, Codes, Identity, Option, Options, Reach, Shape
 
-STEP = 0.3  # of the search, in deviations of the latents
+STEP = 0.3  # of the search by ear, in deviations of the latents
+SEARCHED = 100  # columns in memory at once
 
 
 class Meltok(Networks[Profile]):
@@ -106,14 +107,25 @@ class Meltok(Networks[Profile]):
 
     def _searched(self, audio: Tensor, span: Span, effort: int) -> Tensor:
         """Choose the indices (column, row) of a span by ear.  audio (sample,)."""
-        tokenizer, beside_it = self.tokenizer, self.ear.beside(audio[None])
-        frames = [span.scaled(self.profile.tokenizer.side // self.profile.vocoder.hop_frames)]
+        tokenizer, unit = self.tokenizer, self.profile.column_samples
+        per_column, reach = (
+            self.profile.tokenizer.side // self.profile.vocoder.hop_frames,
+            self.decode_reach({}),
+        )
+        pieces = span.pieces(SEARCHED, reach.before, reach.after)
+        beside = [
+            self.ear.beside(audio[None, piece.scaled(unit).within(span.scaled(unit))]) for piece in pieces
+        ]
 
-        def difference(points: Tensor) -> Tensor:
-            return beside_it(self.vocoder(self.heard(points), frame_numbers(frames, self.device)))
+        def differences(points: Tensor) -> Iterator[Tensor]:
+            for piece, beside_it in zip(pieces, beside, strict=True):
+                numbers = frame_numbers([piece.scaled(per_column)], self.device)
+                yield beside_it(self.vocoder(self.heard(points[:, piece.within(span)]), numbers))[
+                    :, piece.kept_slice
+                ]
 
         latent = tokenizer.encoder(tokenizer.standardise(self.mel(audio[None])))
-        return chosen(latent, tokenizer.choice, difference, effort, STEP)[0]
+        return chosen(latent, tokenizer.choice, differences, effort, STEP)[0]
 
     @torch.inference_mode()
     def decode(self, codes: Sequence[Codes], spans: Sequence[Span], options: Options) -> list[Audio]:

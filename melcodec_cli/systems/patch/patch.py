@@ -7,7 +7,7 @@ So a chunk with enough of what comes before it gives the same result as the whol
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -29,7 +29,8 @@ from melcodec_cli.systems.registry import LATER_OPTIONS
 from melcodec_cli.systems.span import Span
 from melcodec_cli.systems.system import Audio, Codes, Identity, Option, Options, Reach, Shape
 
-STEP = 0.05  # of the search, in deviations of the latents
+STEP = 0.05  # of the search by ear, in deviations of the latents
+SEARCHED = 160  # columns in memory at once
 
 
 class Patch(Networks[Profile]):
@@ -117,14 +118,20 @@ class Patch(Networks[Profile]):
 
     def _searched(self, audio: Tensor, span: Span, effort: int) -> Tensor:
         """Choose the indices (column, row) of a span by ear.  audio (sample,)."""
-        tokenizer, beside_it = self.tokenizer, self.ear.beside(audio[None])
-        frames = [span.scaled(self.profile.tokenizer.side)]
+        tokenizer, unit, side = self.tokenizer, self.profile.column_samples, self.profile.tokenizer.side
+        reach = self.decode_reach({})
+        pieces = span.pieces(SEARCHED, reach.before, reach.after)
+        beside = [
+            self.ear.beside(audio[None, piece.scaled(unit).within(span.scaled(unit))]) for piece in pieces
+        ]
 
-        def difference(points: Tensor) -> Tensor:
-            return beside_it(self._sound(tokenizer.restore(tokenizer.decoder(points)), frames))
+        def differences(points: Tensor) -> Iterator[Tensor]:
+            for piece, beside_it in zip(pieces, beside, strict=True):
+                mel = tokenizer.restore(tokenizer.decoder(points[:, piece.within(span)]))
+                yield beside_it(self._sound(mel, [piece.scaled(side)]))[:, piece.kept_slice]
 
         latent = tokenizer.encoder(tokenizer.standardise(self.mel(audio[None])))
-        return chosen(latent, tokenizer.choice, difference, effort, STEP)[0]
+        return chosen(latent, tokenizer.choice, differences, effort, STEP)[0]
 
     @torch.inference_mode()
     def decode(self, codes: Sequence[Codes], spans: Sequence[Span], options: Options) -> list[Audio]:

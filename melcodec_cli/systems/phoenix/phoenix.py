@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -25,9 +25,9 @@ from melcodec_cli.systems.registry import LATER_OPTIONS
 from melcodec_cli.systems.span import Span
 from melcodec_cli.systems.system import ABSENT, Audio, Codes, Identity, Option, Options, Reach, Shape
 
-STEP = 0.6  # of the search, in deviations of the latents
-# Frames that are searched at once, and those before them from which the recurrent layers start.
-SEARCHED, SEARCHED_BEFORE = 80, 32
+STEP = 0.6  # of the search by ear, in deviations of the latents
+# Frames of a stretch that is searched, those before it from which the recurrent layers start, and stretches at once.
+SEARCHED, SEARCHED_BEFORE, TOGETHER = 80, 32, 6
 
 DECODERS: dict[str, type[TimeDecoder | IstftDecoder | HarmonicDecoder]] = {
     "time": TimeDecoder,
@@ -154,18 +154,25 @@ class Phoenix(Networks[Profile]):
             found = quantiser(latent, stages, columns)
             return found.latent, found.indices
 
-        def sound(heard: Tensor) -> Tensor:
-            stretches = cut(heard[0], 1)
+        def sound(stretches: Tensor) -> Tensor:
             return self.codec.decoder(stretches, spans=[Span(0, stretches.shape[1], 0)] * len(stretches))
 
-        def difference(heard: Tensor) -> Tensor:
-            each = beside_it(sound(heard))
-            return each[:, SEARCHED_BEFORE : SEARCHED_BEFORE + SEARCHED].reshape(1, -1)[:, : len(latent)]
+        def differences(heard: Tensor) -> Iterator[Tensor]:
+            left = len(latent)
+            for stretches, beside_it in zip(cut(heard[0], 1).split(TOGETHER), beside, strict=True):
+                each = beside_it(sound(stretches))[:, SEARCHED_BEFORE : SEARCHED_BEFORE + SEARCHED].flatten()
+                yield each[None, :left]
+                left -= len(each)
 
         # What it would sound like if indices cost nothing: without the noise that the networks take away.
         plain = quantiser(latent[None], plain=torch.ones(1, dtype=torch.bool, device=self.device)).latent
-        beside_it = self.ear.beside(cut(audio, hop), sound(plain))
-        return chosen(latent[None], quantise, difference, effort, STEP)[0]
+        beside = [
+            self.ear.beside(stretches, sound(freely))
+            for stretches, freely in zip(
+                cut(audio, hop).split(TOGETHER), cut(plain[0], 1).split(TOGETHER), strict=True
+            )
+        ]
+        return chosen(latent[None], quantise, differences, effort, STEP)[0]
 
     @torch.inference_mode()
     def decode(self, codes: Sequence[Codes], spans: Sequence[Span], options: Options) -> list[Audio]:
