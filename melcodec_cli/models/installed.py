@@ -40,6 +40,7 @@ class Published:
 
 PUBLISHED = (
     Published("speech-16k-strict", "95ad3500", "Apache-2.0", 16_000, ("speech",)),
+    Published("speech-16k-325", "5937fec0", "Apache-2.0", 16_000, ("speech",)),
     Published("speech-16k-7500", "e1121d02", "Apache-2.0", 16_000, ("speech",)),
     Published("speech-24k-live", "1ae1a429", "Apache-2.0", 24_000, ("speech",)),
     Published("speech-48k", "1d0fbe2c", "CC BY-NC-SA 4.0", 48_000, ("speech",)),

@@ -172,7 +172,8 @@ class Phoenix(Networks[Profile]):
                 cut(audio, hop).split(TOGETHER), cut(plain[0], 1).split(TOGETHER), strict=True
             )
         ]
-        return chosen(latent[None], quantise, differences, effort, STEP)[0]
+        with torch.backends.cudnn.flags(enabled=False):  # its recurrent layers have a gradient in training only
+            return chosen(latent[None], quantise, differences, effort, STEP)[0]
 
     @torch.inference_mode()
     def decode(self, codes: Sequence[Codes], spans: Sequence[Span], options: Options) -> list[Audio]:
