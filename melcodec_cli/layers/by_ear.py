@@ -8,7 +8,7 @@ the audio around it came nearest.  The decoder knows nothing of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from torch.nn.functional import avg_pool1d, pad
 
 from melcodec_cli.layers.mel import LogMel
 from melcodec_cli.layers.mel_config import MelConfig
+from melcodec_cli.systems.span import Span
 
 Quantise = Callable[[Tensor], tuple[Tensor, Tensor]]
 Difference = Callable[[Tensor], Tensor]
@@ -106,3 +107,28 @@ def chosen(latent: Tensor, quantise: Quantise, differences: Differences, effort:
                 move = INERTIA * move + (1 - INERTIA) * slope
                 latent = latent - step * move / move.norm(dim=-1).mean().clamp(min=1e-12)
     return best
+
+
+def chosen_in_pieces(
+    latent: Tensor,
+    quantise: Quantise,
+    sound: Callable[[Tensor, Span], Tensor],
+    ear: Ear,
+    audio: Tensor,
+    span: Span,
+    pieces: Sequence[Span],
+    effort: int,
+    step: float,
+) -> Tensor:
+    """The same for a decoder with a finite field, in pieces of a span that each have their context.
+
+    sound: what the decoder hears of a piece, and the piece, to audio (1, sample).  audio (sample,): of all the span.
+    """
+    samples, unit = span.scaled(ear.frame_samples), ear.frame_samples
+    beside = [ear.beside(audio[None, piece.scaled(unit).within(samples)]) for piece in pieces]
+
+    def differences(heard: Tensor) -> Iterator[Tensor]:
+        for piece, beside_it in zip(pieces, beside, strict=True):
+            yield beside_it(sound(heard[:, piece.within(span)], piece))[:, piece.kept_slice]
+
+    return chosen(latent, quantise, differences, effort, step)

@@ -86,6 +86,18 @@ def test_bundles_of_one_file_name_are_told_apart_by_their_paths(tiny_bundle: Pat
     ]
 
 
+def test_efforts_are_measured_side_by_side(
+    tiny_bundle: Path, two_clips: list[str], tmp_path: Path, capsys: Capture
+) -> None:
+    arguments = ["--bundle", str(tiny_bundle), "--effort", "1,8", "--no-judges", "--json", "-", "-q"]
+    assert main(["evaluate", two_clips[0], *arguments]) == ExitCode.OK
+    least, most = json.loads(capsys.readouterr().out)["systems"]
+    assert (least["name"], most["name"]) == ("tiny --effort 1", "tiny --effort 8")
+    assert least["clips"][0]["scores"]["log_mel_l1"] != most["clips"][0]["scores"]["log_mel_l1"]
+    assert main(["evaluate", two_clips[0], "--effort", "most"]) == ExitCode.USAGE
+    assert "--effort: 'most' is not a list of whole numbers" in capsys.readouterr().err
+
+
 def test_the_table_can_be_markdown(tiny_bundle: Path, two_clips: list[str], capsys: Capture) -> None:
     assert (
         main(["evaluate", two_clips[0], "--no-judges", "--bundle", str(tiny_bundle), "--markdown"])

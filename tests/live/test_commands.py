@@ -131,9 +131,10 @@ def test_info_and_verify_know_a_live_file(home: Path, capsys: Capture) -> None:
         (["--live", "--profile", "small-live", "--channels", "keep", "talk.wav"], "--channels keep cannot be"),
         (["--live", "--profile", "small-live", "--chunk-seconds", "1", "talk.wav"], "--chunk-seconds cannot be"),
         (["--live", "--profile", "small-live", "--bitrate", "7k", "talk.wav"], "small-live offers 500, 1k"),
+        (["--live", "--profile", "small-live", "--effort", "2", "talk.wav"], "--effort cannot be combined with --live"),
         (["--packet-frames", "2", "talk.wav"], "--packet-frames needs --live"),
     ],
-    ids=["model", "rate", "format", "channels", "chunks", "bit rate", "packets alone"],
+    ids=["model", "rate", "format", "channels", "chunks", "bit rate", "effort", "packets alone"],
 )  # fmt: skip
 def test_what_cannot_be_live_is_refused_in_one_line(
     home: Path, arguments: list[str], line: str, capsys: Capture

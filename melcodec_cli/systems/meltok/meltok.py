@@ -6,13 +6,13 @@ chunk with enough context on either side gives the same result as the whole stre
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from melcodec_cli.layers.by_ear import Ear, chosen
+from melcodec_cli.layers.by_ear import Ear, chosen_in_pieces
 from melcodec_cli.layers.mel import LogMel
 from melcodec_cli.layers.rows import frame_numbers, inside_of, narrowed_rows, padded
 from melcodec_cli.layers.tokenizer import Tokenizer, patch_tokenizer
@@ -107,25 +107,17 @@ class Meltok(Networks[Profile]):
 
     def _searched(self, audio: Tensor, span: Span, effort: int) -> Tensor:
         """Choose the indices (column, row) of a span by ear.  audio (sample,)."""
-        tokenizer, unit = self.tokenizer, self.profile.column_samples
-        per_column, reach = (
-            self.profile.tokenizer.side // self.profile.vocoder.hop_frames,
-            self.decode_reach({}),
-        )
-        pieces = span.pieces(SEARCHED, reach.before, reach.after)
-        beside = [
-            self.ear.beside(audio[None, piece.scaled(unit).within(span.scaled(unit))]) for piece in pieces
-        ]
+        tokenizer, reach = self.tokenizer, self.decode_reach({})
+        per_column = self.profile.tokenizer.side // self.profile.vocoder.hop_frames
 
-        def differences(points: Tensor) -> Iterator[Tensor]:
-            for piece, beside_it in zip(pieces, beside, strict=True):
-                numbers = frame_numbers([piece.scaled(per_column)], self.device)
-                yield beside_it(self.vocoder(self.heard(points[:, piece.within(span)]), numbers))[
-                    :, piece.kept_slice
-                ]
+        def sound(points: Tensor, piece: Span) -> Tensor:
+            return self.vocoder(self.heard(points), frame_numbers([piece.scaled(per_column)], self.device))
 
         latent = tokenizer.encoder(tokenizer.standardise(self.mel(audio[None])))
-        return chosen(latent, tokenizer.choice, differences, effort, STEP)[0]
+        pieces = span.pieces(SEARCHED, reach.before, reach.after)
+        return chosen_in_pieces(latent, tokenizer.choice, sound, self.ear, audio, span, pieces, effort, STEP)[
+            0
+        ]
 
     @torch.inference_mode()
     def decode(self, codes: Sequence[Codes], spans: Sequence[Span], options: Options) -> list[Audio]:

@@ -7,13 +7,13 @@ So a chunk with enough of what comes before it gives the same result as the whol
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from melcodec_cli.layers.by_ear import Ear, chosen
+from melcodec_cli.layers.by_ear import Ear, chosen_in_pieces
 from melcodec_cli.layers.frame_pulses import chunk_phase, cycles_per_frame
 from melcodec_cli.layers.hifigan import HifiganVocoder
 from melcodec_cli.layers.mel import LogMel
@@ -118,20 +118,17 @@ class Patch(Networks[Profile]):
 
     def _searched(self, audio: Tensor, span: Span, effort: int) -> Tensor:
         """Choose the indices (column, row) of a span by ear.  audio (sample,)."""
-        tokenizer, unit, side = self.tokenizer, self.profile.column_samples, self.profile.tokenizer.side
-        reach = self.decode_reach({})
-        pieces = span.pieces(SEARCHED, reach.before, reach.after)
-        beside = [
-            self.ear.beside(audio[None, piece.scaled(unit).within(span.scaled(unit))]) for piece in pieces
-        ]
+        tokenizer, reach = self.tokenizer, self.decode_reach({})
 
-        def differences(points: Tensor) -> Iterator[Tensor]:
-            for piece, beside_it in zip(pieces, beside, strict=True):
-                mel = tokenizer.restore(tokenizer.decoder(points[:, piece.within(span)]))
-                yield beside_it(self._sound(mel, [piece.scaled(side)]))[:, piece.kept_slice]
+        def sound(points: Tensor, piece: Span) -> Tensor:
+            mel = tokenizer.restore(tokenizer.decoder(points))
+            return self._sound(mel, [piece.scaled(self.profile.tokenizer.side)])
 
         latent = tokenizer.encoder(tokenizer.standardise(self.mel(audio[None])))
-        return chosen(latent, tokenizer.choice, differences, effort, STEP)[0]
+        pieces = span.pieces(SEARCHED, reach.before, reach.after)
+        return chosen_in_pieces(latent, tokenizer.choice, sound, self.ear, audio, span, pieces, effort, STEP)[
+            0
+        ]
 
     @torch.inference_mode()
     def decode(self, codes: Sequence[Codes], spans: Sequence[Span], options: Options) -> list[Audio]:

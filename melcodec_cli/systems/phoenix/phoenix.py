@@ -172,7 +172,9 @@ class Phoenix(Networks[Profile]):
                 cut(audio, hop).split(TOGETHER), cut(plain[0], 1).split(TOGETHER), strict=True
             )
         ]
-        with torch.backends.cudnn.flags(enabled=False):  # its recurrent layers have a gradient in training only
+        with torch.backends.cudnn.flags(
+            enabled=False
+        ):  # its recurrent layers have a gradient in training only
             return chosen(latent[None], quantise, differences, effort, STEP)[0]
 
     @torch.inference_mode()
