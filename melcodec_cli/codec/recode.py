@@ -1,7 +1,4 @@
-"""Drops the finest rows of .mlc files, which leaves what compressing at the lower rate makes, but for its search.
-
-Needs no model.
-"""
+"""Drops the finest rows of .mlc files, which makes them files of a lower rate.  Needs no model."""
 
 from __future__ import annotations
 

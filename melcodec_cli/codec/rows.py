@@ -151,12 +151,8 @@ class Encoder(Engine):
         return self._start(rows, [job.span.total for job, _ in rows], self._run_rows, regroup)
 
     def _run_rows(self, rows: Sequence[tuple[EncodeJob, NDArray[np.float32]]]) -> list[Codes]:
-        audio, spans, sent = (
-            [row for _, row in rows],
-            [job.span for job, _ in rows],
-            [job.sent for job, _ in rows],
-        )
-        return self.system.encode(audio, spans, self.options, sent)
+        audio, spans = [row for _, row in rows], [job.span for job, _ in rows]
+        return self.system.encode(audio, spans, self.options, [job.sent for job, _ in rows])
 
 
 class Decoder(Engine):

@@ -120,7 +120,7 @@ def chosen_in_pieces(
     effort: int,
     step: float,
 ) -> Tensor:
-    """The same for a decoder with a finite field, in pieces of a span that each have their context.
+    """The indices (frame, ...) of one span, for a decoder with a finite field: in pieces that each have their context.
 
     sound: what the decoder hears of a piece, and the piece, to audio (1, sample).  audio (sample,): of all the span.
     """
@@ -131,4 +131,4 @@ def chosen_in_pieces(
         for piece, beside_it in zip(pieces, beside, strict=True):
             yield beside_it(sound(heard[:, piece.within(span)], piece))[:, piece.kept_slice]
 
-    return chosen(latent, quantise, differences, effort, step)
+    return chosen(latent, quantise, differences, effort, step)[0]

@@ -19,7 +19,7 @@ SHIPPED = {
     for folder in (OWN_FOLDER, PUBLISHED_FOLDER)
     for path in sorted(folder.glob("*.safetensors"))
 }
-# The better the higher, but for the distance of log-mels.  A search magnifies rounding, so processors differ a little.
+# The better the higher, but for the distance of log-mels.  Figures differ a little between processors.
 FLOORS: Mapping[str, Mapping[str, float]] = {
     "speech-16k": {"pesq_wb": 1.86, "estoi": 0.715, "log_mel_l1": 0.505},
     "speech-16k-strict": {"pesq_wb": 1.76, "estoi": 0.682, "log_mel_l1": 0.563},

@@ -1,4 +1,4 @@
-"""With more effort, systems that search by ear find indices that sound nearer to the original."""
+"""A search by ear finds indices that sound nearer to the original."""
 
 from __future__ import annotations
 

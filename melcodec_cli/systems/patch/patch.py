@@ -126,9 +126,7 @@ class Patch(Networks[Profile]):
 
         latent = tokenizer.encoder(tokenizer.standardise(self.mel(audio[None])))
         pieces = span.pieces(SEARCHED, reach.before, reach.after)
-        return chosen_in_pieces(latent, tokenizer.choice, sound, self.ear, audio, span, pieces, effort, STEP)[
-            0
-        ]
+        return chosen_in_pieces(latent, tokenizer.choice, sound, self.ear, audio, span, pieces, effort, STEP)
 
     @torch.inference_mode()
     def decode(self, codes: Sequence[Codes], spans: Sequence[Span], options: Options) -> list[Audio]:
