@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool1d, pad
 
+from melcodec_cli.layers.loudness import Loudness
 from melcodec_cli.layers.mel import LogMel
 from melcodec_cli.layers.mel_config import MelConfig
 from melcodec_cli.systems.span import Span
@@ -25,48 +26,65 @@ Differences = Callable[[Tensor], Iterable[Tensor]]
 ROUNDS_PER_EFFORT = 2  # above 1, which is the nearest codewords
 SCALES = ((16, 4, 32), (32, 8, 64), (64, 8, 100))  # windows and about their hops in ms, and bands
 LOUDNESS = 0.4  # power of a magnitude that it seems as loud as
-INERTIA = 0.5  # share of its last move that a latent keeps
+INERTIA = 0.7  # share of its last move that a latent keeps
 MUCH = 1.3  # times as loud: 6 dB
+DISTURBING = 0.05  # weight of the square of what would be noticed ...
+HEARD_MS = 8  # ... in frames that overlap so much that it does not matter where they begin
 NEIGHBOURS = 1  # frames on either side in which a frame's indices are heard, too
 
 
 class Ear(nn.Module):
-    """Tells how far decoded audio is from the original, frame by frame: the mean difference in loudness."""
+    """Tells how far decoded audio is from the original, frame by frame.
+
+    That is the mean difference in loudness, and how much of it a listener would notice.
+    """
 
     def __init__(self, rate_hz: int, high_hz: float, frame_samples: int) -> None:
         super().__init__()
         self.frame_samples = frame_samples
-        self.mels = nn.ModuleList()
-        for window_ms, hop_ms, bands in SCALES:
+
+        def near(hop_ms: float) -> int:
+            """A hop of about this length that divides a frame."""
             parts = max(1, round(1000 * frame_samples / (hop_ms * rate_hz)))
             while frame_samples % (2 * parts) and parts > 1:
                 parts -= 1
-            hop = frame_samples // parts
+            return frame_samples // parts
+
+        self.mels = nn.ModuleList()
+        for window_ms, hop_ms, bands in SCALES:
+            hop = near(hop_ms)
             window = max(hop, 2 * round(window_ms * rate_hz / 2000))
             fft = 1 << (window - 1).bit_length()
             self.mels.append(LogMel(MelConfig(rate_hz, fft, window, hop, bands, high_hz=high_hz)))
+        self.hearing = Loudness(rate_hz, near(HEARD_MS))
 
     def forward(self, audio: Tensor) -> list[Tensor]:
         """(batch, frames * frame_samples) -> loudness at each scale, (batch, frame, value)."""
         frames = audio.shape[1] // self.frame_samples
         return [(LOUDNESS * mel(audio)).exp().unflatten(1, (frames, -1)).flatten(2) for mel in self.mels]
 
-    def beside(self, audio: Tensor, cleaner: Tensor | None = None) -> Difference:
+    def beside(self, audio: Tensor, gain: Tensor, cleaner: Tensor | None = None) -> Difference:
         """A function that tells how far other audio is from this, (batch, frame).
 
-        cleaner: how a system that takes noise away would like it; nothing is wanted much louder than there.
+        gain: that of all the recording, of which this is a part (see Loudness).  cleaner: how a system that takes noise
+        away would like it; nothing is wanted much louder than there.
         """
         with torch.inference_mode(False):
-            wanted = self(audio.clone())
+            audio, gain = audio.clone(), gain.clone()
+            wanted, power = self(audio), self.hearing.bands(gain * audio)
             if cleaner is not None:
+                cleaner = cleaner.clone()
                 wanted = [
                     torch.minimum(each, MUCH * clean)
-                    for each, clean in zip(wanted, self(cleaner.clone()), strict=True)
+                    for each, clean in zip(wanted, self(cleaner), strict=True)
                 ]
+                power = torch.minimum(power, MUCH ** (2 / LOUDNESS) * self.hearing.bands(gain * cleaner))
 
         def difference(made: Tensor) -> Tensor:
             each = [(ours - theirs).abs().mean(-1) for ours, theirs in zip(self(made), wanted, strict=True)]
-            return torch.stack(each).sum(0)
+            one, other = self.hearing.disturbances(self.hearing.bands(gain * made), power)
+            noticed = (one + other).square().unflatten(1, (each[0].shape[1], -1)).mean(-1)
+            return torch.stack(each).sum(0) + DISTURBING * noticed
 
         return difference
 
@@ -105,7 +123,9 @@ def chosen(latent: Tensor, quantise: Quantise, differences: Differences, effort:
             if left:
                 (slope,) = torch.autograd.grad(heard, latent, given.grad)
                 move = INERTIA * move + (1 - INERTIA) * slope
-                latent = latent - step * move / move.norm(dim=-1).mean().clamp(min=1e-12)
+                # As long as the root of the slope, so that latents that matter less move, too.
+                length = move.norm(dim=-1, keepdim=True).clamp(min=1e-12).sqrt()
+                latent = latent - step * move / length / length.mean()
     return best
 
 
@@ -125,7 +145,8 @@ def chosen_in_pieces(
     sound: what the decoder hears of a piece, and the piece, to audio (1, sample).  audio (sample,): of all the span.
     """
     samples, unit = span.scaled(ear.frame_samples), ear.frame_samples
-    beside = [ear.beside(audio[None, piece.scaled(unit).within(samples)]) for piece in pieces]
+    gain = ear.hearing.gain(audio[None])
+    beside = [ear.beside(audio[None, piece.scaled(unit).within(samples)], gain) for piece in pieces]
 
     def differences(heard: Tensor) -> Iterator[Tensor]:
         for piece, beside_it in zip(pieces, beside, strict=True):

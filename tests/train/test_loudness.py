@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from melcodec_cli.evaluate.clip import CLIP
-from melcodec_cli.train.loudness import Loudness
+from melcodec_cli.layers.loudness import Loudness
 
 RATE_HZ = 16_000
 

@@ -166,8 +166,9 @@ class Phoenix(Networks[Profile]):
 
         # What it would sound like if indices cost nothing: without the noise that the networks take away.
         plain = quantiser(latent[None], plain=torch.ones(1, dtype=torch.bool, device=self.device)).latent
+        gain = self.ear.hearing.gain(audio[None])
         beside = [
-            self.ear.beside(stretches, sound(freely))
+            self.ear.beside(stretches, gain, sound(freely))
             for stretches, freely in zip(
                 cut(audio, hop).split(TOGETHER), cut(plain[0], 1).split(TOGETHER), strict=True
             )

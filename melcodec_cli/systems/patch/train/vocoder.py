@@ -10,6 +10,7 @@ from torch import Tensor
 from melcodec_cli.layers.envelope import EnvelopeSegments
 from melcodec_cli.layers.frame_pulses import cycles_per_frame
 from melcodec_cli.layers.hifigan import HifiganVocoder
+from melcodec_cli.layers.loudness import Loudness
 from melcodec_cli.layers.pitch import Pitch
 from melcodec_cli.layers.tokenizer import Tokenizer
 from melcodec_cli.systems.patch.config import Profile
@@ -18,7 +19,6 @@ from melcodec_cli.systems.patch.vocoder import PatchVocoder
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.discriminators import audio_judges
 from melcodec_cli.train.losses import envelope_loss, masked_mean
-from melcodec_cli.train.loudness import Loudness
 from melcodec_cli.train.spectra import narrowed, spectral_loss
 from melcodec_cli.train.steady_noise import steady_noise
 from melcodec_cli.train.task import MelTask, Moment

@@ -8,6 +8,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from melcodec_cli.layers.loudness import Loudness
 from melcodec_cli.layers.pitch import likeliest_hz
 from melcodec_cli.systems.phoenix.config import Profile
 from melcodec_cli.systems.phoenix.excitation import NOISE_FRAMES
@@ -18,7 +19,6 @@ from melcodec_cli.systems.phoenix.train.noise import noise_phases
 from melcodec_cli.systems.span import Span
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.discriminators import patched_discriminators
-from melcodec_cli.train.loudness import Loudness
 from melcodec_cli.train.pitch import pitch_errors, pitch_losses
 from melcodec_cli.train.pitch_labels import Pitched
 from melcodec_cli.train.spectra import narrowed
