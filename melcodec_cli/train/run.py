@@ -95,7 +95,7 @@ class Run:
         init, legs: where the weights come from and how they were trained, to be recorded.
         """
         own = self.task.stage.state_dict()
-        weights = grown(weights, own)
+        weights = self.task.fitted(grown(weights, own))
         fitting = {
             key: value for key, value in weights.items() if key in own and value.shape == own[key].shape
         }

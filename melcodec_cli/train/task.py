@@ -48,6 +48,10 @@ class Task(nn.Module):
     shown: tuple[Tensor, Tensor]  # what it was last asked about: real and made
     frozen: Sequence[nn.Module] = ()  # earlier stages, hidden from torch in a list: neither trained nor saved
 
+    def fitted(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The weights of another run, as this stage can begin with them."""
+        return weights
+
     def judged_by(self, adversary: Discriminators, since: float) -> None:
         self.players = ("stage", "adversary")
         self.adversary, self.adversary_from = adversary, since

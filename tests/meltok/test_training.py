@@ -192,3 +192,21 @@ def test_spectral_norm_holds_every_layer_of_the_judges_at_1() -> None:
         assert len(layers) > 10
         for layer in layers:
             assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1, abs=0.1)
+
+
+def test_an_ear_for_tokens_begins_as_one_for_mels() -> None:
+    """With weights of a vocoder that hears mels."""
+    mel, tokens = small_meltok("mel"), small_profile("tokens")
+    task = VocoderTask(tokens, VocoderLosses(), mel.tokenizer)
+    task.stage.load_state_dict(task.fitted(mel.vocoder.state_dict()))
+    indices = torch.randint(tokens.tokenizer.codewords, (1, 9, tokens.rows))
+    points = mel.tokenizer.points_of(indices)
+    ear = task.stage.ear
+    assert isinstance(ear, TokenEar)
+    with torch.no_grad():
+        heard = ear(points, ear.decoder.features(points))
+        wanted = mel.vocoder.ear(mel.tokenizer.decoder(points))
+        torch.testing.assert_close(heard, wanted)
+        assert wanted.std() > 0.1
+    again = task.stage.state_dict()
+    assert task.fitted(again) is again

@@ -7,6 +7,7 @@ Then spectra that overlap agree on their phases.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -60,6 +61,27 @@ class TokenEar(nn.Module):
         self.decoder = PatchDecoder(profile.rows, config, config.attention, AHEAD)
         self.split = Linear(config.width + config.lookup_width, self.frames * ROW_CHANNELS)
         self.widen = Linear(profile.rows * ROW_CHANNELS, profile.vocoder.width)
+
+    def like(self, mel_ear: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Weights with which it hears what an ear for mels with these weights hears in the mel of its decoder.
+
+        What its channels have beyond that mel is heard from the first step on.
+        """
+        weights = {name: value.clone() for name, value in self.state_dict().items()}
+        side, head = self.decoder.side, self.decoder.head
+        times = side // self.frames  # of the mel, in each of its own frames
+        values = times * side  # of the mel, in a row and a frame
+        weight, bias = (
+            weights[f"split.{name}"].unflatten(0, (self.frames, -1)) for name in ("weight", "bias")
+        )
+        weight[:, :values] = 0
+        weight[:, :values, : head.in_features] = head.weight.unflatten(0, (self.frames, -1))
+        bias[:, :values] = head.bias.unflatten(0, (self.frames, -1))
+        widen = weights["widen.weight"].zero_().unflatten(1, (-1, ROW_CHANNELS))
+        heard = mel_ear["widen.weight"].unflatten(1, (times, -1, side))
+        widen[..., :values] = heard.transpose(1, 2).flatten(2)
+        weights["widen.bias"] = mel_ear["widen.bias"]
+        return weights
 
     def forward(self, points: Tensor, features: Tensor) -> Tensor:
         """Codewords and features of the decoder (batch, column, row, ...) -> (batch, column * frames, width)."""

@@ -12,9 +12,11 @@ from melcodec_cli.layers.tokenizer import Tokenizer
 from melcodec_cli.systems.meltok.config import Profile
 from melcodec_cli.systems.meltok.vocoder import TokenEar, Vocoder
 from melcodec_cli.train.batches import Crops
+from melcodec_cli.train.checkpoint import under
 from melcodec_cli.train.discriminators import audio_judges, spectrally_normalised
 from melcodec_cli.train.losses import envelope_loss, masked_mean
 from melcodec_cli.train.spectra import narrowed, phase_loss, spectral_loss
+from melcodec_cli.train.stage import Weights
 from melcodec_cli.train.steady_noise import steady_noise
 from melcodec_cli.train.task import MelTask, Moment
 
@@ -52,6 +54,14 @@ class VocoderTask(MelTask):
             judges = audio_judges(losses.judges, profile.mel.rate_hz, losses.adversary_width)
             judges = spectrally_normalised(judges) if losses.spectral_norm else judges
             self.judged_by(judges, losses.adversary_from)
+
+    def fitted(self, weights: Weights) -> Weights:
+        """Those of a vocoder that hears mels, too, if this one hears tokens: it begins as if it heard the mel."""
+        ear, heard = self.stage.ear, under("ear.", weights)
+        if not isinstance(ear, TokenEar) or "split.weight" in heard:
+            return weights
+        rest = {key: value for key, value in weights.items() if not key.startswith("ear.")}
+        return rest | {f"ear.{key}": value for key, value in ear.like(heard).items()}
 
     def prepare(self, crops: Crops) -> None:
         """Do nothing: the vocoder hears mels that the tokenizer has standardised."""
