@@ -36,11 +36,12 @@ NEIGHBOURS = 1  # frames on either side in which a frame's indices are heard, to
 class Ear(nn.Module):
     """Tells how far decoded audio is from the original, frame by frame.
 
-    That is the mean difference in loudness, and how much of it a listener would notice.
+    That is the mean difference in loudness and, of speech, how much of it a listener would notice.
     """
 
-    def __init__(self, rate_hz: int, high_hz: float, frame_samples: int) -> None:
+    def __init__(self, rate_hz: int, high_hz: float, frame_samples: int, speech: bool = True) -> None:
         super().__init__()
+        self.speech = speech
         self.frame_samples = frame_samples
 
         def near(hop_ms: float) -> int:
@@ -82,9 +83,11 @@ class Ear(nn.Module):
 
         def difference(made: Tensor) -> Tensor:
             each = [(ours - theirs).abs().mean(-1) for ours, theirs in zip(self(made), wanted, strict=True)]
+            total = torch.stack(each).sum(0)
+            if not self.speech:
+                return total
             one, other = self.hearing.disturbances(self.hearing.bands(gain * made), power)
-            noticed = (one + other).square().unflatten(1, (each[0].shape[1], -1)).mean(-1)
-            return torch.stack(each).sum(0) + DISTURBING * noticed
+            return total + DISTURBING * (one + other).square().unflatten(1, (total.shape[1], -1)).mean(-1)
 
         return difference
 

@@ -51,7 +51,8 @@ class Meltok(Networks[Profile]):
         self.mel = LogMel(profile.mel)
         self.tokenizer = tokenizer_for(profile)
         self.vocoder = Vocoder(profile)
-        self.ear = Ear(profile.mel.rate_hz, profile.mel.high_hz, profile.column_samples)
+        # What a listener notices of speech is another matter in crackling fire, which would fade.
+        self.ear = Ear(profile.mel.rate_hz, profile.mel.high_hz, profile.column_samples, speech=False)
         self.eval().requires_grad_(False)
 
     @property
