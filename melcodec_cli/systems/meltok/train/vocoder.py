@@ -10,7 +10,7 @@ from torch import Tensor
 from melcodec_cli.layers.envelope import EnvelopeSegments
 from melcodec_cli.layers.tokenizer import Tokenizer
 from melcodec_cli.systems.meltok.config import Profile
-from melcodec_cli.systems.meltok.vocoder import TokenEar, Vocoder
+from melcodec_cli.systems.meltok.vocoder import ROW_CHANNELS, TokenEar, Vocoder
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.checkpoint import under
 from melcodec_cli.train.discriminators import audio_judges, spectrally_normalised
@@ -57,8 +57,14 @@ class VocoderTask(MelTask):
 
     def fitted(self, weights: Weights) -> Weights:
         """Those of a vocoder that hears mels, too, if this one hears tokens: it begins as if it heard the mel."""
-        ear, heard = self.stage.ear, under("ear.", weights)
-        if not isinstance(ear, TokenEar) or "split.weight" in heard:
+        ear, heard, config = self.stage.ear, under("ear.", weights), self.profile.vocoder
+        usual = {
+            "widen.weight": (config.width, config.hop_frames * self.profile.mel.bands),
+            "widen.bias": (config.width,),
+        }
+        room = config.hop_frames * self.profile.tokenizer.side <= ROW_CHANNELS
+        fits = {name: tuple(each.shape) for name, each in heard.items()} == usual
+        if not (isinstance(ear, TokenEar) and room and fits):
             return weights
         rest = {key: value for key, value in weights.items() if not key.startswith("ear.")}
         return rest | {f"ear.{key}": value for key, value in ear.like(heard).items()}
