@@ -165,8 +165,15 @@ def _cells(record: Record) -> list[str]:
         f"{record.mlc_bytes:,}",
         *("-" if number is None else f"{number:.1f}" for number in numbers),
         f"{record.elapsed_s:.2f} s",
-        "-" if record.times_real_time is None else f"{record.times_real_time:.0f}",
+        _speed(record.times_real_time),
     ]
+
+
+def _speed(times_real_time: float | None) -> str:
+    """With a digit after the point where it matters: whether a search keeps up with what is said."""
+    if times_real_time is None:
+        return "-"
+    return f"{times_real_time:.{1 if times_real_time < 9.95 else 0}f}"
 
 
 def _total(records: list[Record]) -> Record:
