@@ -41,8 +41,7 @@ class Ear(nn.Module):
 
     def __init__(self, rate_hz: int, high_hz: float, frame_samples: int, speech: bool = True) -> None:
         super().__init__()
-        self.speech = speech
-        self.frame_samples = frame_samples
+        self.speech, self.frame_samples = speech, frame_samples
 
         def near(hop_ms: float) -> int:
             """A hop of about this length that divides a frame."""

@@ -1,7 +1,7 @@
 """What a listener would notice between two recordings, after the model of hearing in ITU-T P.862, simplified.
 
 Spectra become loudness in bands as wide as the ear's; what was added disturbs more than what is missing, and what the
-original masks does not disturb.  There is no search for delays and no correction of levels: both have the same.
+original masks does not disturb.  Both recordings must begin at the same moment and be equally loud.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WEIGHTS = (0.1, 0.0309)  # of both disturbances, as in the standard
 PAUSE = (
     0.01,
     -0.04,
-)  # frames are weighted by their power, relative to speech and with this added, to this power
+)  # a frame weighs its power relative to speech, plus the first, to the power of the second
 WORST = 3.0  # norm over time: the worst frames count most
 FAINTEST = 1e-6
 

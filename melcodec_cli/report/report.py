@@ -170,7 +170,7 @@ def _cells(record: Record) -> list[str]:
 
 
 def _speed(times_real_time: float | None) -> str:
-    """With a digit after the point where it matters: whether a search keeps up with what is said."""
+    """The speed with a digit after the point below 10, where it tells whether a search keeps up with speech."""
     if times_real_time is None:
         return "-"
     return f"{times_real_time:.{1 if times_real_time < 9.95 else 0}f}"

@@ -195,7 +195,7 @@ def test_spectral_norm_holds_every_layer_of_the_judges_at_1() -> None:
 
 
 def test_an_ear_for_tokens_begins_as_one_for_mels() -> None:
-    """With weights of a vocoder that hears mels."""
+    """It is given the weights of a vocoder that hears mels, and at first hears the same in tokens."""
     mel, tokens = small_meltok("mel"), small_profile("tokens")
     task = VocoderTask(tokens, VocoderLosses(), mel.tokenizer)
     task.stage.load_state_dict(task.fitted(mel.vocoder.state_dict()))
