@@ -96,6 +96,7 @@ def open_encoder(
     *,
     bits_per_s: float | None = None,
     packet_frames: int = 1,
+    effort: int | None = None,
     profile: str | None = None,
     bundle: str | None = None,
     device: str = "auto",
@@ -103,7 +104,8 @@ def open_encoder(
     """Open a live stream of one channel of samples at `rate_hz`.
 
     `bits_per_s` chooses among the bit rates of the model, by default the highest. Packets of 2 frames cost fewer bytes
-    than single ones and come a frame later. `profile` names an installed bundle, `bundle` the file of one.
+    than single ones and come a frame later. `effort`, 1 to 8, says how many codings of a frame are tried, where the
+    model can. `profile` names an installed bundle, `bundle` the file of one.
     """
     with _in_python_terms():
         rate = whole(rate_hz, "rate_hz")
@@ -112,7 +114,9 @@ def open_encoder(
         models = models_for(bundle, device, None, profile)
         info = models.bundle_for_rate(rate)
         rows = None if bits_per_s is None else rows_of(info, bits_per_s)
-        return Encoder(LiveEncoder(models.encoder(info).model, rate, rows=rows, packet_frames=packet_frames))
+        options = {} if effort is None else {"effort": effort}
+        model = models.encoder(info, options).model
+        return Encoder(LiveEncoder(model, rate, rows=rows, packet_frames=packet_frames, options=options))
 
 
 def open_decoder(

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melcodec_cli.codec.live import LiveDecoder, LiveEncoder
+from melcodec_cli.layers.threads import one_thread
 from melcodec_cli.systems.system import Model
 
 Audio = NDArray[np.float32]
@@ -49,11 +50,7 @@ class PipeFigures:
 
 def measure_sessions(model: Model, audio: Audio) -> LiveFigures:
     """audio (sample,) at the model's rate."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         encoder, decoder = LiveEncoder(model, model.system.shape.rate_hz), LiveDecoder(lambda header: model)
         hop = encoder.frame_samples
         packets: list[bytes] = []
@@ -62,8 +59,6 @@ def measure_sessions(model: Model, audio: Audio) -> LiveFigures:
             lambda frame: packets.append(encoder.push(frame)),
         )
         decode_s = _each(packets, decoder.push)
-    finally:
-        torch.set_num_threads(threads)
     frame_s = hop / model.system.shape.rate_hz
     return LiveFigures(
         frame_s, encoder.delay_s, encode_s, decode_s, int(frame_s / encode_s), int(frame_s / decode_s)

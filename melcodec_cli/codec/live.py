@@ -15,7 +15,7 @@ from mlcfile.source import Source
 from melcodec_cli.codec.concealment import Concealment
 from melcodec_cli.codec.decompression import MAX_SILENCE_S
 from melcodec_cli.errors import MlcCorrupt, Unsupported, UsageProblem
-from melcodec_cli.systems.system import Audio, Model, Shape, Streaming
+from melcodec_cli.systems.system import Audio, Model, Options, Shape, Streaming
 
 CHUNK_S = 0.5  # after which there is a check
 RECOGNISED_BYTES = 4  # what other files may begin with
@@ -49,15 +49,21 @@ class LiveEncoder:
         channels: int = 1,
         rows: int | None = None,
         packet_frames: int = 1,
+        options: Options | None = None,
     ) -> None:
         """rate_hz: of the samples; channels: of which they are the mix; rows: sent of each frame, None: all."""
         system, shape = live_system(model, rate_hz), model.system.shape
+        options = options or {}
+        for name in options.keys() - {option.name for option in system.live_options}:
+            raise UsageProblem(
+                f"--{name} cannot be combined with --live: {model.name} cannot try others before a frame leaves"
+            )
         self.header = live_header(model, rate_hz, channels, rows, packet_frames)
         self.frame_samples = system.shape.frame_samples
         self.delay_s = delay_s(system, self.header)
         self.clock = Clock()
         self.packets = 0
-        self._session = system.open_encoder(rows or shape.rows)
+        self._session = system.open_encoder(rows or shape.rows, options)
         self._packer = mlcfile.Packer(self.header)
         self._ready = self._packer.header_bytes
         self._frames = np.zeros((0, rows or shape.rows), np.int64)  # of an incomplete packet

@@ -15,12 +15,13 @@ from melcodec_cli.codec.compression import CompressSettings
 from melcodec_cli.codec.decompression import DecompressSettings, OpenSink
 from melcodec_cli.codec.live import LiveDecoder, LiveEncoder
 from melcodec_cli.codec.pipeline import Stream
-from melcodec_cli.systems.system import Audio, Model
+from melcodec_cli.systems.system import Audio, Model, Options
 
 In = TypeVar("In")
 Out = TypeVar("Out")
 Told = Callable[[str], None]
 MOST_KEPT = 1000  # places of damage
+JUDGED_PACKETS = 100  # after which a machine is known to be too slow
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,20 @@ class LiveCompression(Stream[Piece[Audio], bytes]):
     live = True
 
     def __init__(
-        self, source: AudioSource, file: BinaryIO, model: Model, settings: CompressSettings, detail: Told
+        self,
+        source: AudioSource,
+        file: BinaryIO,
+        model: Model,
+        settings: CompressSettings,
+        options: Options,
+        detail: Told,
+        warn: Told,
     ) -> None:
+        """warn: tells a user that this machine cannot keep up."""
         assert settings.packet_frames is not None
-        self.source, self._file, self._detail = source, file, detail
+        self.source, self._file, self._detail, self._warn = source, file, detail, warn
         self.encoder = LiveEncoder(
-            model, source.rate_hz, source.channels, settings.rows, settings.packet_frames
+            model, source.rate_hz, source.channels, settings.rows, settings.packet_frames, options
         )
         self.engine = AtOnce(self.encoder.push)
         self.header = self.encoder.header
@@ -94,6 +103,15 @@ class LiveCompression(Stream[Piece[Audio], bytes]):
     def take(self, job: Piece[Audio], result: bytes) -> None:
         if result:
             self._put(result)
+        clock = self.encoder.clock
+        if clock.packets == JUDGED_PACKETS:
+            packet_s = self.encoder.frame_samples * (self.header.packet_frames or 1) / self.source.rate_hz
+            took_s = clock.total_s / clock.packets
+            if took_s > packet_s:
+                self._warn(
+                    f"{self.source.name}: this machine is too slow: it takes {1000 * took_s:.0f} ms to compress"
+                    f" {1000 * packet_s:.0f} ms, so the delay grows; --effort 1 takes the least"
+                )
 
     def finish(self) -> None:
         self._put(self.encoder.finish())

@@ -175,10 +175,6 @@ def compress(
     raw_form = RawFormat(raw_rate, raw_channels, raw_format) if raw and raw_rate else None
     if packet_frames is not None and not live:
         raise UsageProblem("--packet-frames needs --live")
-    if effort is not None and live:
-        raise UsageProblem(
-            "--effort cannot be combined with --live: a frame leaves before others can be tried"
-        )
     packet_frames = (packet_frames or 1) if live else None
     settings = CompressSettings(
         channels == "keep", chunk_seconds, not no_tags, entropy=entropy, packet_frames=packet_frames

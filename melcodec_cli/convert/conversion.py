@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, BinaryIO, Generic, TypeAlias, TypeVar
 
 import mlcfile
@@ -142,7 +143,9 @@ class CompressConversion(Conversion[CompressRequest, Compression | LiveCompressi
         if live:
             model = model_alone(encoder)
             with self._writing():
-                return LiveCompression(source, self._open_target(), model, settings, self._models.detail)
+                target, options = self._open_target(), request.options
+                told = self._models.detail, partial(self._notice, "slow")
+                return LiveCompression(source, target, model, settings, options, *told)
         with self._writing():
             return Compression(source, self._open_target(), encoder, settings, self.live)
 

@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 
 import torch
 
+from melcodec_cli.layers.threads import one_thread
+
 MOST = 8  # each holds half a gigabyte of libraries
 WORTH_S = (
     150  # of speech through one system, which is measured in about the time that a process takes to start
@@ -53,12 +55,8 @@ def workers(count: int) -> Iterator[Map]:
 
 def _map_here(function: Callable[..., Result], *arguments: Iterable[Any]) -> Iterator[Result]:
     for each in zip(*arguments, strict=True):
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
+        with one_thread():  # but not for the coding, whose time is taken
             result = function(*each)
-        finally:
-            torch.set_num_threads(threads)  # for the coding, whose time is taken
         yield result
 
 

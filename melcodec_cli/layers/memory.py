@@ -7,6 +7,7 @@ that looks ahead returns fewer frames than it was given until its future has arr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -18,6 +19,27 @@ class Memory:
 
     def __init__(self) -> None:
         self.held: dict[nn.Module, Any] = {}
+
+    def branched(self, rows: int, branches: int) -> Memory:
+        """A memory of so many branches of each row, one after the other, which all begin with what is held of it."""
+        return self._each(lambda x: x.unflatten(0, (rows, -1)).repeat_interleave(branches, 0).flatten(0, 1))
+
+    def followed(self, branches: int, chosen: Tensor) -> Memory:
+        """A memory of one branch of each row: chosen (row,)."""
+        row = torch.arange(len(chosen), device=chosen.device)
+        return self._each(lambda x: x.unflatten(0, (len(chosen), branches, -1))[row, chosen].flatten(0, 1))
+
+    def _each(self, changed: Callable[[Tensor], Tensor]) -> Memory:
+        """A layer holds a tensor, or several of them and numbers that all rows share."""
+
+        def of(held: Any) -> Any:
+            if isinstance(held, tuple):
+                return tuple(map(of, held))
+            return changed(held) if isinstance(held, Tensor) else held
+
+        other = Memory()
+        other.held = {layer: of(held) for layer, held in self.held.items()}
+        return other
 
 
 def surrounded(

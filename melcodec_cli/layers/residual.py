@@ -8,6 +8,7 @@ while a network is young its points differ in hardly anything but length.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -106,6 +107,29 @@ class ResidualQuantiser(nn.Module):
             codebook_loss / self.stages,
             commitment_loss / self.stages,
         )
+
+    def unquantised(self, x: Tensor) -> Tensor:
+        """x (batch, frame, width) -> the latents if indices cost nothing: without what the networks take away."""
+        return self(x, plain=torch.ones(len(x), dtype=torch.bool, device=x.device)).latent
+
+    def alternatives(self, x: Tensor, counts: Sequence[int], columns: Columns) -> Tensor:
+        """x (row, width) -> (row, branch, stage): at one stage one of the `counts` nearest codewords, at all others
+        the nearest.  The first branch has the nearest everywhere.
+        """
+        left = x.float().unsqueeze(1)  # (row, branch, width)
+        indices = torch.zeros(len(x), 1, 0, dtype=torch.long, device=x.device)
+        for stage, count in enumerate(counts):
+            point = self._normalised(stage, self.project_in[stage](left))
+            codewords, biases = columns.codewords[stage], columns.biases[stage]
+            index = nearest(point.flatten(0, 1), codewords, biases).view(point.shape[:2])
+            if count > 1:
+                others = torch.addmm(biases, point[:, 0], codewords).topk(count).indices[:, 1:]
+                index = torch.cat([index, others], 1)
+                first = [(y, y[:, :1].expand(-1, count - 1, -1)) for y in (left, indices)]
+                left, indices = (torch.cat(both, 1) for both in first)
+            left = left - self.project_out[stage](nn.functional.embedding(index, self.codebooks[stage]))
+            indices = torch.cat([indices, index.unsqueeze(-1)], -1)
+        return indices
 
     def _normalised(self, stage: int, point: Tensor) -> Tensor:
         """(batch, frame, lookup), by the statistics of the batch in training and by those of all batches after it."""

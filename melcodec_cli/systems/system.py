@@ -274,7 +274,11 @@ class Streaming(System, Protocol):
     def at_rate(self, rate_hz: int) -> Streaming:
         """The same system, with the same weights, at one of these rates."""
 
-    def open_encoder(self, rows: int) -> Session: ...
+    @property
+    def live_options(self) -> Sequence[Option]:
+        """Those of its options for encoding that a stream takes, with the defaults that they have there."""
+
+    def open_encoder(self, rows: int, options: Options) -> Session: ...
 
     def open_decoder(self) -> Session: ...
 

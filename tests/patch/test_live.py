@@ -24,7 +24,7 @@ def test_a_sender_gives_the_indices_of_the_whole(patch: Patch, pushed: int) -> N
     audio = (0.1 * np.random.default_rng(1).standard_normal(COLUMNS * SAMPLES - 100)).astype(np.float32)
     padded = np.pad(audio, (0, 100))
     [whole] = patch.encode([padded], [Span(0, COLUMNS, 0)], {})
-    sender = patch.open_encoder(20)
+    sender = patch.open_encoder(20, {})
     parts = [sender.push(audio[first : first + pushed]) for first in range(0, len(audio), pushed)]
     columns = np.concatenate([*parts, sender.flush()])
     assert columns.shape == (COLUMNS, 20)
@@ -45,7 +45,7 @@ def test_a_receiver_gives_the_audio_of_the_whole(patch: Patch, pushed: int) -> N
 
 def test_a_column_waits_for_no_more_than_half_an_overlap(patch: Patch) -> None:
     """12 ms of audio after its end on one side, 12 ms of sound before its end on the other: with 32 ms, 56 in all."""
-    sender, receiver = patch.open_encoder(20), patch.open_decoder()
+    sender, receiver = patch.open_encoder(20, {}), patch.open_decoder()
     ahead = (SMALL.mel.fft_samples - SMALL.mel.hop_samples) // 2
     assert len(sender.push(np.zeros(SAMPLES + ahead - 1, np.float32))) == 0
     column = sender.push(np.zeros(1, np.float32))

@@ -24,7 +24,7 @@ def test_pieces_of_any_length_are_coded_as_the_whole(system: Phoenix) -> None:
     streaming: Streaming = system
     audio = speechlike(FRAMES * system.profile.hop_samples)
     [whole] = encoded(system, audio, Span(0, FRAMES, 0))
-    session = streaming.open_encoder(6)
+    session = streaming.open_encoder(6, {"effort": 1})
     pieces = [session.push(piece) for piece in np.array_split(audio, 37)]  # of no whole number of frames
     assert np.array_equal(np.concatenate([*pieces, session.flush()]), whole)
     assert len(np.unique(whole)) > 10
@@ -33,7 +33,7 @@ def test_pieces_of_any_length_are_coded_as_the_whole(system: Phoenix) -> None:
 def test_the_last_frame_is_filled_up_and_fewer_rows_are_the_first(system: Phoenix) -> None:
     audio = speechlike(5 * system.profile.hop_samples - 7)
     whole = encoded(system, np.pad(audio, (0, 7)), Span(0, 5, 0))[0]
-    session = system.open_encoder(2)
+    session = system.open_encoder(2, {"effort": 1})
     assert np.array_equal(np.concatenate([session.push(audio), session.flush()]), whole[:, :2])
     assert session.flush().shape == (0, 2)
 

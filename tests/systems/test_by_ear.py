@@ -51,7 +51,8 @@ def coded(
 def distance(system: Searching, audio: NDArray[np.float32], indices: NDArray[np.int64]) -> float:
     [made] = system.decode([Codes(indices, None)], [Span(0, FRAMES, 0)], {})
     heard = torch.from_numpy(audio)[None]
-    beside = system.ear.beside(heard, system.ear.hearing.gain(heard))
+    ear = system.search.ear if isinstance(system, Phoenix) else system.ear
+    beside = ear.beside(heard, ear.hearing.gain(heard))
     return float(beside(torch.from_numpy(made)[None]).mean())
 
 

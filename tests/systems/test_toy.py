@@ -191,7 +191,7 @@ def test_streamed_frames_equal_the_whole(home: Path) -> None:
     rng = np.random.default_rng(1)
     audio = rng.normal(0, 0.2, 8000).astype(np.float32)
     [whole] = toy.encode([audio], [Span(0, 100, 0)], {})
-    sending, receiving = toy.open_encoder(2), toy.open_decoder()
+    sending, receiving = toy.open_encoder(2, {}), toy.open_decoder()
     pieces = np.array_split(audio, 37)  # of no whole number of frames
     indices = [sending.push(piece) for piece in pieces] + [sending.flush()]
     assert np.array_equal(np.concatenate(indices), whole.indices)

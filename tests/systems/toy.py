@@ -127,7 +127,9 @@ class Toy(nn.Module):
     def at_rate(self, rate_hz: int) -> Toy:
         return self
 
-    def open_encoder(self, rows: int) -> Sending:
+    live_options: Sequence[Option] = ()
+
+    def open_encoder(self, rows: int, options: Options) -> Sending:
         return Sending(self, rows)
 
     def open_decoder(self) -> Receiving:

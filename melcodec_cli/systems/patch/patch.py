@@ -169,6 +169,8 @@ class Patch(Networks[Profile]):
         ahead = (self.profile.mel.fft_samples - self.profile.mel.hop_samples) // 2
         return ahead + self.profile.column_samples + self.vocoder.margin
 
+    live_options: Sequence[Option] = ()  # its search by ear needs what follows
+
     @property
     def live_rates_hz(self) -> Sequence[int]:
         return (self.profile.mel.rate_hz,)
@@ -176,7 +178,7 @@ class Patch(Networks[Profile]):
     def at_rate(self, rate_hz: int) -> Patch:
         return self
 
-    def open_encoder(self, rows: int) -> PatchSender:
+    def open_encoder(self, rows: int, options: Options) -> PatchSender:
         return PatchSender(self)
 
     def open_decoder(self) -> PatchReceiver:

@@ -47,6 +47,11 @@ class CompressedSpectrum(nn.Module):
             return compressed
         return torch.cat([compressed, (0.5 * power.log() - USUAL_LOG) / LOG_RANGE], -1)
 
+    @staticmethod
+    def power(compressed: Tensor) -> Tensor:
+        """(..., bin, value), as above -> (..., bin): of spectra relative to the length of their windows."""
+        return (compressed[..., :2].square().sum(-1) / LEVEL**2).square() / 4
+
 
 class FirstMerger(nn.Module):
     """The published input convolution over bins and the first merger, which are both linear, as one."""
@@ -85,7 +90,11 @@ class Encoder(nn.Module):
 
     def forward(self, audio: Tensor, memory: Memory | None = None) -> Tensor:
         """(batch, frames * hop_samples) -> (batch, frame, width)."""
-        x = spectrum = self.spectrum(audio, memory)
+        return self.latents(self.spectrum(audio, memory), memory)
+
+    def latents(self, spectrum: Tensor, memory: Memory | None = None) -> Tensor:
+        """(frame, batch, bin, value) -> (batch, frame, width)."""
+        x = spectrum
         for merger, snake, block in zip(self.mergers, self.snakes, self.blocks, strict=True):
             x = block(snake(merger(x)), memory)
         latents = x.squeeze(2)

@@ -45,8 +45,14 @@ class HarmonicDecoder(nn.Module):
 
         spans: where the rows lie in their streams, so that each chunk sounds the same alone.
         """
+        return self.adder(self.spectra(latents, memory, spans), memory)
+
+    def spectra(
+        self, latents: Tensor, memory: Memory | None = None, spans: Sequence[Span] | None = None
+    ) -> Tensor:
+        """(batch, frame, width) -> (frame, batch, bin): of each frame's stretch of audio, relative to its length."""
         x, logits, voicing = self.heard(latents, memory)
-        return self.sound(x, likeliest_hz(logits, self.scale), voicing.sigmoid(), memory, spans)
+        return self.shaped(x, likeliest_hz(logits, self.scale), voicing.sigmoid(), memory, spans)
 
     def heard(self, latents: Tensor, memory: Memory | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Frames as the network begins with them, logits of pitch (batch, frame, bin) and of voicing
@@ -64,11 +70,21 @@ class HarmonicDecoder(nn.Module):
         spans: Sequence[Span] | None = None,
     ) -> Tensor:
         """pitch_hz, voicing (batch, frame)."""
+        return self.adder(self.shaped(x, pitch_hz, voicing, memory, spans), memory)
+
+    def shaped(
+        self,
+        x: Tensor,
+        pitch_hz: Tensor,
+        voicing: Tensor,
+        memory: Memory | None = None,
+        spans: Sequence[Span] | None = None,
+    ) -> Tensor:
+        """pitch_hz, voicing (batch, frame)."""
         height = (pitch_hz / MIDDLE_HZ).log2()
         told = torch.stack([height, 2 * voicing - 1], -1).transpose(0, 1)
         gains = self.net.finish(x + self.tell(told.to(x.dtype)).unsqueeze(2), memory)
         pulse_gain, turn, noise_gain = gains.unbind(-1)  # (frame, batch, bin)
         pulses, noise = self.excitation(pitch_hz, voicing, memory, spans)
-        spectrum = pulses * torch.polar(pulse_gain.clamp(max=LOUDEST).exp(), turn)
-        spectrum = spectrum + noise * noise_gain.clamp(max=LOUDEST).exp()
-        return self.adder(spectrum, memory)
+        voice = pulses * torch.polar(pulse_gain.clamp(max=LOUDEST).exp(), turn)
+        return voice + noise * noise_gain.clamp(max=LOUDEST).exp()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,40 +11,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from melcodec_cli.layers.by_ear import Ear, chosen
 from melcodec_cli.layers.memory import Memory
-from melcodec_cli.layers.residual import ResidualQuantiser
 from melcodec_cli.layers.rows import padded
+from melcodec_cli.layers.threads import one_thread
 from melcodec_cli.systems.networks import Networks
-from melcodec_cli.systems.phoenix.config import HIGH_HZ, RATES_HZ, Profile
-from melcodec_cli.systems.phoenix.decoder import TimeDecoder
-from melcodec_cli.systems.phoenix.encoder import Encoder
-from melcodec_cli.systems.phoenix.harmonic import HarmonicDecoder
-from melcodec_cli.systems.phoenix.istft import IstftDecoder
+from melcodec_cli.systems.phoenix.codec import Codec
+from melcodec_cli.systems.phoenix.config import RATES_HZ, Profile
+from melcodec_cli.systems.phoenix.search import Search
 from melcodec_cli.systems.registry import LATER_OPTIONS
 from melcodec_cli.systems.span import Span
 from melcodec_cli.systems.system import ABSENT, Audio, Codes, Identity, Option, Options, Reach, Shape
 
-STEP = 0.6  # of the search by ear, in deviations of the latents
-# Frames of a stretch that is searched, those before it from which the recurrent layers start, and stretches at once.
-SEARCHED, SEARCHED_BEFORE, TOGETHER = 80, 32, 6
-
-DECODERS: dict[str, type[TimeDecoder | IstftDecoder | HarmonicDecoder]] = {
-    "time": TimeDecoder,
-    "istft": IstftDecoder,
-    "harmonic": HarmonicDecoder,
-}
-
-
-class Codec(nn.Module):
-    """All networks, which are trained together."""
-
-    def __init__(self, profile: Profile) -> None:
-        super().__init__()
-        width, config = profile.encoder.channels[-1], profile.quantiser
-        self.encoder = Encoder(profile)
-        self.quantiser = ResidualQuantiser(width, config.stages, config.codewords, config.lookup_width)
-        self.decoder: TimeDecoder | IstftDecoder | HarmonicDecoder = DECODERS[profile.decoder](profile, width)
+LIVE_EFFORT = 2  # of the search, for a stream: one core still carries two of them
 
 
 class Phoenix(Networks[Profile]):
@@ -70,7 +48,7 @@ class Phoenix(Networks[Profile]):
     def __init__(self, profile: Profile) -> None:
         super().__init__(profile)
         self.codec = Codec(profile)
-        self.ear = Ear(profile.rate_hz, HIGH_HZ, profile.hop_samples)
+        self.search = Search(profile)
         self.eval().requires_grad_(False)
 
     @property
@@ -118,65 +96,18 @@ class Phoenix(Networks[Profile]):
             for row, span, new in zip(audio, spans, near, strict=True)
         ]
         # What a row is padded with comes after it, so no frame of its own depends on it.
-        heard = padded(rows, self.device)
-        latents = self.codec.encoder(heard)
-        effort = options.get("effort", self.options[0].default)
+        heard, effort = padded(rows, self.device), options.get("effort", self.options[0].default)
+        spectra = self.codec.encoder.spectrum(heard)  # (frame, row, bin, value)
+        latents = self.codec.encoder.latents(spectra)
+        found = list(self.codec.quantiser(latents).indices)
         if effort > 1:
-            found = [
-                self._searched(latent[: span.total], row[: span.total * hop], effort, stages)
-                for latent, row, span, stages in zip(
-                    latents, heard, near, sent or [None] * len(near), strict=True
-                )
-            ]
-        else:
-            found = list(self.codec.quantiser(latents).indices)
+            for number, span in enumerate(near):
+                own = latents[number, : span.total], heard[number, : span.total * hop]
+                stages = (sent[number] if sent else None) or self.shape.rows
+                found[number] = self.search(self.codec, *own, spectra[: span.total, number], effort, stages)
         return [
             Codes(row[span.kept_slice].cpu().numpy(), None) for row, span in zip(found, near, strict=True)
         ]
-
-    def _searched(self, latent: Tensor, audio: Tensor, effort: int, sent: int | None) -> Tensor:
-        """Choose the indices (frame, row) of a row by ear, for a decoder that gets so many of each frame.
-
-        latent (frame, width), audio (sample,).
-        """
-        hop, quantiser = self.profile.hop_samples, self.codec.quantiser
-        columns, stages = quantiser.columns(), torch.tensor([sent or quantiser.stages], device=self.device)
-
-        def cut(x: Tensor, unit: int) -> Tensor:
-            """(place, ...) -> stretches with what comes before them, (stretch, place, ...)."""
-            before, after = SEARCHED_BEFORE * unit, self.ahead_frames * unit
-            short = -len(x) % (SEARCHED * unit)
-            zeros = x.new_zeros(before + short + after, *x.shape[1:])
-            x = torch.cat([zeros[:before], x, zeros[before:]])
-            return x.unfold(0, before + SEARCHED * unit + after, SEARCHED * unit).movedim(-1, 1)
-
-        def quantise(latent: Tensor) -> tuple[Tensor, Tensor]:
-            found = quantiser(latent, stages, columns)
-            return found.latent, found.indices
-
-        def sound(stretches: Tensor) -> Tensor:
-            return self.codec.decoder(stretches, spans=[Span(0, stretches.shape[1], 0)] * len(stretches))
-
-        def differences(heard: Tensor) -> Iterator[Tensor]:
-            left = len(latent)
-            for stretches, beside_it in zip(cut(heard[0], 1).split(TOGETHER), beside, strict=True):
-                each = beside_it(sound(stretches))[:, SEARCHED_BEFORE : SEARCHED_BEFORE + SEARCHED].flatten()
-                yield each[None, :left]
-                left -= len(each)
-
-        # What it would sound like if indices cost nothing: without the noise that the networks take away.
-        plain = quantiser(latent[None], plain=torch.ones(1, dtype=torch.bool, device=self.device)).latent
-        gain = self.ear.hearing.gain(audio[None])
-        beside = [
-            self.ear.beside(stretches, gain, sound(freely))
-            for stretches, freely in zip(
-                cut(audio, hop).split(TOGETHER), cut(plain[0], 1).split(TOGETHER), strict=True
-            )
-        ]
-        with torch.backends.cudnn.flags(
-            enabled=False
-        ):  # its recurrent layers have a gradient in training only
-            return chosen(latent[None], quantise, differences, effort, STEP)[0]
 
     @torch.inference_mode()
     def decode(self, codes: Sequence[Codes], spans: Sequence[Span], options: Options) -> list[Audio]:
@@ -215,8 +146,13 @@ class Phoenix(Networks[Profile]):
         other.load_state_dict(self.state_dict())
         return other.to(self.device)
 
-    def open_encoder(self, rows: int) -> EncoderSession:
-        return EncoderSession(self, rows)
+    @property
+    def live_options(self) -> Sequence[Option]:
+        return [Option("effort", "encode", 1, 8, LIVE_EFFORT)] if self.search.trials.suit(self.codec) else []
+
+    def open_encoder(self, rows: int, options: Options) -> EncoderSession:
+        effort = options.get("effort", LIVE_EFFORT if self.live_options else 1)
+        return EncoderSession(self, rows, effort)
 
     def open_decoder(self) -> DecoderSession:
         return DecoderSession(self)
@@ -225,9 +161,9 @@ class Phoenix(Networks[Profile]):
 class EncoderSession:
     """Turns samples, as they arrive, into the indices of each frame that they complete."""
 
-    def __init__(self, system: Phoenix, rows: int) -> None:
-        self.system, self.rows = system, rows
-        self.memory = Memory()
+    def __init__(self, system: Phoenix, rows: int, effort: int) -> None:
+        self.system, self.rows, self.effort = system, rows, effort
+        self.memory, self.remembered = Memory(), Memory()  # by the encoder, and by the decoder
         self.held = np.zeros(0, np.float32)  # of an incomplete frame
         self.columns = system.codec.quantiser.columns()
 
@@ -242,8 +178,16 @@ class EncoderSession:
             return np.zeros((0, self.rows), np.int64)
         codec = self.system.codec
         audio = torch.from_numpy(joined[None, :whole]).to(self.system.device)
-        found = codec.quantiser(codec.encoder(audio, self.memory), columns=self.columns)
-        return found.indices[0, :, : self.rows].cpu().numpy()
+        spectra = codec.encoder.spectrum(audio, self.memory)
+        latents = codec.encoder.latents(spectra, self.memory)
+        if self.effort == 1:
+            found = codec.quantiser(latents, columns=self.columns).indices
+        else:
+            with one_thread():
+                found, self.remembered = self.system.search.trials(
+                    codec, latents, spectra, self.effort, self.rows, self.columns, self.remembered
+                )
+        return found[0, :, : self.rows].cpu().numpy()
 
     def flush(self) -> NDArray[Any]:
         """The last frame, filled up with zeros, if one was begun."""

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from melcodec_cli.layers.loudness import Loudness
 from melcodec_cli.layers.pitch import likeliest_hz
+from melcodec_cli.systems.phoenix.codec import Codec
 from melcodec_cli.systems.phoenix.config import Profile
 from melcodec_cli.systems.phoenix.excitation import NOISE_FRAMES
 from melcodec_cli.systems.phoenix.harmonic import HarmonicDecoder
-from melcodec_cli.systems.phoenix.phoenix import Codec
 from melcodec_cli.systems.phoenix.train.losses import Distances, SpectralDistances
 from melcodec_cli.systems.phoenix.train.noise import noise_phases
 from melcodec_cli.systems.span import Span
