@@ -8,7 +8,6 @@ while a network is young its points differ in hardly anything but length.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -112,24 +111,21 @@ class ResidualQuantiser(nn.Module):
         """x (batch, frame, width) -> the latents if indices cost nothing: without what the networks take away."""
         return self(x, plain=torch.ones(len(x), dtype=torch.bool, device=x.device)).latent
 
-    def alternatives(self, x: Tensor, counts: Sequence[int], columns: Columns) -> Tensor:
-        """x (row, width) -> (row, branch, stage): at one stage one of the `counts` nearest codewords, at all others
-        the nearest.  The first branch has the nearest everywhere.
-        """
+    def alternatives(self, x: Tensor, count: int, columns: Columns) -> Tensor:
+        """x (row, width) -> indices (row, branch, stage): from each of the `count` codewords that are nearest in the
+        first stage, nearest first, and the nearest codewords for what these leave over."""
         left = x.float().unsqueeze(1)  # (row, branch, width)
-        indices = torch.zeros(len(x), 1, 0, dtype=torch.long, device=x.device)
-        for stage, count in enumerate(counts):
+        indices = []
+        for stage, codebook in enumerate(self.codebooks):
             point = self._normalised(stage, self.project_in[stage](left))
-            codewords, biases = columns.codewords[stage], columns.biases[stage]
-            index = nearest(point.flatten(0, 1), codewords, biases).view(point.shape[:2])
-            if count > 1:
-                others = torch.addmm(biases, point[:, 0], codewords).topk(count).indices[:, 1:]
-                index = torch.cat([index, others], 1)
-                first = [(y, y[:, :1].expand(-1, count - 1, -1)) for y in (left, indices)]
-                left, indices = (torch.cat(both, 1) for both in first)
-            left = left - self.project_out[stage](nn.functional.embedding(index, self.codebooks[stage]))
-            indices = torch.cat([indices, index.unsqueeze(-1)], -1)
-        return indices
+            codewords, bias = columns.codewords[stage], columns.biases[stage]
+            if stage == 0:
+                index = torch.addmm(bias, point[:, 0], codewords).topk(count).indices
+            else:
+                index = nearest(point.flatten(0, 1), codewords, bias).view(point.shape[:2])
+            left = left - self.project_out[stage](nn.functional.embedding(index, codebook))
+            indices.append(index)
+        return torch.stack(indices, -1)
 
     def _normalised(self, stage: int, point: Tensor) -> Tensor:
         """(batch, frame, lookup), by the statistics of the batch in training and by those of all batches after it."""

@@ -7,8 +7,6 @@ too (layers/by_ear.py).
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -23,6 +21,7 @@ from melcodec_cli.systems.phoenix.harmonic import HarmonicDecoder
 
 BANDS = 48
 FAINTEST = 1e-12
+TRIED = 6  # codings of a frame for each effort above 1
 
 
 class Trials(nn.Module):
@@ -54,21 +53,17 @@ class Trials(nn.Module):
         """latents (row, frame, width) and spectra (frame, row, bin, value) of the original -> indices
         (row, frame, stage), and what the decoder remembers of them.
 
-        effort: codewords that are tried at each stage; more if the decoder gets only some stages, `sent`.
+        effort: how many codings of a frame are tried, in sixes beside the nearest.  sent: stages that the decoder gets.
         """
         quantiser, decoder = codec.quantiser, codec.decoder
         assert isinstance(decoder, HarmonicDecoder)
-        many = 1 + math.ceil((effort - 1) * quantiser.stages / sent)
-        counts = [min(many, columns.codewords.shape[-1])] * sent + [1] * (quantiser.stages - sent)
+        count = min(1 + TRIED * (effort - 1), columns.codewords.shape[-1])
         wanted = self.loudness(codec.encoder.spectrum.power(spectra)).transpose(0, 1)  # (row, frame, band)
         # What is loud in the original alone is noise, which the networks take away.
-        plain, rows, chosen = (
-            quantiser.unquantised(latents),
-            torch.arange(len(latents), device=latents.device),
-            [],
-        )
+        plain, chosen = quantiser.unquantised(latents), []
+        rows = torch.arange(len(latents), device=latents.device)
         for frame in range(latents.shape[1]):
-            tried = quantiser.alternatives(latents[:, frame], counts, columns)  # (row, branch, stage)
+            tried = quantiser.alternatives(latents[:, frame], count, columns)  # (row, branch, stage)
             heard = torch.cat([quantiser.lookup(tried[..., :sent]), plain[:, frame : frame + 1]], 1)
             branches = heard.shape[1]
             memory = memory.branched(len(rows), branches)
