@@ -22,7 +22,7 @@ from melcodec_cli.systems.registry import LATER_OPTIONS
 from melcodec_cli.systems.span import Span
 from melcodec_cli.systems.system import ABSENT, Audio, Codes, Identity, Option, Options, Reach, Shape
 
-LIVE_EFFORT = 2  # of the search, for a stream: one core still carries two of them
+LIVE_EFFORT = 2  # of the search, for a stream: it takes a third of the time of one core
 
 
 class Phoenix(Networks[Profile]):

@@ -16,7 +16,7 @@ from melcodec_cli.systems.span import Span
 
 STEP = 0.6  # of a move, in deviations of the latents
 AS_LIVE = 2  # the effort up to which frames are tried one by one, as in a live stream ...
-FEW = 0.5  # ... and the share of rows up to which this is better with any effort
+FEW = 3  # ... and they are with any effort if at most one row in so many is sent: measured to be better then
 # Frames of a stretch that is searched, those before it from which the recurrent layers start, and stretches at once.
 SEARCHED, BEFORE, TOGETHER = 80, 32, 6
 
@@ -35,7 +35,7 @@ class Search(nn.Module):
     ) -> Tensor:
         """Latents (frame, width), audio (sample,) and spectra (frame, bin, value) -> indices (frame, row), for a
         decoder that gets `sent` rows."""
-        one_by_one = effort <= AS_LIVE or sent <= FEW * codec.quantiser.stages
+        one_by_one = effort <= AS_LIVE or FEW * sent <= codec.quantiser.stages
         if not (one_by_one and self.trials.suit(codec)):
             return self._moved(codec, latents, audio, effort, sent)
         columns = codec.quantiser.columns()
