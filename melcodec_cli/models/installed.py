@@ -39,7 +39,7 @@ class Published:
 
 
 PUBLISHED = (
-    Published("speech-16k-strict", "95ad3500", "Apache-2.0", 16_000, ("speech",)),
+    Published("speech-16k-strict", "da95a10f", "Apache-2.0", 16_000, ("speech",)),
     Published("speech-16k-325", "5937fec0", "Apache-2.0", 16_000, ("speech",)),
     Published("speech-16k-7500", "e1121d02", "Apache-2.0", 16_000, ("speech",)),
     Published("speech-24k-live", "1ae1a429", "Apache-2.0", 24_000, ("speech",)),
@@ -47,7 +47,12 @@ PUBLISHED = (
     Published("audio-44k-3400", "16f23169", "CC BY-SA 4.0", 44_100, ("speech", "music", "sound")),
 )
 
-EARLIER = {"5d6ba049": "speech-24k-live", "a6c73d1e": "audio-44k-3400"}  # bitstream ids of earlier versions
+# Bitstream ids of earlier versions.
+EARLIER = {
+    "5d6ba049": "speech-24k-live",
+    "95ad3500": "speech-16k-strict",
+    "a6c73d1e": "audio-44k-3400",
+}
 
 
 @dataclass(frozen=True)
