@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from melcodec_cli.train.history import Leg, legs_of, summary_of
 from melcodec_cli.train.log import Log
 from melcodec_cli.train.presets import Preset
 from melcodec_cli.train.stage import by_name
-from melcodec_cli.train.weights import stage_weights, trained
+from melcodec_cli.train.weights import stage_weights, trained, trained_along
 
 
 def pack_run(
@@ -39,10 +40,13 @@ def pack_run(
     licence = licence or licence_for({clip.licence for clip in corpus.clips} if corpus else set())
     system = preset.built()
     summary: dict[str, Any] = {"stages": {}}
-    for stage in (each.name for each in preset.declared):
-        if trained(getattr(system, stage), folder / stage) is None:
-            raise UsageProblem(f"{folder}: the stage {stage} has not been trained")
-        summary["stages"][stage] = _how_it_came_to_be(stage, folder / stage)
+    for stage in preset.declared:
+        own = folder / stage.name
+        if trained(getattr(system, stage.name), own) is None:
+            raise UsageProblem(f"{folder}: the stage {stage.name} has not been trained")
+        for name, weights in trained_along(own).items():  # later than the stage that they come from
+            attrgetter(stage.along[name])(system).load_state_dict(weights)
+        summary["stages"][stage.name] = _how_it_came_to_be(stage.name, own)
     if corpus is not None:
         summary["corpus"] = {
             "fingerprint": corpus.fingerprint,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -57,6 +57,9 @@ def _nothing(folders: list[Path]) -> None:
     return None
 
 
+ALONG = "along."  # begins the names of weights of other parts that a stage trains along with its own
+
+
 @dataclass(frozen=True)
 class Stage:
     """One part of a model.
@@ -73,6 +76,9 @@ class Stage:
     completed: Callable[[Weights], Weights] = (
         _unchanged  # adds what only training needs to the weights of a bundle
     )
+    along: Mapping[str, str] = field(
+        default_factory=dict
+    )  # what is trained along, to where it belongs in the system
 
 
 def by_name(stages: Sequence[Stage]) -> Mapping[str, Stage]:

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from melcodec_cli.errors import UsageProblem
-from melcodec_cli.train.stage import Part, Stage, Weights
+from melcodec_cli.train.stage import ALONG, Part, Stage, Weights
 
 
 def trained(part: Part, folder: Path) -> Part | None:
@@ -18,8 +18,19 @@ def trained(part: Part, folder: Path) -> Part | None:
     path = folder / "stage.safetensors"
     if not path.exists():
         return None
-    part.load_state_dict(load_file(path))
+    weights = load_file(path)
+    part.load_state_dict({key: value for key, value in weights.items() if not key.startswith(ALONG)})
     return part.eval()
+
+
+def trained_along(folder: Path) -> dict[str, Weights]:
+    """The weights of other parts that a stage has trained along with its own, by name."""
+    parts: dict[str, Weights] = {}
+    for key, value in load_file(folder / "stage.safetensors").items():
+        if key.startswith(ALONG):
+            name, inner = key.removeprefix(ALONG).split(".", 1)
+            parts.setdefault(name, {})[inner] = value
+    return parts
 
 
 def weights_file(path: Path, stage: str) -> Path:

@@ -74,6 +74,20 @@ class CoderTask(MelTask):
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
         if player == "adversary":
             return self.judgement()
+        weight, coder = self.losses, self.stage
+        decoded, loss, figures = self.reproduced(crops)
+        if weight.adversary and self.active("adversary", moment):
+            heard = self.heard(crops)
+            with torch.no_grad():
+                target = coder.standardise(self.mel(crops.audio))
+            deception, verdict = self.deception(*_shown(target, decoded, heard), weight.features)
+            loss = loss + weight.adversary * deception
+            figures |= verdict
+        return loss, figures
+
+    def reproduced(self, crops: Crops) -> tuple[Tensor, Tensor, dict[str, float]]:
+        """Standardised mels (batch, frame, band) after coding and decoding, the loss but for the adversary's, and
+        figures for the log."""
         coder, weight = self.stage, self.losses
         heard = self.heard(crops)
         with torch.no_grad():
@@ -96,10 +110,6 @@ class CoderTask(MelTask):
             "l1": masked_mean(error.abs() * coder.deviation, heard).item(),
             "vq": codebook_loss.item(),
         }
-        if weight.adversary and self.active("adversary", moment):
-            deception, verdict = self.deception(*_shown(target, decoded, heard), weight.features)
-            loss = loss + weight.adversary * deception
-            figures |= verdict
         restored = coder.restore(decoded)
         if weight.hush and not heard.all():
             loud = excess(restored, heard, self.mel.silence)
@@ -128,7 +138,7 @@ class CoderTask(MelTask):
             phones = hearing_loss(self.listener[0], restored, mel)
             loss = loss + weight.phones * phones
             figures["phones"] = phones.item()
-        return loss, figures
+        return decoded, loss, figures
 
     def _timbre(self, crops: Crops, source: Tensor) -> Tensor | None:
         """Decoded timbre (batch, 1, values) of the source or of another crop of the same voice."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from melcodec_cli.errors import UsageProblem
 from melcodec_cli.layers.pitch import Pitch
@@ -30,7 +31,7 @@ def stages_of(profile: Profile) -> Sequence[Stage]:
         "coder": Stage("coder", _coder, CoderLosses, completed=with_usage),
         "pitch": Stage("pitch", _pitch, PitchLosses, draws=_labelled, check=require_world),
         "refiner": Stage("refiner", _refiner, RefinerLosses),
-        "vocoder": Stage("vocoder", _vocoder, VocoderLosses),
+        "vocoder": Stage("vocoder", _vocoder, VocoderLosses, along={"decoder": "coder.decoder"}),
     }
     return [stage for name, stage in parts.items() if getattr(profile, name)]
 
@@ -46,7 +47,12 @@ def _phones(training: Training) -> PhonesTask:
 
 
 def _coder(training: Training) -> CoderTask:
-    profile, losses = _profile(training), training.losses("coder")
+    return _coder_task(training)
+
+
+def _coder_task(training: Training, **other: float) -> CoderTask:
+    """other: losses in place of the preset's."""
+    profile, losses = _profile(training), replace(training.losses("coder"), **other)
     listener = _new_listener(training)
     if listener is not None:
         listener = training.trained(listener, "phones")
@@ -81,7 +87,13 @@ def _vocoder(training: Training) -> VocoderTask:
     refiner = None
     if profile.refiner:
         refiner = training.trained(FlowRefiner(profile.mel.bands, profile.refiner), "refiner")
-    return VocoderTask(profile, training.losses("vocoder"), pitch, _trained_coder(training), refiner)
+    losses, coder, coding = training.losses("vocoder"), _trained_coder(training), None
+    if losses.together:
+        if coder is None:
+            raise UsageProblem(f"{training.folder}: losses.together needs the coder: train it first")
+        coding = _coder_task(training, adversary=0.0)
+        coding.stage.load_state_dict(coder.state_dict())
+    return VocoderTask(profile, losses, pitch, coder, refiner, coding)
 
 
 def _trained_pitch(training: Training) -> Pitch | None:

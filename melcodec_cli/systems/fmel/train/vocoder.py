@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from melcodec_cli.layers.envelope import EnvelopeSegments
 from melcodec_cli.layers.excitation import per_sample, pulse_train, voiced_share
@@ -17,11 +17,13 @@ from melcodec_cli.systems.fmel.coder import Coder
 from melcodec_cli.systems.fmel.config import Profile
 from melcodec_cli.systems.fmel.harmonic import HarmonicVocoder
 from melcodec_cli.systems.fmel.refiner import FlowRefiner
+from melcodec_cli.systems.fmel.train.coder import CoderTask
 from melcodec_cli.systems.fmel.train.hearing import hearing_loss
 from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.discriminators import audio_judges
 from melcodec_cli.train.losses import average_loss, envelope_loss, excess, masked_mean
 from melcodec_cli.train.spectra import narrowed, spectral_loss
+from melcodec_cli.train.stage import ALONG, Weights
 from melcodec_cli.train.steady_noise import steady_noise
 from melcodec_cli.train.task import MelTask, Moment
 
@@ -41,6 +43,9 @@ class VocoderLosses:
     judges: str = "patched"  # or "published": periods and spectra, which need a GPU
     coded: float = 0.0  # share of steps on coded mels, if there is a coder ...
     refined: float = 0.5  # ... and share of these that are refined, if there is a refiner
+    # The weight of the coder's losses, if its decoder learns with the vocoder; 0: it is frozen.
+    together: float = 0.0
+    heard_s: float = 0.8  # of each crop is then made into audio; the decoder needs more around it
 
 
 class VocoderTask(MelTask):
@@ -53,7 +58,9 @@ class VocoderTask(MelTask):
         pitch: Pitch | None = None,
         coder: Coder | None = None,
         refiner: FlowRefiner | None = None,
+        coding: CoderTask | None = None,
     ) -> None:
+        """coding: how the coder learns, if its decoder does so together with the vocoder."""
         super().__init__(profile.mel)
         self.profile = profile
         self.losses = losses
@@ -64,7 +71,14 @@ class VocoderTask(MelTask):
         self.pitch = [pitch.eval()] if pitch else []
         self.coder = [coder.eval()] if coder else []
         self.refiner = [refiner.eval()] if refiner else []
-        self.frozen = [*self.pitch, *self.coder, *self.refiner]
+        self.coding = coding
+        if coding is None:
+            self.frozen = [*self.pitch, *self.coder, *self.refiner]
+        else:
+            known = coding.stage
+            self.coder, self.stage.along = [known], nn.ModuleDict({"decoder": known.decoder})
+            still = [part for name, part in known.named_children() if name != "decoder"]
+            self.frozen = [*self.pitch, *self.refiner, *coding.frozen, *still]
         if losses.adversary:
             judges = audio_judges(losses.judges, profile.mel.rate_hz, losses.adversary_width)
             self.judged_by(judges, losses.adversary_from)
@@ -94,6 +108,20 @@ class VocoderTask(MelTask):
     def _spectral_loss(self, made: Tensor, crops: Crops) -> Tensor:
         return spectral_loss(made, crops.audio, self.profile.mel.rate_hz, crops.bandwidth_hz)
 
+    def fitted(self, weights: Weights) -> Weights:
+        """The decoder begins as the coder's, whatever the vocoder begins with."""
+        own = self.stage.state_dict()
+        return weights | {key: value for key, value in own.items() if key.startswith(ALONG)}
+
+    def _whole(self, crops: Crops) -> tuple[Tensor, Tensor | None]:
+        """The mels of whole crops, coded or not, and what the coder loses if they are."""
+        assert self.coding is not None
+        if torch.rand(()).item() >= self.losses.coded:
+            with torch.no_grad():
+                return self.mel(crops.audio), None
+        decoded, loss, _ = self.coding.reproduced(crops)
+        return self.coding.stage.restore(decoded), loss
+
     def _input(self, mel: Tensor) -> Tensor:
         if not self.coder or torch.rand(()).item() >= self.losses.coded:
             return mel
@@ -110,10 +138,21 @@ class VocoderTask(MelTask):
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
         if player == "adversary":
             return self.judgement()
-        real, heard = crops.audio, self.heard(crops)
-        with torch.no_grad():
-            mel = self.mel(real)
-            source = self._input(mel)
+        real, heard, decoding = crops.audio, self.heard(crops), None
+        if self.coding is None:
+            with torch.no_grad():
+                mel = self.mel(real)
+                source = self._input(mel)
+        else:
+            source, decoding = self._whole(crops)
+            hop, frames = self.profile.mel.hop_samples, source.shape[1]
+            count = min(frames, round(self.losses.heard_s * self.profile.mel.frames_per_s))
+            begin = int(torch.randint(frames - count + 1, ()).item())
+            source = source[:, begin : begin + count]
+            real = real[:, begin * hop : (begin + count) * hop]
+            crops = replace(crops, audio=real)
+            with torch.no_grad():
+                mel = self.mel(real)
         made = self.render(source)
         with torch.autocast(real.device.type, enabled=False):
             spectrum = self._spectral_loss(made.float(), crops)
@@ -121,6 +160,9 @@ class VocoderTask(MelTask):
             mel_l1 = masked_mean((made_mel - mel).abs(), heard)
         loss = self.losses.spectrum * spectrum + self.losses.mel * mel_l1
         figures = {"spectrum": spectrum.item(), "mel_l1": mel_l1.item()}
+        if decoding is not None:
+            loss = loss + self.losses.together * decoding
+            figures["decoding"] = decoding.item()
         for name, weight, judged in self._likeness_losses(made_mel, mel, heard):
             loss = loss + weight * judged
             figures[name] = judged.item()
