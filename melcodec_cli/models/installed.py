@@ -40,7 +40,7 @@ class Published:
 
 PUBLISHED = (
     Published("speech-16k-strict", "da95a10f", "Apache-2.0", 16_000, ("speech",)),
-    Published("speech-16k-325", "5937fec0", "Apache-2.0", 16_000, ("speech",)),
+    Published("speech-16k-325", "bafc4588", "Apache-2.0", 16_000, ("speech",)),
     Published("speech-16k-7500", "e1121d02", "Apache-2.0", 16_000, ("speech",)),
     Published("speech-24k-live", "1ae1a429", "Apache-2.0", 24_000, ("speech",)),
     Published("speech-48k", "1d0fbe2c", "CC BY-NC-SA 4.0", 48_000, ("speech",)),
@@ -49,6 +49,7 @@ PUBLISHED = (
 
 # Bitstream ids of earlier versions.
 EARLIER = {
+    "5937fec0": "speech-16k-325",
     "5d6ba049": "speech-24k-live",
     "95ad3500": "speech-16k-strict",
     "a6c73d1e": "audio-44k-3400",
