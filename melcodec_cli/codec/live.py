@@ -59,7 +59,7 @@ class LiveEncoder:
                 f"--{name} cannot be combined with --live: {model.name} cannot try others before a frame leaves"
             )
         self.header = live_header(model, rate_hz, channels, rows, packet_frames)
-        self.frame_samples = system.shape.frame_samples
+        self.frame_samples, self.can_try = system.shape.frame_samples, bool(system.live_options)
         self.delay_s = delay_s(system, self.header)
         self.clock = Clock()
         self.packets = 0

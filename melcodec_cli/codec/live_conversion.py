@@ -108,9 +108,10 @@ class LiveCompression(Stream[Piece[Audio], bytes]):
             packet_s = self.encoder.frame_samples * (self.header.packet_frames or 1) / self.source.rate_hz
             took_s = clock.total_s / clock.packets
             if took_s > packet_s:
+                hint = "; --effort 1 takes the least" if self.encoder.can_try else ""
                 self._warn(
                     f"{self.source.name}: this machine is too slow: it takes {1000 * took_s:.0f} ms to compress"
-                    f" {1000 * packet_s:.0f} ms, so the delay grows; --effort 1 takes the least"
+                    f" {1000 * packet_s:.0f} ms, so the delay grows{hint}"
                 )
 
     def finish(self) -> None:

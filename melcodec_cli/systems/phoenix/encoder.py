@@ -90,11 +90,7 @@ class Encoder(nn.Module):
 
     def forward(self, audio: Tensor, memory: Memory | None = None) -> Tensor:
         """(batch, frames * hop_samples) -> (batch, frame, width)."""
-        return self.latents(self.spectrum(audio, memory), memory)
-
-    def latents(self, spectrum: Tensor, memory: Memory | None = None) -> Tensor:
-        """(frame, batch, bin, value) -> (batch, frame, width)."""
-        x = spectrum
+        x = spectrum = self.spectrum(audio, memory)
         for merger, snake, block in zip(self.mergers, self.snakes, self.blocks, strict=True):
             x = block(snake(merger(x)), memory)
         latents = x.squeeze(2)

@@ -17,12 +17,10 @@ from melcodec_cli.layers.threads import one_thread
 from melcodec_cli.systems.networks import Networks
 from melcodec_cli.systems.phoenix.codec import Codec
 from melcodec_cli.systems.phoenix.config import RATES_HZ, Profile
-from melcodec_cli.systems.phoenix.search import Search
+from melcodec_cli.systems.phoenix.search import AS_LIVE, Search
 from melcodec_cli.systems.registry import LATER_OPTIONS
 from melcodec_cli.systems.span import Span
 from melcodec_cli.systems.system import ABSENT, Audio, Codes, Identity, Option, Options, Reach, Shape
-
-LIVE_EFFORT = 2  # of the search, for a stream: it takes a third of the time of one core
 
 
 class Phoenix(Networks[Profile]):
@@ -97,10 +95,10 @@ class Phoenix(Networks[Profile]):
         ]
         # What a row is padded with comes after it, so no frame of its own depends on it.
         heard, effort = padded(rows, self.device), options.get("effort", self.options[0].default)
-        spectra = self.codec.encoder.spectrum(heard)  # (frame, row, bin, value)
-        latents = self.codec.encoder.latents(spectra)
+        latents = self.codec.encoder(heard)
         found = list(self.codec.quantiser(latents).indices)
         if effort > 1:
+            spectra = self.codec.encoder.spectrum(heard)  # (frame, row, bin, value)
             for number, span in enumerate(near):
                 own = latents[number, : span.total], heard[number, : span.total * hop]
                 stages = (sent[number] if sent else None) or self.shape.rows
@@ -148,10 +146,10 @@ class Phoenix(Networks[Profile]):
 
     @property
     def live_options(self) -> Sequence[Option]:
-        return [Option("effort", "encode", 1, 8, LIVE_EFFORT)] if self.search.trials.suit(self.codec) else []
+        return [Option("effort", "encode", 1, 8, AS_LIVE)] if self.search.trials.suit(self.codec) else []
 
     def open_encoder(self, rows: int, options: Options) -> EncoderSession:
-        effort = options.get("effort", LIVE_EFFORT if self.live_options else 1)
+        effort = options.get("effort", AS_LIVE if self.live_options else 1)
         return EncoderSession(self, rows, effort)
 
     def open_decoder(self) -> DecoderSession:
@@ -163,7 +161,8 @@ class EncoderSession:
 
     def __init__(self, system: Phoenix, rows: int, effort: int) -> None:
         self.system, self.rows, self.effort = system, rows, effort
-        self.memory, self.remembered = Memory(), Memory()  # by the encoder, and by the decoder
+        # Of the encoder, of the spectra that trials compare with, and of the decoder.
+        self.memory, self.seen, self.remembered = Memory(), Memory(), Memory()
         self.held = np.zeros(0, np.float32)  # of an incomplete frame
         self.columns = system.codec.quantiser.columns()
 
@@ -178,11 +177,11 @@ class EncoderSession:
             return np.zeros((0, self.rows), np.int64)
         codec = self.system.codec
         audio = torch.from_numpy(joined[None, :whole]).to(self.system.device)
-        spectra = codec.encoder.spectrum(audio, self.memory)
-        latents = codec.encoder.latents(spectra, self.memory)
+        latents = codec.encoder(audio, self.memory)
         if self.effort == 1:
             found = codec.quantiser(latents, columns=self.columns).indices
         else:
+            spectra = codec.encoder.spectrum(audio, self.seen)
             with one_thread():
                 found, self.remembered = self.system.search.trials(
                     codec, latents, spectra, self.effort, self.rows, self.columns, self.remembered

@@ -15,8 +15,8 @@ from melcodec_cli.systems.phoenix.trials import Trials
 from melcodec_cli.systems.span import Span
 
 STEP = 0.6  # of a move, in deviations of the latents
-AS_LIVE = 2  # the effort up to which frames are tried one by one, as in a live stream ...
-FEW = 3  # ... and they are with any effort if at most one row in so many is sent: measured to be better then
+AS_LIVE = 2  # the effort of a live stream unless another is asked for; up to it, a file is searched in the same way ...
+FEW = 3  # ... and with any effort if at most one row in so many is sent: measured to be better then
 # Frames of a stretch that is searched, those before it from which the recurrent layers start, and stretches at once.
 SEARCHED, BEFORE, TOGETHER = 80, 32, 6
 
