@@ -33,13 +33,14 @@ class Piece(Generic[In]):
 
 
 @dataclass(frozen=True)
-class Done(Generic[Out]):
-    """Work that is done already: the next piece must not wait for a pool of threads."""
+class WhenAsked(Generic[In, Out]):
+    """Work that is done when its result is asked for: the next piece must not wait for a pool of threads."""
 
-    result: Out
+    run: Callable[[In], Out]
+    data: In
 
     def results(self) -> Sequence[Out]:
-        return [self.result]
+        return [self.run(self.data)]
 
     def cancel(self) -> None:
         pass
@@ -52,9 +53,9 @@ class AtOnce(Generic[In, Out]):
     run: Callable[[In], Out]
     window_frames: int = 1
 
-    def start(self, jobs: Sequence[Piece[In]]) -> Done[Out]:
+    def start(self, jobs: Sequence[Piece[In]]) -> WhenAsked[In, Out]:
         (job,) = jobs
-        return Done(self.run(job.data))
+        return WhenAsked(self.run, job.data)
 
 
 class LiveCompression(Stream[Piece[Audio], bytes]):

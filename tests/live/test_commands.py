@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,6 +44,23 @@ def test_a_live_stream_holds_what_the_whole_is_coded_to_and_plays_it(
     assert rate_hz == RATE_HZ
     [expected] = decoded(system, indices, whole)
     assert np.abs(heard - np.clip(expected, -1, 1)).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["compress", "--live", "--profile", "small-live", "talk.wav", "again.mlc"],
+        ["decompress", "--live", "talk.mlc", "again.wav"],
+    ],
+    ids=["compress", "decompress"],
+)
+def test_the_time_that_is_told_holds_all_computing(arguments: list[str], home: Path, capsys: Capture) -> None:
+    main([*LIVE, "talk.wav", "talk.mlc"])
+    assert main([*arguments, "--verbose", "--json"]) == ExitCode.OK
+    told = capsys.readouterr()
+    (packet_ms,) = re.findall(r"computed for (\S+) ms a packet", told.err)
+    rounding_ms = 0.05
+    assert 1000 * json.loads(told.out)["elapsed_s"] >= 50 * (float(packet_ms) - rounding_ms) > 0
 
 
 def test_raw_pipes_give_the_same_as_files(
