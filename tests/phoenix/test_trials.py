@@ -31,7 +31,7 @@ def live(system: Phoenix, effort: int, rows: int = 6, pieces: int = 37) -> np.nd
 
 @torch.inference_mode()
 def distance(system: Phoenix, indices: np.ndarray) -> float:
-    """Of the loudness of the spectra that these indices are decoded to, from that of the recording."""
+    """How far the decoded frames are from the recording, in loudness."""
     audio = torch.from_numpy(speechlike(FRAMES * system.profile.hop_samples))[None]
     spectrum, trials, decoder = system.codec.encoder.spectrum, system.search.trials, system.codec.decoder
     assert isinstance(decoder, HarmonicDecoder)

@@ -61,17 +61,6 @@ class HarmonicDecoder(nn.Module):
         scores = self.listen(self.norm(x.squeeze(2))).float().transpose(0, 1)
         return x, scores[..., :-1], scores[..., -1]
 
-    def sound(
-        self,
-        x: Tensor,
-        pitch_hz: Tensor,
-        voicing: Tensor,
-        memory: Memory | None = None,
-        spans: Sequence[Span] | None = None,
-    ) -> Tensor:
-        """pitch_hz, voicing (batch, frame)."""
-        return self.adder(self.shaped(x, pitch_hz, voicing, memory, spans), memory)
-
     def shaped(
         self,
         x: Tensor,

@@ -74,20 +74,18 @@ class CoderTask(MelTask):
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
         if player == "adversary":
             return self.judgement()
-        weight, coder = self.losses, self.stage
-        decoded, loss, figures = self.reproduced(crops)
+        weight = self.losses
+        decoded, target, loss, figures = self.reproduced(crops)
         if weight.adversary and self.active("adversary", moment):
-            heard = self.heard(crops)
-            with torch.no_grad():
-                target = coder.standardise(self.mel(crops.audio))
-            deception, verdict = self.deception(*_shown(target, decoded, heard), weight.features)
+            shown = _shown(target, decoded, self.heard(crops))
+            deception, verdict = self.deception(*shown, weight.features)
             loss = loss + weight.adversary * deception
             figures |= verdict
         return loss, figures
 
-    def reproduced(self, crops: Crops) -> tuple[Tensor, Tensor, dict[str, float]]:
-        """Standardised mels (batch, frame, band) after coding and decoding, the loss but for the adversary's, and
-        figures for the log."""
+    def reproduced(self, crops: Crops) -> tuple[Tensor, Tensor, Tensor, dict[str, float]]:
+        """Code and decode the crops: standardised mels (batch, frame, band) as decoded and as they should be, the loss
+        without the adversary's part, and figures for the log."""
         coder, weight = self.stage, self.losses
         heard = self.heard(crops)
         with torch.no_grad():
@@ -138,7 +136,7 @@ class CoderTask(MelTask):
             phones = hearing_loss(self.listener[0], restored, mel)
             loss = loss + weight.phones * phones
             figures["phones"] = phones.item()
-        return decoded, loss, figures
+        return decoded, target, loss, figures
 
     def _timbre(self, crops: Crops, source: Tensor) -> Tensor | None:
         """Decoded timbre (batch, 1, values) of the source or of another crop of the same voice."""

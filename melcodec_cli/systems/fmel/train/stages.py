@@ -46,11 +46,7 @@ def _phones(training: Training) -> PhonesTask:
     return PhonesTask(_profile(training).mel, listener)
 
 
-def _coder(training: Training) -> CoderTask:
-    return _coder_task(training)
-
-
-def _coder_task(training: Training, **other: float) -> CoderTask:
+def _coder(training: Training, **other: float) -> CoderTask:
     """other: losses in place of the preset's."""
     profile, losses = _profile(training), replace(training.losses("coder"), **other)
     listener = _new_listener(training)
@@ -91,7 +87,7 @@ def _vocoder(training: Training) -> VocoderTask:
     if losses.together:
         if coder is None:
             raise UsageProblem(f"{training.folder}: losses.together needs the coder: train it first")
-        coding = _coder_task(training, adversary=0.0)
+        coding = _coder(training, adversary=0.0)
         coding.stage.load_state_dict(coder.state_dict())
     return VocoderTask(profile, losses, pitch, coder, refiner, coding)
 

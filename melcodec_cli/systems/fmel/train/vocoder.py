@@ -119,7 +119,7 @@ class VocoderTask(MelTask):
         if torch.rand(()).item() >= self.losses.coded:
             with torch.no_grad():
                 return self.mel(crops.audio), None
-        decoded, loss, _ = self.coding.reproduced(crops)
+        decoded, _, loss, _ = self.coding.reproduced(crops)
         return self.coding.stage.restore(decoded), loss
 
     def _input(self, mel: Tensor) -> Tensor:

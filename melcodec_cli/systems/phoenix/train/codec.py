@@ -117,7 +117,7 @@ class CodecTask(Task):
             frames = latents.shape[1]
             begin = torch.randint(NOISE_FRAMES, (len(latents),)).tolist()
             spans = [Span(0, frames, 0, first) for first in begin]
-        made = decoder.sound(x, pitch_hz, voicing, spans=spans).float()
+        made = decoder.adder(decoder.shaped(x, pitch_hz, voicing, spans=spans)).float()
         loss = weight.pitch * height + weight.voicing * decision
         return made, loss, {"height": height.item(), "voicing": decision.item()}
 
