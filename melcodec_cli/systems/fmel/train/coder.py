@@ -18,7 +18,17 @@ from melcodec_cli.train.batches import Crops
 from melcodec_cli.train.clustering import cluster, usage_figures
 from melcodec_cli.train.discriminators import mel_discriminators
 from melcodec_cli.train.losses import average_loss, envelope_loss, excess, masked_mean
+from melcodec_cli.train.stage import Weights
 from melcodec_cli.train.task import MelTask, Moment
+
+# The weights of layers that see or say bands, and which of their dimensions is that of the bands.
+BANDED = {
+    "encoder.widen.conv.weight": 1,
+    "encoder.halve.conv.weight": 1,
+    "timbre.halve.conv.weight": 1,
+    "decoder.head.weight": 0,
+    "decoder.head.bias": 0,
+}
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,18 @@ class CoderTask(MelTask):
         self.latest: tuple[Tensor, Tensor] | None = None  # indices and points of the last batch
         if losses.adversary:
             self.judged_by(mel_discriminators(losses.adversary_width, 1), losses.adversary_from)
+
+    def fitted(self, weights: Weights) -> Weights:
+        """A coder that knew only the lower bands sees and says nothing in the others at first."""
+        own, larger = self.stage.state_dict(), dict(weights)
+        for name, dim in BANDED.items():
+            if name not in weights or name not in own:
+                continue
+            absent = own[name].shape[dim] - weights[name].shape[dim]
+            if absent > 0:
+                nothing = torch.zeros_like(own[name]).narrow(dim, 0, absent)
+                larger[name] = torch.cat([weights[name], nothing.to(weights[name])], dim)
+        return larger
 
     def loss(self, player: str, crops: Crops, moment: Moment) -> tuple[Tensor, dict[str, float]]:
         if player == "adversary":
