@@ -44,8 +44,8 @@ def pack_run(
         own = folder / stage.name
         if trained(getattr(system, stage.name), own) is None:
             raise UsageProblem(f"{folder}: the stage {stage.name} has not been trained")
-        for name, weights in trained_along(own).items():  # later than the stage that they come from
-            attrgetter(stage.along[name])(system).load_state_dict(weights)
+        for part, weights in trained_along(own).items():  # later than the stage that they come from
+            attrgetter(stage.along[part])(system).load_state_dict(weights)
         summary["stages"][stage.name] = _how_it_came_to_be(stage.name, own)
     if corpus is not None:
         summary["corpus"] = {

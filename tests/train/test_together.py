@@ -11,6 +11,8 @@ from safetensors.torch import load_file
 
 from melcodec_cli.cli import main
 from melcodec_cli.errors import ExitCode
+from melcodec_cli.models.installed import read_bundle_info
+from melcodec_cli.train.presets import read_preset
 from melcodec_cli.train.stage import Weights
 from tests.train.tiny import EVERY_LOSS, tiny_preset
 
@@ -66,6 +68,7 @@ def test_a_bundle_has_the_decoder_that_the_vocoder_learnt_with(
     for key, value in vocoder.items():
         name = key.replace(ALONG, "coder.decoder.") if key.startswith(ALONG) else f"vocoder.{key}"
         assert torch.equal(bundle[name], value.half() if value.is_floating_point() else value)
+    assert read_bundle_info(path).name == read_preset(str(preset)).profile["name"]
     kept = [key for key in coder if key.startswith("encoder.")]
     assert kept and all(torch.equal(bundle[f"coder.{key}"], coder[key].half()) for key in kept)
 
