@@ -28,7 +28,8 @@ def opinion(audio: Audio) -> Opinion:
     """The mean over windows of 9 s, one a second; what is shorter is repeated."""
     if not len(audio):  # which the package would repeat for ever
         return Opinion(NAN, NAN, NAN, NAN)
-    found = _networks()(audio, RATE_HZ, False)
+    # The package refuses what is above full scale, as a loud recording of the full band is once it is resampled.
+    found = _networks()(audio.clip(-1.0, 1.0), RATE_HZ, False)
     return Opinion(*(float(found[key]) for key in ("ovrl_mos", "sig_mos", "bak_mos", "p808_mos")))
 
 

@@ -73,6 +73,13 @@ def test_dnsmos_is_what_its_package_says(original: Speech) -> None:
         )
 
 
+def test_dnsmos_hears_a_loud_recording_that_exceeds_full_scale_once_it_is_resampled() -> None:
+    tone = np.sin(np.arange(3 * FULL_RATE_HZ) * 0.05)
+    square = Speech(np.sign(tone).astype(np.float32), FULL_RATE_HZ)
+    assert np.abs(square.audio).max() > 1
+    assert 1 <= score("dnsmos_overall", square, square) <= 5
+
+
 def test_visqol_is_what_its_package_says_of_the_band_in_question(original: Speech, noisy: Speech) -> None:
     visqol = pytest.importorskip("visqol")
     wide, wide_noisy = (
