@@ -1,4 +1,4 @@
-"""melcodec: a neural speech codec: 250 bit/s at 16 kHz or 750 at 48 kHz.
+"""melcodec: a neural speech codec: 250 bit/s at 16 kHz or 700 at 48 kHz.
 
     import melcodec_cli
     melcodec_cli.compress("in.wav", "out.mlc")

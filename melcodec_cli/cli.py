@@ -66,7 +66,7 @@ def _meant(word: str) -> str:
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "--version", prog_name="melcodec", message="%(prog)s %(version)s")
 def program() -> None:
-    """A neural speech codec: 250 bit/s at 16 kHz or 750 at 48 kHz, ten seconds of speech in about 350 or 1000 bytes.
+    """A neural speech codec: 250 bit/s at 16 kHz or 700 at 48 kHz, ten seconds of speech in about 350 or 930 bytes.
 
     \b
     Examples:

@@ -14,7 +14,7 @@ import pytest
 from melcodec_cli import cli
 from melcodec_cli.commands.train import train
 from melcodec_cli.errors import ExitCode
-from melcodec_cli.models.installed import read_bundle_info
+from melcodec_cli.models.installed import EARLIER_FOLDER, read_bundle_info
 from melcodec_cli.systems.registry import system_of
 from melcodec_cli.train.presets import preset_names, preset_text
 
@@ -155,6 +155,9 @@ def test_what_is_told_of_a_model_is_what_its_file_says(path: Path) -> None:
     rates = info.shape.bits_per_s.values()
     bits_per_s = " to ".join(f"{each:.0f}" for each in sorted({min(rates), max(rates)}))
     told = entries(SECTIONS["melcodec-models.1"]["MODELS"])[info.name]
+    if path.parent == EARLIER_FOLDER:  # of which only what differs needs to be told
+        assert f"{bits_per_s} bit/s" in told and info.licence in told
+        return
     assert f"{info.shape.rate_hz / 1000:g} kHz; {bits_per_s} bit/s of content" in told
     assert f"of {info.shape.chunk_frames / info.shape.frames_per_s:.2g} seconds" in told
     assert f"Licence: {info.licence}" in told

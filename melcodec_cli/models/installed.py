@@ -43,12 +43,13 @@ PUBLISHED = (
     Published("speech-16k-325", "bafc4588", "Apache-2.0", 16_000, ("speech",)),
     Published("speech-16k-7500", "e1121d02", "Apache-2.0", 16_000, ("speech",)),
     Published("speech-24k-live", "1ae1a429", "Apache-2.0", 24_000, ("speech",)),
-    Published("speech-48k", "1d0fbe2c", "CC BY-NC-SA 4.0", 48_000, ("speech",)),
+    Published("speech-48k", "cfc851e8", "Apache-2.0", 48_000, ("speech",)),
     Published("audio-44k-3400", "16f23169", "CC BY-SA 4.0", 44_100, ("speech", "music", "sound")),
 )
 
 # Bitstream ids of earlier versions.
 EARLIER = {
+    "1d0fbe2c": "speech-48k",
     "5937fec0": "speech-16k-325",
     "5d6ba049": "speech-24k-live",
     "95ad3500": "speech-16k-strict",

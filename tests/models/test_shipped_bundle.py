@@ -33,7 +33,7 @@ PAYLOAD_LIMIT_BITS_PER_S = {
     "speech-16k": 256,
     "speech-16k-strict": 250,
     "speech-16k-325": 332,
-    "speech-48k": 770,
+    "speech-48k": 715,
     "speech-16k-7500": 7500,
     "speech-24k-live": 6000,
     "audio-44k-3400": 3365,

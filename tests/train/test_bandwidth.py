@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from melcodec_cli.layers.mel import slaney_filters
 from melcodec_cli.layers.mel_config import MelConfig
 from melcodec_cli.layers.pitch import Pitch
 from melcodec_cli.systems.fmel.config import (
@@ -65,16 +66,19 @@ def profile() -> Profile:
 
 
 def coder_task() -> MelTask:
-    return CoderTask(profile(), CoderLosses(pitch=0.3, foreign_timbre=0.0), Pitch(128, PitchConfig(width=16)))
+    narrow = Pitch(profile().mel.bands, PitchConfig(width=16))
+    return CoderTask(profile(), CoderLosses(pitch=0.3, foreign_timbre=0.0), narrow)
 
 
 def vocoder_task() -> Task:
-    return VocoderTask(profile(), VocoderLosses(), Pitch(128, profile().pitch or PitchConfig()))
+    return VocoderTask(
+        profile(), VocoderLosses(), Pitch(profile().mel.bands, profile().pitch or PitchConfig())
+    )
 
 
 def judged_vocoder_task() -> Task:
     losses = VocoderLosses(adversary=1.0, adversary_from=0.0, adversary_width=2)
-    return VocoderTask(profile(), losses, Pitch(128, profile().pitch or PitchConfig()))
+    return VocoderTask(profile(), losses, Pitch(profile().mel.bands, profile().pitch or PitchConfig()))
 
 
 BUILDS = [coder_task, vocoder_task, judged_vocoder_task]
@@ -85,7 +89,8 @@ def test_what_the_target_holds_above_the_bandwidth_changes_no_loss_and_no_gradie
     build: Callable[[], Task], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The input stays the same; only the target gets treble, far above the bandwidth."""
-    low, high = noise_up_to(6000, 25600), noise_up_to(20000, 25600) - noise_up_to(14000, 25600)
+    low, high = noise_up_to(6000, 26880), noise_up_to(20000, 26880) - noise_up_to(14000, 26880)
+    high *= np.hanning(len(high))  # begins and ends softly: an edge would have all frequencies
     torch.manual_seed(6)  # with which leaks are far below what is heard
     task = build()
     everything = _crops(torch.from_numpy(low + high), 24000.0)
@@ -128,17 +133,27 @@ def _crops(audio: Tensor, bandwidth: float) -> Crops:
     return Crops(both, both, both, torch.full((2,), bandwidth))
 
 
-def test_the_preset_is_the_published_rate() -> None:
+def test_the_preset_of_the_full_band_stays_below_the_published_rate() -> None:
     preset = read_preset("speech-48k")
     profile, shape = Profile.from_dict(preset.profile), preset.shape
-    assert profile.tokens_per_second == shape.frames_per_s == 75
-    assert profile.coder.index_bits == shape.index_bits == 10
-    assert shape.bits_per_s == {1: 750}
+    assert profile.tokens_per_second == shape.frames_per_s == 50
+    assert profile.coder.index_bits == shape.index_bits == 14
+    assert shape.bits_per_s == {1: 700}
     assert profile.timbre is not None and shape.chunk_frames == profile.chunk_tokens
-    seconds = shape.chunk_frames / 75
+    seconds = shape.chunk_frames / shape.frames_per_s
     assert 0 < shape.globals_count * shape.globals_bits == profile.timbre.values * profile.timbre.bits
-    assert 750 + shape.globals_count * shape.globals_bits / seconds <= 770
-    assert profile.mel == MelConfig(48000, 2048, 1920, 160, 128, 0.0, 20000.0)
+    assert 700 + shape.globals_count * shape.globals_bits / seconds <= 750
+
+
+def test_the_full_band_is_heard_up_to_8_khz_as_the_default_model_hears_it() -> None:
+    """So its coder can begin from one at 16 kHz."""
+    narrow, wide = (
+        Profile.from_dict(read_preset(name).profile).mel for name in ("speech-16k-325", "speech-48k")
+    )
+    assert wide == MelConfig(48000, 3072, 1920, 240, 104, 0.0, 20108.4, 3e-5)
+    ours, theirs = slaney_filters(wide), slaney_filters(narrow)
+    below = narrow.fft_samples // 2
+    assert ours[:below, : narrow.bands] == pytest.approx(theirs[:below], abs=1e-5)
 
 
 def test_a_clipped_recording_has_no_more_bandwidth_than_it_had(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_a_long_run_is_drawn_in_minutes(tmp_path: Path, figures: list[Any]) -> N
     ("command", "bands", "frame_s", "highest_hz"),
     [
         ("melcodec train coder --preset tiny --run x", 80, 0.01, 8000),
-        ("melcodec train coder --preset=speech-48k", 128, 160 / 48000, 20_000),
+        ("melcodec train coder --preset=speech-48k", 104, 240 / 48000, 20_108.4),
         ("melcodec train coder", 80, 0.01, 8000),
     ],
 )
